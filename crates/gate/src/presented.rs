@@ -1,0 +1,87 @@
+//! What a request presents to say who it is. Collected by `edge`, judged by the gate.
+
+use tollgate_kernel::PlainToken;
+
+/// The credentials of one request, nothing checked yet. It has no `Debug`.
+#[derive(Default)]
+pub struct Presented {
+    authorization: Vec<PlainToken>,
+    session: Vec<PlainToken>,
+    malformed: bool,
+    socket_uid: Option<u32>,
+}
+
+impl Presented {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a token from `Authorization: Bearer` (or another header that carries one).
+    pub fn bearer(&mut self, token: PlainToken) {
+        self.authorization.push(token);
+    }
+
+    /// Adds our session cookie. Cookies of others are not added.
+    pub fn session(&mut self, token: PlainToken) {
+        self.session.push(token);
+    }
+
+    /// Notes an Authorization header that is no credential of ours: another scheme, or no text.
+    pub fn malformed(&mut self) {
+        self.malformed = true;
+    }
+
+    /// The request came over the socket in the data folder, from a process of this user.
+    pub fn socket(&mut self, uid: u32) {
+        self.socket_uid = Some(uid);
+    }
+
+    /// Whether a session cookie is among them: then the Origin must be checked.
+    pub fn has_session(&self) -> bool {
+        !self.session.is_empty()
+    }
+
+    /// Whether nothing was presented.
+    pub fn is_empty(&self) -> bool {
+        self.authorization.is_empty()
+            && self.session.is_empty()
+            && !self.malformed
+            && self.socket_uid.is_none()
+    }
+
+    /// The one credential that was presented; an error where there are several.
+    pub(crate) fn into_one(self) -> Result<One, tollgate_kernel::Error> {
+        let several = self.authorization.len() + self.session.len() > 1
+            || (self.malformed && !(self.authorization.is_empty() && self.session.is_empty()));
+        if several {
+            return Err(tollgate_kernel::Error::new(
+                tollgate_kernel::Kind::AmbiguousCredentials,
+                "The request carries more than one credential. Send one: an Authorization header \
+                 or the session cookie, not both, and neither twice.",
+            ));
+        }
+        if let Some(uid) = self.socket_uid {
+            return Ok(One::Socket(uid));
+        }
+        if self.malformed {
+            return Ok(One::Malformed);
+        }
+        let mut bearer = self.authorization.into_iter();
+        let mut session = self.session.into_iter();
+        match (bearer.next(), session.next()) {
+            (Some(token), _) => Ok(One::Bearer(token)),
+            (None, Some(token)) => Ok(One::Session(token)),
+            (None, None) => Ok(One::Nothing),
+        }
+    }
+}
+
+/// Exactly one credential, or none.
+pub(crate) enum One {
+    Nothing,
+    Malformed,
+    Bearer(PlainToken),
+    Session(PlainToken),
+    Socket(u32),
+}

@@ -1,0 +1,170 @@
+//! Who asks, as the gate found out. Only the gate makes these.
+
+use std::sync::Arc;
+
+use tollgate_kernel::{
+    Access, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun, Role, Scope,
+    Scopes, Subject, Timestamp, UserId,
+};
+
+use crate::Live;
+
+/// An authenticated caller: the proof that [`crate::Gate::authenticate`] said yes.
+pub struct Principal {
+    pub(crate) subject: Subject,
+    pub(crate) client: Client,
+    pub(crate) role: Role,
+    pub(crate) scopes: Scopes,
+    pub(crate) audience: Option<Audience>,
+    pub(crate) method: Method,
+    pub(crate) network: Network,
+    pub(crate) at: Timestamp,
+    pub(crate) credential: CredentialId,
+    pub(crate) live: Arc<Live>,
+    pub(crate) standing: Arc<crate::standing::Standing>,
+}
+
+impl Principal {
+    /// Whom the call is about.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The person, if it is one.
+    pub fn user(&self) -> Option<UserId> {
+        self.subject.user()
+    }
+
+    /// The software that acts.
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    /// What the subject may do here.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What the credential allows.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// For whom the credential was made, if it says so.
+    pub fn audience(&self) -> Option<&Audience> {
+        self.audience.as_ref()
+    }
+
+    /// How the caller was authenticated.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Where the request that was authenticated came from.
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
+    /// When the credential was checked.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Which record the credential belongs to.
+    pub fn credential(&self) -> CredentialId {
+        self.credential
+    }
+
+    /// Whether the credential still counts.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Whether nobody is signed in.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.subject, Subject::Anonymous(_))
+    }
+
+    /// Whether this principal may go where a route asks for `access`.
+    pub fn admits(&self, access: Access) -> Result<(), Error> {
+        match access {
+            Access::Public => Ok(()),
+            Access::Page(manage) | Access::Api(manage) => self.reach(manage).map(|_| ()),
+            Access::Models => self.admits_models(),
+        }
+    }
+
+    fn admits_models(&self) -> Result<(), Error> {
+        match self.subject {
+            Subject::Anonymous(_) => Err(Error::unauthenticated()),
+            Subject::User(_) | Subject::App(_) if self.scopes.allow(Scope::MODELS) => Ok(()),
+            _ => Err(Error::new(
+                Kind::Forbidden,
+                "This credential may not call models. Use a key of a person or an app.",
+            )),
+        }
+    }
+
+    /// How far this principal's hand reaches in an act of management.
+    pub(crate) fn reach(&self, manage: Manage) -> Result<Reach, Error> {
+        if self.is_anonymous() {
+            return Err(Error::unauthenticated());
+        }
+        let by_credential = match self.method {
+            // A person's or an app's API key calls models; it manages nothing.
+            Method::Key => matches!(self.subject, Subject::Admin(_)),
+            Method::AccessToken => self.scopes.allow(Scope::MANAGE),
+            Method::Session | Method::Socket | Method::Job => true,
+            Method::None => false,
+        };
+        let own_figures = matches!(manage.noun, Noun::Me | Noun::Limits | Noun::Usage)
+            && manage.action == tollgate_kernel::Action::Read;
+        let all = match self.subject {
+            Subject::Admin(_) | Subject::Local | Subject::System(_) => true,
+            Subject::User(_) => self.role >= Role::Admin,
+            Subject::App(_) | Subject::Anonymous(_) => false,
+        };
+        match (by_credential, all) {
+            (true, true) => Ok(Reach::All),
+            (true, false) if manage.noun.has_owner() => Ok(Reach::Own),
+            (false, _) if own_figures => Ok(Reach::Own),
+            _ => Err(Error::new(
+                Kind::Forbidden,
+                "This credential may not do that. Sign in as an owner or admin, or use an admin key.",
+            )),
+        }
+    }
+}
+
+/// How far an act of management reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everybody's.
+    All,
+    /// The caller's own.
+    Own,
+}
+
+/// The proof that a principal may do an act of management. Made by [`crate::Gate::allow`].
+pub struct Warrant {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) manage: Manage,
+    pub(crate) reach: Reach,
+}
+
+impl Warrant {
+    /// Who acts.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// What may be done.
+    pub fn manage(&self) -> Manage {
+        self.manage
+    }
+
+    /// How far it reaches. Queries of owned rows name the owner by this.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+}

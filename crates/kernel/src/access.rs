@@ -1,0 +1,87 @@
+//! What a route asks of its caller, and what management is about.
+
+/// What a route row asks of its caller. The router enforces it before a handler runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, limited by network.
+    Public,
+    /// A signed-in person with a browser; others are sent to the sign-in page.
+    Page(Manage),
+    /// Whoever may do this, with any credential of the management API.
+    Api(Manage),
+    /// Whoever may call models: a key, an access token for this audience, or a session.
+    Models,
+}
+
+/// An act of management: doing `action` to `noun`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Manage {
+    /// What it is done to.
+    pub noun: Noun,
+    /// What is done.
+    pub action: Action,
+}
+
+impl Manage {
+    /// Looking at `noun`.
+    pub const fn read(noun: Noun) -> Self {
+        Self { noun, action: Action::Read }
+    }
+
+    /// Making, changing or ending `noun`.
+    pub const fn write(noun: Noun) -> Self {
+        Self { noun, action: Action::Write }
+    }
+}
+
+/// Looking or changing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Looking.
+    Read,
+    /// Making, changing, ending.
+    Write,
+}
+
+/// What can be managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Noun {
+    /// The caller's own account.
+    Me,
+    /// API keys.
+    Keys,
+    /// Signed-in browsers.
+    Sessions,
+    /// Short-lived access tokens.
+    Tokens,
+    /// What was used, as sums and as entries.
+    Usage,
+    /// What is left.
+    Limits,
+    /// Accounts of people.
+    Users,
+    /// Plans.
+    Plans,
+    /// Groups and their pools.
+    Groups,
+    /// Registered apps.
+    Clients,
+    /// Model providers.
+    Upstreams,
+    /// Model aliases and prices.
+    Models,
+    /// The audit chain.
+    Audit,
+    /// Settings of the installation.
+    Settings,
+}
+
+impl Noun {
+    /// Whether everybody has some of these of their own, and manages those.
+    pub const fn has_owner(self) -> bool {
+        matches!(
+            self,
+            Self::Me | Self::Keys | Self::Sessions | Self::Tokens | Self::Usage | Self::Limits
+        )
+    }
+}

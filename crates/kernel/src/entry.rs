@@ -1,0 +1,91 @@
+//! What is left of a call when it is over: one row, written exactly once.
+
+use crate::{Charged, ClientId, EntryKey, Error, KeyId, Nano, RequestId, Slug, Timestamp, Usage, UserId};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryState {
+    /// Still in flight. Such an entry is shown, never stored.
+    Open,
+    /// Charged what the upstream reported.
+    Settled,
+    /// The upstream's report could not be had; charged a bound.
+    Estimated,
+    /// The server stopped in mid-call; charged the whole hold.
+    Interrupted,
+    /// Not a call: what a crash may have hidden.
+    CrashReserve,
+    /// The upstream refused or failed without using anything; nothing charged.
+    Failed,
+}
+
+impl EntryState {
+    /// The name in the store and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Settled => "settled",
+            Self::Estimated => "estimated",
+            Self::Interrupted => "interrupted",
+            Self::CrashReserve => "crash_reserve",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads that name.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        [
+            Self::Open,
+            Self::Settled,
+            Self::Estimated,
+            Self::Interrupted,
+            Self::CrashReserve,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| Error::invalid(format!("{text:?} is not a state of an entry")))
+    }
+}
+
+/// What a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// How it ended.
+    pub state: EntryState,
+    /// Tokens, as reported or bounded.
+    pub usage: Usage,
+    /// What it costs; `None` where the model has no price.
+    pub cost_nano: Option<Nano>,
+    /// What the accounts are charged: the cost, at most the hold.
+    pub charged: Charged,
+    /// Whether the upstream reported more than the hold.
+    pub excess: bool,
+}
+
+/// The row of one upstream attempt of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its key.
+    pub key: EntryKey,
+    /// When the call was reserved; its windows are those of this moment.
+    pub at: Timestamp,
+    /// The answer's `x-request-id`.
+    pub request: RequestId,
+    /// The person it was for.
+    pub user: Option<UserId>,
+    /// The app that acted.
+    pub client: Option<ClientId>,
+    /// The key that was presented.
+    pub api_key: Option<KeyId>,
+    /// The group whose plan was in effect.
+    pub group: Option<Slug>,
+    /// The model that the caller asked for.
+    pub model: String,
+    /// The upstream that was called.
+    pub upstream: Option<Slug>,
+    /// What was held.
+    pub hold: Charged,
+    /// What it came to.
+    pub tally: Tally,
+}

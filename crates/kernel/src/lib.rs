@@ -1,0 +1,34 @@
+//! The nouns and pure rules of Tollgate: who asks, what is limited, what it costs, what went wrong.
+//!
+//! Nothing here is asynchronous and nothing touches a file, a socket or a database. Time and
+//! randomness are handed in ([`Clock`], [`Rng`]), so that every rule can be tested with both fixed.
+
+mod access;
+mod clock;
+mod entry;
+mod error;
+mod gcra;
+mod ids;
+mod limit;
+mod money;
+mod plan;
+mod principal;
+mod rng;
+mod secret;
+mod window;
+
+pub use access::{Access, Action, Manage, Noun};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use entry::{Entry, EntryState, Tally};
+pub use error::{Blame, Error, Kind};
+pub use gcra::{Gcra, Verdict};
+pub use ids::{
+    AuditId, CallId, ClientId, EntryKey, EventId, KeyId, LinkId, RequestId, SessionId, Slug, UserId,
+};
+pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
+pub use money::{Class, Nano, Price, Tier, Usage};
+pub use plan::{ModelPattern, Plan};
+pub use principal::{Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject};
+pub use rng::{Rng, SeededRng};
+pub use secret::{PlainToken, Secret};
+pub use window::Window;

@@ -1,0 +1,208 @@
+//! What is limited: rates and budgets, whom they count for, and in which unit.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, Error, KeyId, Slug, UserId, Window};
+
+/// Rates, forgotten at a restart. What is left out is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// Calls in any minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// Tokens in any minute; a call takes its hold and gives back what it did not use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u32>,
+    /// Calls at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u32>,
+}
+
+/// A budget: at most `limit` of `unit` in each `period`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// What is counted.
+    pub unit: Unit,
+    /// How much of it; money in nano-units.
+    pub limit: i64,
+    /// How long until it starts anew.
+    pub period: Period,
+}
+
+impl Budget {
+    /// The largest limit: far above any use, far below the end of the integers.
+    pub const MAX: i64 = 1_000_000_000_000_000_000;
+
+    /// Checks a list of budgets: no negative limit, and no unit and period twice.
+    pub fn check(budgets: &[Self]) -> Result<(), Error> {
+        for (at, budget) in budgets.iter().enumerate() {
+            let at_fault = |what: &'static str| {
+                Err(Error::invalid(what).with_param(format!("budgets[{at}]")))
+            };
+            if !(0..=Self::MAX).contains(&budget.limit) {
+                return at_fault("a limit is a whole number from 0 to 10^18");
+            }
+            let same = |b: &&Self| b.unit == budget.unit && b.period == budget.period;
+            if budgets.iter().filter(same).count() > 1 {
+                return at_fault("two budgets have the same unit and period; keep one of them");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a budget counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Nano-units of the installation's currency.
+    Money,
+    /// Tokens, in and out.
+    Tokens,
+    /// Calls.
+    Calls,
+}
+
+impl Unit {
+    /// The name in the store and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::Tokens => "tokens",
+            Self::Calls => "calls",
+        }
+    }
+}
+
+/// How long a budget lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// A calendar day.
+    Day,
+    /// A week from Monday.
+    Week,
+    /// A calendar month.
+    Month,
+}
+
+impl Period {
+    /// The name in the store and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+}
+
+/// Whom a limit counts for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// Everybody together.
+    Installation,
+    /// The members of a group together: its pool.
+    Group(Slug),
+    /// A person, by the plan that is in effect for them.
+    User(UserId),
+    /// An app, by its plan.
+    Client(ClientId),
+    /// A key.
+    Key(KeyId),
+    /// A model alias, whoever calls it.
+    Model(String),
+}
+
+impl Holder {
+    /// The name of the kind in the API.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Installation => "installation",
+            Self::Group(_) => "group",
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Key(_) => "key",
+            Self::Model(_) => "model",
+        }
+    }
+
+    /// Which one of its kind; empty for the installation.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Installation => String::new(),
+            Self::Group(slug) => slug.to_string(),
+            Self::User(id) => id.to_string(),
+            Self::Client(id) => id.to_string(),
+            Self::Key(id) => id.to_string(),
+            Self::Model(alias) => alias.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Installation => f.write_str("installation"),
+            _ => write!(f, "{}/{}", self.kind(), self.id()),
+        }
+    }
+}
+
+/// A budget of one holder in one window: the row that is charged.
+///
+/// A person's account does not name the plan that its limit comes from, so a changed plan keeps
+/// what was spent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// Whom it counts for.
+    pub holder: Holder,
+    /// What it counts.
+    pub unit: Unit,
+    /// How long it lasts.
+    pub period: Period,
+    /// Which window it is.
+    pub window: Window,
+}
+
+impl Account {
+    /// The budget's name in the store: the same in every window.
+    pub fn budget(&self) -> String {
+        format!("{}/{}/{}", self.holder, self.unit.as_str(), self.period.as_str())
+    }
+}
+
+/// An amount in every unit at once: what a call holds, or what it came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charged {
+    /// Nano-units; zero for a model without a price.
+    pub money: i64,
+    /// Tokens, in and out.
+    pub tokens: i64,
+    /// Calls: one, or none.
+    pub calls: i64,
+}
+
+impl Charged {
+    /// The amount in `unit`.
+    pub const fn of(&self, unit: Unit) -> i64 {
+        match unit {
+            Unit::Money => self.money,
+            Unit::Tokens => self.tokens,
+            Unit::Calls => self.calls,
+        }
+    }
+
+    /// The same, cut to at most `hold` in each unit.
+    pub fn capped_by(&self, hold: &Self) -> Self {
+        Self {
+            money: self.money.min(hold.money),
+            tokens: self.tokens.min(hold.tokens),
+            calls: self.calls.min(hold.calls),
+        }
+    }
+}
