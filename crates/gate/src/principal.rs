@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    Access, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun, Role, Scope,
-    Scopes, Subject, Timestamp, UserId,
+    Access, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun, Role,
+    Scope, Scopes, Subject, Timestamp, UserId,
 };
 
 use crate::Live;

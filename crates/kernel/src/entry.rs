@@ -1,6 +1,8 @@
 //! What is left of a call when it is over: one row, written exactly once.
 
-use crate::{Charged, ClientId, EntryKey, Error, KeyId, Nano, RequestId, Slug, Timestamp, Usage, UserId};
+use crate::{
+    Charged, ClientId, EntryKey, Error, KeyId, Nano, RequestId, Slug, Timestamp, Usage, UserId,
+};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -28,7 +28,9 @@ pub use ids::{
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};
 pub use plan::{ModelPattern, Plan};
-pub use principal::{Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject};
+pub use principal::{
+    Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject,
+};
 pub use rng::{Rng, SeededRng};
 pub use secret::{PlainToken, Secret};
 pub use window::Window;

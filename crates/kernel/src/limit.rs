@@ -40,9 +40,8 @@ impl Budget {
     /// Checks a list of budgets: no negative limit, and no unit and period twice.
     pub fn check(budgets: &[Self]) -> Result<(), Error> {
         for (at, budget) in budgets.iter().enumerate() {
-            let at_fault = |what: &'static str| {
-                Err(Error::invalid(what).with_param(format!("budgets[{at}]")))
-            };
+            let at_fault =
+                |what: &'static str| Err(Error::invalid(what).with_param(format!("budgets[{at}]")));
             if !(0..=Self::MAX).contains(&budget.limit) {
                 return at_fault("a limit is a whole number from 0 to 10^18");
             }

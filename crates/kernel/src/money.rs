@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_cost_is_rounded_up_once() {
-        let cheap = Price { input: 1, cached_input: None, cache_write: None, output: 1, tiers: vec![] };
+        let cheap =
+            Price { input: 1, cached_input: None, cache_write: None, output: 1, tiers: vec![] };
         assert_eq!(cheap.cost(&usage(1, 0, 0, 1)), 1);
         assert_eq!(cheap.cost(&usage(0, 0, 0, 0)), 0);
     }

@@ -209,10 +209,11 @@ pub enum Scopes {
 impl Scopes {
     /// Reads a space-separated list.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut scopes = text.split(' ').filter(|s| !s.is_empty()).map(Scope::parse).collect::<Result<
-            Vec<_>,
-            _,
-        >>()?;
+        let mut scopes = text
+            .split(' ')
+            .filter(|s| !s.is_empty())
+            .map(Scope::parse)
+            .collect::<Result<Vec<_>, _>>()?;
         scopes.sort();
         scopes.dedup();
         Ok(Self::Only(scopes))
@@ -290,7 +291,8 @@ mod tests {
 
     #[test]
     fn scopes_are_read_and_looked_up() {
-        let scopes = Scopes::parse("models  openid").map(|s| (s.allow("models"), s.allow("manage")));
+        let scopes =
+            Scopes::parse("models  openid").map(|s| (s.allow("models"), s.allow("manage")));
         assert!(matches!(scopes, Ok((true, false))));
         assert!(Scopes::parse("a\"b").is_err());
     }
