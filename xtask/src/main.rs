@@ -1,2 +1,66 @@
-//! xtask
-fn main() {}
+//! All automation of the project: `cargo xtask <verb>`.
+
+mod check;
+mod postgres;
+mod process;
+mod setup;
+mod steps;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// All automation of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// The inner loop: format, lints, tidy, unit and SQLite tests. No root, no network.
+    Check,
+    /// Finds what the tests need and installs what is missing.
+    Setup {
+        /// Install Debian packages without being root, with sudo.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Everything: setup, check, both engines, software that others wrote. What CI runs.
+    Test,
+    /// Checks the rules of the house that the compiler does not know.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let root = workspace_root()?;
+    match cli.verb {
+        Verb::Check => check::check(&root),
+        Verb::Setup { install } => setup::setup(&root, install).map(drop),
+        Verb::Test => test::test(&root),
+        Verb::Tidy => tidy::tidy(&root),
+    }
+}
+
+/// The folder above this crate's.
+fn workspace_root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.parent().context("xtask stands directly below the workspace's root")?;
+    Ok(root.to_owned())
+}

@@ -1,1 +1,42 @@
-//! edge
+//! The HTTP vocabulary that all doors share.
+//!
+//! A door declares [`Row`]s; [`App::build`] puts authentication around them and [`Serve`] answers
+//! connections with them. A handler takes extractors ([`Caller`], [`Body`], [`Form`], [`Query`],
+//! [`Visit`]) and returns a [`Reply`]; what goes wrong is a [`tollgate_kernel::Error`], which
+//! [`render`] alone turns into bytes, in the dialect of the route.
+
+mod app;
+mod body;
+mod context;
+mod cookies;
+mod credentials;
+mod csrf;
+mod error;
+mod extract;
+mod guard;
+mod headers;
+mod listen;
+mod log;
+mod network;
+mod openapi;
+pub mod page;
+pub mod reply;
+mod route;
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod testing;
+
+pub use app::App;
+pub use context::{Edge, Exchange, Hosts, Parts};
+pub use cookies::{CookieNames, Cookies};
+pub use csrf::{CsrfKeys, safe_next};
+pub use error::{Dialect, Fault, Look, render};
+pub use extract::{Body, Caller, Form, Path, Query, RawBody};
+pub use guard::Authenticator;
+pub use listen::{Listener, Pace, Phase, Serve};
+pub use log::{Note, RequestLog, Style};
+pub use network::{Peer, TrustedProxies};
+pub use openapi::openapi;
+pub use page::{Locale, Theme, Visit};
+pub use reply::Reply;
+pub use route::{Route, Row, Shape, bind, inventory, loose_schemas};

@@ -3,10 +3,45 @@
 //! Every call of every door goes through here, in this order, and what a function takes is proof
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
+mod authn;
+mod call;
+mod catalogue;
+mod drain;
+mod events;
+mod flight;
+mod flow;
+mod forward;
+mod gate;
+mod hold;
+mod ledger;
 mod live;
+mod load;
+mod metered;
+mod passwords;
+mod permit;
+mod policy;
 mod presented;
+mod prices;
 mod principal;
+mod rates;
+mod scan;
+mod standing;
+mod tokens;
+mod touch;
+mod upstream;
 
+pub use call::{Call, ModelCall};
+pub use catalogue::Listed;
+pub use drain::DrainBounds;
+pub use forward::Failed;
+pub use gate::{BudgetStanding, Gate, JobToken, Jobs, Parts, Works};
+pub use hold::Hold;
 pub use live::Live;
+pub use metered::Metered;
+pub use permit::{Permit, Target};
 pub use presented::Presented;
+pub use prices::{ModelFacts, NoPrices, Prices};
 pub use principal::{Principal, Reach, Warrant};
+pub use rates::RateStanding;
+pub use tollgate_vault::{Purpose, Verdict};
+pub use upstream::{Patience, Upstream};

@@ -1,6 +1,6 @@
 //! What a request presents to say who it is. Collected by `edge`, judged by the gate.
 
-use tollgate_kernel::PlainToken;
+use tollgate_kernel::{PlainToken, RequestId};
 
 /// The credentials of one request, nothing checked yet. It has no `Debug`.
 #[derive(Default)]
@@ -9,6 +9,7 @@ pub struct Presented {
     session: Vec<PlainToken>,
     malformed: bool,
     socket_uid: Option<u32>,
+    request: Option<RequestId>,
 }
 
 impl Presented {
@@ -35,6 +36,16 @@ impl Presented {
     /// The request came over the socket in the data folder, from a process of this user.
     pub fn socket(&mut self, uid: u32) {
         self.socket_uid = Some(uid);
+    }
+
+    /// The id of the HTTP request, for the audit records of what it does.
+    pub fn of_request(&mut self, id: RequestId) {
+        self.request = Some(id);
+    }
+
+    /// The id of the HTTP request.
+    pub(crate) fn request(&self) -> Option<RequestId> {
+        self.request
     }
 
     /// Whether a session cookie is among them: then the Origin must be checked.

@@ -1,63 +1,75 @@
 //! Who asks, as the gate found out. Only the gate makes these.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use tollgate_kernel::{
-    Access, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun, Role,
-    Scope, Scopes, Subject, Timestamp, UserId,
+    Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
+    RequestId, Role, Scope, Scopes, Subject, Timestamp, UserId,
 };
 
 use crate::Live;
+use crate::standing::Standing;
 
-/// An authenticated caller: the proof that [`crate::Gate::authenticate`] said yes.
+/// An authenticated caller: the proof that [`crate::Gate::authenticate`] said yes to one request.
 pub struct Principal {
+    pub(crate) known: Arc<Known>,
+    pub(crate) network: Network,
+    pub(crate) request: Option<RequestId>,
+}
+
+/// What a credential stands for: kept from one request to the next.
+pub(crate) struct Known {
     pub(crate) subject: Subject,
     pub(crate) client: Client,
     pub(crate) role: Role,
     pub(crate) scopes: Scopes,
     pub(crate) audience: Option<Audience>,
     pub(crate) method: Method,
-    pub(crate) network: Network,
     pub(crate) at: Timestamp,
     pub(crate) credential: CredentialId,
     pub(crate) live: Arc<Live>,
-    pub(crate) standing: Arc<crate::standing::Standing>,
+    /// The state of its records that this was read from.
+    pub(crate) generation: u64,
+    pub(crate) standing: Standing,
+    /// When the use of this credential was last noted, in microseconds.
+    pub(crate) noted_us: AtomicI64,
 }
 
 impl Principal {
     /// Whom the call is about.
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        &self.known.subject
     }
 
     /// The person, if it is one.
     pub fn user(&self) -> Option<UserId> {
-        self.subject.user()
+        self.known.subject.user()
     }
 
     /// The software that acts.
     pub fn client(&self) -> Client {
-        self.client
+        self.known.client
     }
 
     /// What the subject may do here.
     pub fn role(&self) -> Role {
-        self.role
+        self.known.role
     }
 
     /// What the credential allows.
     pub fn scopes(&self) -> &Scopes {
-        &self.scopes
+        &self.known.scopes
     }
 
     /// For whom the credential was made, if it says so.
     pub fn audience(&self) -> Option<&Audience> {
-        self.audience.as_ref()
+        self.known.audience.as_ref()
     }
 
     /// How the caller was authenticated.
     pub fn method(&self) -> Method {
-        self.method
+        self.known.method
     }
 
     /// Where the request that was authenticated came from.
@@ -65,24 +77,29 @@ impl Principal {
         self.network
     }
 
-    /// When the credential was checked.
+    /// The HTTP request that was authenticated.
+    pub fn request(&self) -> Option<RequestId> {
+        self.request
+    }
+
+    /// When the credential was checked against its records.
     pub fn at(&self) -> Timestamp {
-        self.at
+        self.known.at
     }
 
     /// Which record the credential belongs to.
     pub fn credential(&self) -> CredentialId {
-        self.credential
+        self.known.credential
     }
 
     /// Whether the credential still counts.
     pub fn live(&self) -> &Arc<Live> {
-        &self.live
+        &self.known.live
     }
 
     /// Whether nobody is signed in.
     pub fn is_anonymous(&self) -> bool {
-        matches!(self.subject, Subject::Anonymous(_))
+        matches!(self.known.subject, Subject::Anonymous(_))
     }
 
     /// Whether this principal may go where a route asks for `access`.
@@ -95,9 +112,9 @@ impl Principal {
     }
 
     fn admits_models(&self) -> Result<(), Error> {
-        match self.subject {
+        match self.known.subject {
             Subject::Anonymous(_) => Err(Error::unauthenticated()),
-            Subject::User(_) | Subject::App(_) if self.scopes.allow(Scope::MODELS) => Ok(()),
+            Subject::User(_) | Subject::App(_) if self.known.scopes.allow(Scope::MODELS) => Ok(()),
             _ => Err(Error::new(
                 Kind::Forbidden,
                 "This credential may not call models. Use a key of a person or an app.",
@@ -107,21 +124,24 @@ impl Principal {
 
     /// How far this principal's hand reaches in an act of management.
     pub(crate) fn reach(&self, manage: Manage) -> Result<Reach, Error> {
+        if manage.noun == Noun::SignIn {
+            return Ok(Reach::Own);
+        }
         if self.is_anonymous() {
             return Err(Error::unauthenticated());
         }
-        let by_credential = match self.method {
+        let by_credential = match self.known.method {
             // A person's or an app's API key calls models; it manages nothing.
-            Method::Key => matches!(self.subject, Subject::Admin(_)),
-            Method::AccessToken => self.scopes.allow(Scope::MANAGE),
+            Method::Key => matches!(self.known.subject, Subject::Admin(_)),
+            Method::AccessToken => self.known.scopes.allow(Scope::MANAGE),
             Method::Session | Method::Socket | Method::Job => true,
             Method::None => false,
         };
         let own_figures = matches!(manage.noun, Noun::Me | Noun::Limits | Noun::Usage)
-            && manage.action == tollgate_kernel::Action::Read;
-        let all = match self.subject {
-            Subject::Admin(_) | Subject::Local | Subject::System(_) => true,
-            Subject::User(_) => self.role >= Role::Admin,
+            && manage.action == Action::Read;
+        let all = match self.known.subject {
+            Subject::Admin(_) | Subject::Local(_) | Subject::System(_) => true,
+            Subject::User(_) => self.known.role >= Role::Admin,
             Subject::App(_) | Subject::Anonymous(_) => false,
         };
         match (by_credential, all) {

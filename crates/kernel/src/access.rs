@@ -46,6 +46,8 @@ pub enum Action {
 /// What can be managed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Noun {
+    /// Coming in: sign-up, sign-in, set-up, one-time links. Open to everybody.
+    SignIn,
     /// The caller's own account.
     Me,
     /// API keys.

@@ -17,8 +17,8 @@ pub enum Subject {
     App(ClientId),
     /// A service key with an admin's rights.
     Admin(KeyId),
-    /// The command line on this machine, over the socket in the data folder.
-    Local,
+    /// A process of this user on this machine, over the socket in the data folder.
+    Local(u32),
     /// Nobody that we know, at this address.
     Anonymous(Network),
     /// The server itself.
@@ -42,7 +42,7 @@ impl fmt::Display for Subject {
             Self::User(id) => write!(f, "user:{id}"),
             Self::App(id) => write!(f, "app:{id}"),
             Self::Admin(id) => write!(f, "admin_key:{id}"),
-            Self::Local => f.write_str("local"),
+            Self::Local(uid) => write!(f, "local:{uid}"),
             Self::Anonymous(_) => f.write_str("anonymous"),
             Self::System(job) => write!(f, "system:{}", job.name()),
         }

@@ -1,1 +1,22 @@
-//! protocol
+//! The standards that Tollgate speaks, as pure types and parsers. Nothing here does I/O, reads a
+//! clock or waits.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`api_key`] | the format of our own keys and tokens: made, and checked before any look-up |
+//! | [`openai`] | the OpenAI wire: requests, streams, usage, errors, lists of models |
+//! | [`sse`] | server-sent events, split without changing a byte |
+//! | [`jwt`] | compact JWS with ES256, and the claims of our access tokens (RFC 7515, RFC 9068) |
+//! | [`problem`] | problem documents of the management API (RFC 9457) |
+//!
+//! Whatever comes from the network passes one of these parsers: they refuse with a
+//! [`tollgate_kernel::Error`] or answer `None`, they never panic, and each has its limits as named
+//! constants.
+
+pub mod api_key;
+mod json;
+mod json_scan;
+pub mod jwt;
+pub mod openai;
+pub mod problem;
+pub mod sse;

@@ -1,1 +1,69 @@
-//! store
+//! The state of an installation, on SQLite or PostgreSQL, with the same statements on both.
+//!
+//! [`open`] asks for the [`tollgate_root::Root`] and gives a [`Reader`] and the one [`Writer`].
+//! What is managed changes in a [`Tx`], which knows who acts and cannot be committed without an
+//! [`AuditEvent`]; the announcements that revoke credentials on every node are part of it.
+//! Secrets come here hashed or sealed, never in clear.
+
+mod audit;
+mod clients;
+mod dialect;
+mod engine;
+mod events;
+mod groups;
+mod keys;
+pub mod ledger;
+mod links;
+mod lock;
+mod migrate;
+mod models;
+mod open;
+mod page;
+mod plans;
+mod schema;
+mod sessions;
+pub mod settings;
+mod signing_keys;
+mod sql;
+mod tx;
+mod upkeep;
+mod upstreams;
+mod users;
+mod value;
+
+use std::path::PathBuf;
+
+pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
+pub use clients::{ClientKind, ClientRecord};
+pub use events::{Event, EventKind};
+pub use groups::GroupRecord;
+pub use keys::{
+    HolderRecord, KeyCredential, KeyFilter, KeyHolder, KeyRecord, KeyState, NewKey, NewSecret,
+};
+pub use links::{LinkPurpose, LinkRecord, NewLink};
+pub use lock::Refusal;
+pub use models::ModelRecord;
+pub use open::{Options, Reader, Writer, open};
+pub use page::{Owner, Page, PageRequest};
+pub use plans::{PlanBody, PlanRecord};
+pub use sessions::{NewSession, SessionRecord};
+pub use signing_keys::{SigningKeyRecord, SigningKeyState};
+pub use tx::{Actor, AuditEvent, Tx};
+pub use upkeep::Swept;
+pub use upstreams::UpstreamRecord;
+pub use users::{AccountState, NewUser, UserFilter, UserRecord, canonical_email};
+
+/// Where the state lives.
+#[derive(Clone)]
+pub enum Target {
+    /// In files of a folder.
+    Sqlite {
+        /// The folder; it is made if it is not there.
+        data_dir: PathBuf,
+    },
+    /// In a PostgreSQL database.
+    Postgres {
+        /// Its URL, password and all: hence no `Debug`.
+        url: String,
+    },
+}

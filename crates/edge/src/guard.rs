@@ -1,0 +1,188 @@
+//! What stands before every handler: who asks, and whether they may.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_LENGTH, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+use tollgate_gate::{Presented, Principal};
+use tollgate_kernel::{Access, Error, Kind, Method as How, Network, SessionId};
+
+use crate::body;
+use crate::context::{Edge, Exchange};
+use crate::credentials::{self, Collected};
+use crate::csrf;
+use crate::error::{Dialect, Fault};
+use crate::reply;
+use crate::route::Route;
+
+/// Who says who a credential belongs to: the gate.
+pub trait Authenticator: Send + Sync {
+    /// The principal of what was presented from `network`. Errors are `Unauthenticated`,
+    /// `AmbiguousCredentials`, or a fault of ours; never the former for the latter.
+    fn authenticate(
+        &self,
+        presented: Presented,
+        network: Network,
+    ) -> BoxFuture<'_, Result<Arc<Principal>, Error>>;
+
+    /// The principal of somebody who presented nothing.
+    fn anonymous(&self, network: Network) -> Arc<Principal>;
+}
+
+/// The guard of one row.
+pub(crate) struct Post {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) route: Route,
+}
+
+/// The row that a request was matched to, among its extensions.
+#[derive(Clone)]
+pub(crate) struct Matched(pub(crate) Arc<Post>);
+
+/// Lets a request through to its handler, with its principal, or answers in the handler's place.
+pub(crate) async fn guard(State(post): State<Arc<Post>>, request: Request, next: Next) -> Response {
+    match admit(&post, request).await {
+        Ok(request) => next.run(request).await,
+        Err(response) => *response,
+    }
+}
+
+async fn admit(post: &Arc<Post>, request: Request) -> Result<Request, Box<Response>> {
+    let failed = |error: Error| Box::new(Fault::from(error).into_response());
+    let (mut parts, body) = request.into_parts();
+    let exchange = Exchange::of(&parts.extensions).map_err(failed)?;
+    exchange.note().route(&post.route);
+    fits(&parts.headers, post.route.body_limit).map_err(failed)?;
+    if post.route.reads_credentials {
+        let principal = match principal(post, &exchange, &parts).await {
+            Ok(principal) => principal,
+            Err(error) => return Err(Box::new(refuse(post, &parts, error))),
+        };
+        exchange.note().principal(&principal);
+        credentials::remove(&mut parts.headers, post.edge.cookies());
+        parts.extensions.insert(principal);
+    }
+    parts.extensions.insert(Matched(Arc::clone(post)));
+    Ok(Request::from_parts(parts, body))
+}
+
+/// Refuses a body that says itself that it is too large, before anything else is done for it.
+fn fits(headers: &HeaderMap, limit: usize) -> Result<(), Error> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    match length.and_then(|text| text.parse::<u64>().ok()) {
+        Some(bytes) if bytes > limit as u64 => Err(body::too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+async fn principal(
+    post: &Post,
+    exchange: &Exchange,
+    parts: &Parts,
+) -> Result<Arc<Principal>, Error> {
+    let Post { edge, route } = post;
+    let mut collected = credentials::collect(&parts.headers, edge.cookies(), exchange.0.uid);
+    collected.presented.of_request(exchange.id());
+    vouched(route, &parts.method, &collected, &parts.headers, edge)?;
+    let network = exchange.network();
+    if collected.is_empty() {
+        let nobody = edge.authenticator.anonymous(network);
+        return nobody.admits(route.access).map(|()| nobody);
+    }
+    let only_session = collected.only_session();
+    let principal = match edge.authenticator.authenticate(collected.presented, network).await {
+        Ok(principal) => principal,
+        // An open page stays open to a browser whose session is over.
+        Err(error) if is_over(&error) && is_open_page(route) && only_session => {
+            edge.authenticator.anonymous(network)
+        }
+        Err(error) => return Err(error),
+    };
+    principal.admits(route.access)?;
+    let session = match principal.method() {
+        How::Session => principal.credential().session(),
+        _ => None,
+    };
+    meant(route, &parts.method, session, exchange)?;
+    Ok(principal)
+}
+
+fn is_over(error: &Error) -> bool {
+    error.kind() == Kind::Unauthenticated
+}
+
+fn is_open_page(route: &Route) -> bool {
+    route.access == Access::Public && route.dialect == Dialect::Html
+}
+
+/// A session cookie that changes something or calls a model must come from our own pages.
+fn vouched(
+    route: &Route,
+    method: &Method,
+    collected: &Collected,
+    headers: &HeaderMap,
+    edge: &Edge,
+) -> Result<(), Error> {
+    let matters = !csrf::is_safe(method) || route.access == Access::Models;
+    if collected.only_session() && matters {
+        return csrf::same_site(headers, &edge.origins);
+    }
+    Ok(())
+}
+
+/// An API call with a session that changes something must carry the session's token too. (Forms
+/// carry it in a field: [`crate::Form`].)
+fn meant(
+    route: &Route,
+    method: &Method,
+    session: Option<SessionId>,
+    exchange: &Exchange,
+) -> Result<(), Error> {
+    let (Access::Api(_), Some(session), false) = (route.access, session, csrf::is_safe(method))
+    else {
+        return Ok(());
+    };
+    let token = exchange.0.csrf.as_deref().unwrap_or_default();
+    if exchange.edge().csrf.matches(&csrf::of_session(session), token) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::CrossSite,
+        "With a session, this call needs the header X-Tollgate-CSRF with the token of the page.",
+    ))
+}
+
+/// People who are not signed in are sent to the sign-in page; all others get the error.
+fn refuse(post: &Post, parts: &Parts, error: Error) -> Response {
+    if !is_over(&error) || !matches!(post.route.access, Access::Page(_)) {
+        return Fault::from(error).into_response();
+    }
+    let place = sign_in_page(&parts.method, &parts.uri);
+    let mut response = match reply::see_other(&place) {
+        Ok(response) => response,
+        Err(fault) => fault.into_response(),
+    };
+    let names = post.edge.cookies();
+    let stale = credentials::collect(&parts.headers, names, None).sessions > 0;
+    if let (true, Ok(clear)) = (stale, names.clear_session()) {
+        response.headers_mut().append(SET_COOKIE, clear);
+    }
+    response
+}
+
+/// The sign-in page, which sends the browser back to where it wanted to go.
+fn sign_in_page(method: &Method, uri: &Uri) -> String {
+    let wanted = uri.path_and_query().map_or("/", |p| p.as_str());
+    match csrf::safe_next(wanted) {
+        Some(next) if csrf::is_safe(method) && next != "/" => {
+            let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            format!("/login?next={next}")
+        }
+        _ => "/login".to_owned(),
+    }
+}

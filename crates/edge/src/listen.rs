@@ -1,0 +1,239 @@
+//! The accept loop. It is ours because every step of a connection needs a deadline, and because a
+//! stop must let running answers finish.
+
+mod paced;
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::app::App;
+use crate::network::{Address, Peer};
+use paced::Paced;
+pub(crate) use paced::{Busy, Pulse};
+
+/// Where connections come from.
+pub enum Listener {
+    /// Anybody who reaches this address.
+    Tcp(TcpListener),
+    /// The socket in the data folder. Who may open it acts with the owner's rights.
+    Local(UnixListener),
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No stop.
+    Running,
+    /// No new connections; running answers finish.
+    Draining,
+    /// Running answers are cut.
+    Now,
+}
+
+/// How long a connection may take for each step.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// For a request's head, from its first byte or from the connection's start.
+    pub head: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+    /// For the other end to take any bytes that we have for it.
+    pub write_stall: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            write_stall: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Most headers of one request.
+const MAX_HEADERS: usize = 100;
+
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 64 * 1_024;
+
+/// Most requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 256;
+
+/// How often a quiet HTTP/2 connection is asked whether it lives, and how long it has to say so.
+const PING: Duration = Duration::from_secs(20);
+
+/// How long accepting rests when the process has no file descriptors left.
+const OUT_OF_FILES: Duration = Duration::from_millis(100);
+
+/// One listener and what answers on it.
+pub struct Serve {
+    /// Where connections come from.
+    pub listener: Listener,
+    /// What answers.
+    pub app: App,
+    /// How far a stop has come. The sender's end counts as [`Phase::Draining`].
+    pub shutdown: watch::Receiver<Phase>,
+    /// How long running answers may go on after the stop; 300 s unless the owner says otherwise.
+    pub drain: Duration,
+    /// Most connections at once; more wait in the kernel's queue.
+    pub max_connections: u32,
+    /// How long each step may take.
+    pub pace: Pace,
+}
+
+impl Serve {
+    /// Answers connections until the stop, then lets them finish. Returns how many had to be cut.
+    pub async fn run(self) -> u32 {
+        let Self { listener, app, mut shutdown, drain, max_connections, pace } = self;
+        let slots = Arc::new(Semaphore::new(max_connections as usize));
+        let (stop, stopping) = watch::channel(Phase::Running);
+        let connections = Connections { app, http: Arc::new(http(pace)), pace, stopping };
+        tokio::select! {
+            () = reached(&mut shutdown, Phase::Draining) => {}
+            () = accept(&listener, &slots, &connections) => {}
+        }
+        drop(listener);
+        stop.send_replace(Phase::Draining);
+        tokio::select! {
+            _ = slots.acquire_many(max_connections) => {}
+            () = tokio::time::sleep(drain) => {}
+            () = reached(&mut shutdown, Phase::Now) => {}
+        }
+        let open = max_connections as usize - slots.available_permits();
+        stop.send_replace(Phase::Now);
+        let _ = slots.acquire_many(max_connections).await;
+        u32::try_from(open).unwrap_or(u32::MAX)
+    }
+}
+
+/// What every connection of a listener is made of.
+#[derive(Clone)]
+struct Connections {
+    app: App,
+    http: Arc<auto::Builder<TokioExecutor>>,
+    pace: Pace,
+    stopping: watch::Receiver<Phase>,
+}
+
+fn http(pace: Pace) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // hyper counts the pause between two requests in; `Paced` bounds the head itself.
+        .header_read_timeout(pace.idle)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEAD as u32)
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}
+
+/// Returns when the stop has come as far as `phase`.
+async fn reached(shutdown: &mut watch::Receiver<Phase>, phase: Phase) {
+    let there = |now: &Phase| *now == phase || *now == Phase::Now;
+    if shutdown.wait_for(there).await.is_err() && phase == Phase::Now {
+        // Nobody is left who could say it: the drain's own end decides.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn accept(listener: &Listener, slots: &Arc<Semaphore>, connections: &Connections) {
+    while let Ok(slot) = Arc::clone(slots).acquire_owned().await {
+        let accepted = match listener {
+            Listener::Tcp(listener) => accept_tcp(listener, slot, connections).await,
+            Listener::Local(listener) => accept_local(listener, slot, connections).await,
+        };
+        if let Err(error) = accepted {
+            // One caller's reset is none of our business; no descriptors left is.
+            if !is_the_callers(&error) {
+                tracing::warn!(%error, "accepting rests");
+                tokio::time::sleep(OUT_OF_FILES).await;
+            }
+        }
+    }
+}
+
+fn is_the_callers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn accept_tcp(
+    listener: &TcpListener,
+    slot: OwnedSemaphorePermit,
+    connections: &Connections,
+) -> io::Result<()> {
+    let (stream, from) = listener.accept().await?;
+    // Small events of a stream must not wait for more; that it cannot be set is no reason to stop.
+    let _ = stream.set_nodelay(true);
+    tokio::spawn(connection(stream, Address::Ip(from.ip()), connections.clone(), slot));
+    Ok(())
+}
+
+async fn accept_local(
+    listener: &UnixListener,
+    slot: OwnedSemaphorePermit,
+    connections: &Connections,
+) -> io::Result<()> {
+    let (stream, _) = listener.accept().await?;
+    let uid = stream.peer_cred()?.uid();
+    tokio::spawn(connection(stream, Address::Socket { uid }, connections.clone(), slot));
+    Ok(())
+}
+
+/// One connection, from its first byte to its last. The slot is free again when it is over.
+async fn connection<IO>(
+    io: IO,
+    address: Address,
+    connections: Connections,
+    _slot: OwnedSemaphorePermit,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Connections { app, http, pace, mut stopping } = connections;
+    let pulse = Arc::new(Pulse::default());
+    let io = TokioIo::new(Paced::new(io, Arc::clone(&pulse), pace));
+    let peer = Peer { address, pulse: Some(pulse) };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (app, peer) = (app.clone(), peer.clone());
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            Ok::<_, Infallible>(app.handle(request).await)
+        }
+    });
+    let mut connection = std::pin::pin!(http.serve_connection(io, service));
+    tokio::select! {
+        // What ends a connection early is the caller's doing, or is in the request's own line.
+        _ = connection.as_mut() => return,
+        () = reached(&mut stopping, Phase::Draining) => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = reached(&mut stopping, Phase::Now) => {}
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+#[path = "listen/tests.rs"]
+mod tests;

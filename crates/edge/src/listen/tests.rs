@@ -1,0 +1,318 @@
+//! Real connections: bytes on a socket.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::body::Body as AxumBody;
+use http_body_util::{BodyExt, Empty};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tollgate_kernel::Access;
+
+use super::*;
+use crate::context::Exchange;
+use crate::reply::{self, Reply};
+use crate::route::Row;
+use crate::testing;
+
+/// A server on a free port.
+struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<Phase>,
+    running: tokio::task::JoinHandle<u32>,
+}
+
+async fn serve(rows: Vec<Row>, pace: Pace, drain: Duration) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, shutdown) = watch::channel(Phase::Running);
+    let serve = Serve {
+        listener: Listener::Tcp(listener),
+        app: testing::app_with(rows),
+        shutdown,
+        drain,
+        max_connections: 8,
+        pace,
+    };
+    Server { address, stop, running: tokio::spawn(serve.run()) }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn quick() -> Pace {
+    let ms = Duration::from_millis;
+    Pace { head: ms(50), idle: ms(400), write_stall: ms(50) }
+}
+
+async fn connect(server: &Server) -> TcpStream {
+    TcpStream::connect(server.address).await.expect("a connection")
+}
+
+/// Sends `bytes` and reads until the server closes.
+async fn say(server: &Server, bytes: &[u8]) -> String {
+    let mut stream = connect(server).await;
+    stream.write_all(bytes).await.expect("sent");
+    read_all(&mut stream).await
+}
+
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A reset after the answer is an end too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Reads until `end` has come.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    let mut piece = [0_u8; 1_024];
+    while !String::from_utf8_lossy(&answer).contains(end) {
+        let n = stream.read(&mut piece).await.expect("bytes");
+        assert!(n > 0, "closed before {end:?}: {}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..n]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const GET: &[u8] = b"GET /echo HTTP/1.1\r\nhost: a\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_is_answered_and_the_connection_kept() {
+    let server = serve(testing::rows(), Pace::default(), LONG).await;
+    let mut stream = connect(&server).await;
+    for _ in 0..3 {
+        stream.write_all(GET).await.expect("sent");
+        assert!(read_until(&mut stream, "host: \"a\"").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn f16_a_slow_head_is_closed_and_an_idle_connection_is_kept_longer() {
+    let server = serve(testing::rows(), quick(), LONG).await;
+    // Nothing at all, half a head, and a head that drips after a whole request.
+    assert_eq!(say(&server, b"").await, "");
+    assert_eq!(say(&server, b"GET /echo HT").await, "");
+    let mut stream = connect(&server).await;
+    stream.write_all(GET).await.expect("sent");
+    read_until(&mut stream, "host: \"a\"").await;
+    stream.write_all(b"GET /ec").await.expect("sent");
+    let started = Instant::now();
+    read_all(&mut stream).await;
+    assert!(started.elapsed() < quick().idle, "the head's own deadline, not the idle one");
+    // Between two requests there is more time than for a head.
+    let mut stream = connect(&server).await;
+    stream.write_all(GET).await.expect("sent");
+    read_until(&mut stream, "host: \"a\"").await;
+    let started = Instant::now();
+    read_all(&mut stream).await;
+    assert!(started.elapsed() > quick().idle / 2, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let server = serve(testing::rows(), Pace::default(), LONG).await;
+    let many: String = (0..101).map(|i| format!("x-h{i}: 1\r\n")).collect();
+    let answer = say(&server, format!("GET /echo HTTP/1.1\r\n{many}\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let long = "a".repeat(MAX_HEAD);
+    let answer = say(&server, format!("GET /echo HTTP/1.1\r\nx: {long}\r\n\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn framing_that_two_servers_could_read_differently_is_refused() {
+    let server = serve(testing::rows(), Pace::default(), LONG).await;
+    let bad: [(&str, &str); 6] = [
+        ("f2", "content-length: 1\r\ncontent-length: 2\r\n\r\na"),
+        ("f3", "content-length: +1\r\n\r\na"),
+        ("f4", "transfer-encoding: gzip\r\n\r\n"),
+        ("f5", "x: a\r\n b\r\n\r\n"),
+        ("f7", "x : a\r\n\r\n"),
+        ("f8", "x: a\0b\r\n\r\n"),
+    ];
+    for (id, rest) in bad {
+        let head = format!("POST /echo HTTP/1.1\r\nhost: a\r\n{rest}");
+        let answer = say(&server, head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{id}: {answer}");
+    }
+}
+
+async fn stream_of(chunks: usize) -> Reply {
+    let pieces =
+        futures_util::stream::iter((0..chunks).map(|_| Ok::<_, Infallible>("x".repeat(4096))));
+    Ok(reply::typed("text/plain", AxumBody::from_stream(pieces)))
+}
+
+#[tokio::test]
+async fn f16_a_reader_that_does_not_read_is_cut() {
+    let rows = vec![
+        Row::get("/much", Access::Public, "Much", || stream_of(100_000)).ignores_credentials(),
+    ];
+    let server = serve(rows, quick(), LONG).await;
+    let mut stream = connect(&server).await;
+    stream.write_all(b"GET /much HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
+    stream.readable().await.expect("an answer");
+    // The answer is 400 MB and nobody reads it: the drain need not wait for its own end.
+    server.stop.send_replace(Phase::Draining);
+    assert_eq!(server.running.await.expect("it ran"), 0);
+}
+
+/// A stream that a test ends: one piece at once, the other when the test says so.
+fn held() -> (Vec<Row>, watch::Sender<bool>) {
+    let (release, released) = watch::channel(false);
+    let handler = move || {
+        let mut released = released.clone();
+        async move {
+            let pieces = async_stream_of(async move {
+                let _ = released.wait_for(|done| *done).await;
+            });
+            Ok::<_, crate::Fault>(reply::typed("text/plain", AxumBody::from_stream(pieces)))
+        }
+    };
+    (vec![Row::get("/held", Access::Public, "Held", handler).ignores_credentials()], release)
+}
+
+fn async_stream_of(
+    wait: impl Future<Output = ()> + Send + 'static,
+) -> impl futures_util::Stream<Item = Result<&'static str, Infallible>> + Send {
+    use futures_util::StreamExt;
+    futures_util::stream::iter([Ok("first")]).chain(futures_util::stream::once(async move {
+        wait.await;
+        Ok("last")
+    }))
+}
+
+const HELD: &[u8] = b"GET /held HTTP/1.1\r\nhost: a\r\n\r\n";
+
+#[tokio::test]
+async fn a_stop_lets_running_answers_finish_and_takes_no_new_ones() {
+    let (rows, release) = held();
+    let server = serve(rows, Pace::default(), LONG).await;
+    let mut running = connect(&server).await;
+    running.write_all(HELD).await.expect("sent");
+    read_until(&mut running, "first").await;
+    let mut idle = connect(&server).await;
+    server.stop.send_replace(Phase::Draining);
+    // The idle one is closed at once, and nobody listens any more.
+    assert_eq!(read_all(&mut idle).await, "");
+    assert!(TcpStream::connect(server.address).await.is_err());
+    release.send_replace(true);
+    assert!(read_all(&mut running).await.contains("last"));
+    assert_eq!(server.running.await.expect("it ran"), 0);
+}
+
+#[tokio::test]
+async fn a_second_signal_or_the_drains_end_cuts_what_is_left() {
+    for (drain, phases) in [
+        (LONG, &[Phase::Draining, Phase::Now][..]),
+        (LONG, &[Phase::Now]),
+        (Duration::from_millis(20), &[Phase::Draining]),
+    ] {
+        let (rows, _release) = held();
+        let server = serve(rows, Pace::default(), drain).await;
+        let mut running = connect(&server).await;
+        running.write_all(HELD).await.expect("sent");
+        read_until(&mut running, "first").await;
+        for phase in phases {
+            server.stop.send_replace(*phase);
+        }
+        assert!(!read_all(&mut running).await.contains("last"));
+        assert_eq!(server.running.await.expect("it ran"), 1);
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_slots_wait_for_one() {
+    let (rows, release) = held();
+    let server = serve(rows, Pace::default(), LONG).await;
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect(&server).await;
+        stream.write_all(HELD).await.expect("sent");
+        read_until(&mut stream, "first").await;
+        open.push(stream);
+    }
+    let mut waiting = connect(&server).await;
+    waiting.write_all(HELD).await.expect("sent");
+    let mut byte = [0_u8; 1];
+    let reading = waiting.read(&mut byte);
+    assert!(tokio::time::timeout(Duration::from_millis(50), reading).await.is_err());
+    release.send_replace(true);
+    drop(open);
+    read_until(&mut waiting, "first").await;
+}
+
+#[tokio::test]
+async fn h1_no_spelling_of_an_identity_header_reaches_a_handler() {
+    let server = serve(testing::rows(), Pace::default(), LONG).await;
+    for name in crate::headers::tests::H1 {
+        let (lower, upper) = (name.to_lowercase(), name.to_uppercase());
+        let underscored = name.replace('-', "_");
+        let forms = [
+            format!("{name}: leak-canary"),
+            format!("{lower}: leak-canary"),
+            format!("{upper}: leak-canary"),
+            format!("{underscored}: leak-canary"),
+            format!("{name}: leak-canary\r\n{lower}: leak-canary"),
+            format!("{name} : leak-canary"),
+            format!("{name}: leak-canary\r\nconnection: {name}"),
+        ];
+        for form in forms {
+            for path in ["/echo", "/v1/echo"] {
+                let head = format!("GET {path} HTTP/1.0\r\n{form}\r\n\r\n");
+                let answer = say(&server, head.as_bytes()).await;
+                let status = answer.get(9..12);
+                assert!(matches!(status, Some("200" | "400")), "{form:?}: {answer}");
+                assert!(!answer.contains("leak-canary"), "{form:?}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn h1_nor_over_http2() {
+    let server = serve(testing::rows(), Pace::default(), LONG).await;
+    let io = TokioIo::new(connect(&server).await);
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("h2");
+    tokio::spawn(connection);
+    for name in crate::headers::tests::H1 {
+        let name = name.to_lowercase();
+        for name in [name.replace('-', "_"), name] {
+            let request = Request::get("http://a/echo").header(name, "leak-canary");
+            let request = request.body(Empty::<bytes::Bytes>::new()).expect("a request");
+            let response = client.send_request(request).await.expect("an answer");
+            assert_eq!(response.status(), 200);
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            assert!(!String::from_utf8_lossy(&body).contains("leak-canary"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_socket_in_the_data_folder_says_who_is_there() {
+    use std::os::unix::fs::MetadataExt;
+    async fn who(exchange: Exchange) -> String {
+        format!("uid={:?} at {}.", exchange.0.uid, exchange.network())
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let uid = std::fs::metadata(folder.path()).expect("a folder").uid();
+    let (_stop, shutdown) = watch::channel(Phase::Running);
+    let serve = Serve {
+        listener: Listener::Local(UnixListener::bind(&path).expect("a socket")),
+        app: testing::app_with(vec![
+            Row::get("/api/who", Access::Public, "Who", who).ignores_credentials(),
+        ]),
+        shutdown,
+        drain: LONG,
+        max_connections: 8,
+        pace: Pace::default(),
+    };
+    tokio::spawn(serve.run());
+    let mut stream = UnixStream::connect(&path).await.expect("a connection");
+    stream.write_all(b"GET /api/who HTTP/1.0\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.ends_with(&format!("uid=Some({uid}) at 127.0.0.1.")), "{answer}");
+}

@@ -1,0 +1,258 @@
+//! The line itself, as JSON for machines and as text for a terminal.
+//!
+//! | field | what |
+//! |---|---|
+//! | `time` | when the answer ended, RFC 3339, UTC |
+//! | `level` | `info`; `warn` when an upstream failed; `error` when we did |
+//! | `request_id` | the answer's `x-request-id` |
+//! | `method`, `route` | the route's template, never the path itself; `null` where none matched |
+//! | `status` | of the answer; `null` when the caller left before there was one |
+//! | `duration_ms` | until the answer's last byte |
+//! | `network` | where the request came from |
+//! | `subject`, `client` | who asked, and by which app; absent before authentication |
+//! | `credential`, `credential_id` | how they proved it (`key`, `session`, …); whose record |
+//! | `bytes_in`, `bytes_out` | of the bodies |
+//! | `ended` | `complete`, `cut` (the answer broke off), `client_gone` |
+//! | `error`, `cause` | the error's name, and what only the log is told |
+//! | `model`, `upstream`, `call`, … | what the handler added |
+
+use std::io::Write;
+use std::time::Duration;
+
+use http::StatusCode;
+use tollgate_kernel::{Blame, Client, CredentialId, Method, Network, RequestId, Timestamp};
+
+use super::sink::Style;
+use super::{Noted, Noticed};
+use crate::error::spoken;
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Complete,
+    Cut,
+    ClientGone,
+}
+
+impl Ended {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cut => "cut",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}
+
+/// All that a line says, but for what was noted on the way.
+pub(crate) struct Line<'a> {
+    pub(crate) time: Timestamp,
+    pub(crate) request_id: RequestId,
+    pub(crate) method: &'a http::Method,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) duration: Duration,
+    pub(crate) network: Network,
+    pub(crate) bytes_out: u64,
+    pub(crate) ended: Ended,
+}
+
+impl Line<'_> {
+    /// Writes the line and its end to `out`. A write to memory cannot fail.
+    pub(crate) fn write(&self, noted: &Noted, style: Style, out: &mut Vec<u8>) {
+        let _ = match style {
+            Style::Json => self.json(noted, out),
+            Style::Pretty { colour } => self.pretty(noted, colour, out),
+        };
+    }
+
+    fn json(&self, noted: &Noted, out: &mut Vec<u8>) -> std::io::Result<()> {
+        write!(out, r#"{{"time":"{}","level":"{}""#, self.time.rfc3339(), level(noted))?;
+        write!(out, r#","request_id":"{}","method":"#, self.request_id)?;
+        quoted(self.method.as_str(), out);
+        out.extend_from_slice(br#","route":"#);
+        match noted.route {
+            Some(route) => quoted(route, out),
+            None => out.extend_from_slice(b"null"),
+        }
+        match self.status {
+            Some(status) => write!(out, r#","status":{}"#, status.as_u16())?,
+            None => out.extend_from_slice(br#","status":null"#),
+        }
+        let us = self.duration.as_micros();
+        write!(out, r#","duration_ms":{}.{:03}"#, us / 1_000, us % 1_000)?;
+        write!(out, r#","network":"{}""#, self.network)?;
+        if let Some(Noticed { subject, client, method, credential }) = &noted.caller {
+            write!(out, r#","subject":"{subject}","credential":"{}""#, kind(*method))?;
+            match credential {
+                CredentialId::None => {}
+                CredentialId::Key(id) => write!(out, r#","credential_id":"{id}""#)?,
+                CredentialId::Session(id) => write!(out, r#","credential_id":"{id}""#)?,
+            }
+            match client {
+                Client::FirstParty => out.extend_from_slice(br#","client":"first_party""#),
+                Client::App(id) => write!(out, r#","client":"{id}""#)?,
+            }
+        }
+        write!(out, r#","bytes_in":{},"bytes_out":{}"#, noted.bytes_in, self.bytes_out)?;
+        write!(out, r#","ended":"{}""#, self.ended.name())?;
+        if let Some(error) = &noted.error {
+            write!(out, r#","error":"{}""#, spoken(error.kind()).name())?;
+            if let Some(cause) = error.cause() {
+                out.extend_from_slice(br#","cause":"#);
+                quoted(&cause, out);
+            }
+        }
+        for (field, value) in &noted.fields {
+            write!(out, r#","{field}":"#)?;
+            quoted(value, out);
+        }
+        out.extend_from_slice(b"}\n");
+        Ok(())
+    }
+
+    fn pretty(&self, noted: &Noted, colour: bool, out: &mut Vec<u8>) -> std::io::Result<()> {
+        let time = self.time.rfc3339();
+        let status = self.status.map_or(0, |status| status.as_u16());
+        let (on, off) = match (colour, status) {
+            (false, _) => ("", ""),
+            (true, 500..) => ("\u{1b}[31m", "\u{1b}[0m"),
+            (true, 400..) => ("\u{1b}[33m", "\u{1b}[0m"),
+            (true, _) => ("\u{1b}[32m", "\u{1b}[0m"),
+        };
+        write!(out, "{} {on}{status}{off} ", time.get(11..19).unwrap_or(&time))?;
+        escaped(self.method.as_str(), out);
+        let ms = self.duration.as_micros() as f64 / 1_000.0;
+        write!(out, " {} {ms:.1} ms", noted.route.unwrap_or("(no route)"))?;
+        if let Some(seen) = &noted.caller {
+            write!(out, " {} ({})", seen.subject, kind(seen.method))?;
+        }
+        for (field, value) in &noted.fields {
+            write!(out, " {field}=")?;
+            escaped(value, out);
+        }
+        if self.ended != Ended::Complete {
+            write!(out, " {}", self.ended.name())?;
+        }
+        if let Some(error) = &noted.error {
+            write!(out, " {on}{}{off}", spoken(error.kind()).name())?;
+            if let Some(cause) = error.cause() {
+                out.extend_from_slice(b": ");
+                escaped(&cause, out);
+            }
+            write!(out, " {}", self.request_id)?;
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+fn level(noted: &Noted) -> &'static str {
+    match noted.error.as_ref().map(|error| error.kind().blame()) {
+        None | Some(Blame::Caller) => "info",
+        Some(Blame::Upstream) => "warn",
+        Some(Blame::Us) => "error",
+    }
+}
+
+const fn kind(method: Method) -> &'static str {
+    match method {
+        Method::None => "none",
+        Method::Key => "key",
+        Method::AccessToken => "access_token",
+        Method::Session => "session",
+        Method::Socket => "socket",
+        Method::Job => "job",
+    }
+}
+
+/// `text` as a JSON string.
+fn quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escaped(text, out);
+    out.push(b'"');
+}
+
+/// `text` without anything that ends a line, moves a cursor, or turns text around (K9).
+fn escaped(text: &str, out: &mut Vec<u8>) {
+    let mut bytes = [0_u8; 4];
+    let mut units = [0_u16; 2];
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(br#"\""#),
+            '\\' => out.extend_from_slice(br"\\"),
+            c if is_tricky(c) => {
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            c => out.extend_from_slice(c.encode_utf8(&mut bytes).as_bytes()),
+        }
+    }
+}
+
+fn is_tricky(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use tollgate_kernel::Error;
+
+    use super::*;
+    use crate::error::Dialect;
+    use crate::log::Note;
+
+    fn written(note: &Note, style: Style) -> String {
+        let line = Line {
+            time: Timestamp::from_secs(1_800_000_000),
+            request_id: RequestId::from_uuid(Default::default()),
+            method: &http::Method::POST,
+            status: Some(StatusCode::OK),
+            duration: Duration::from_micros(1_234),
+            network: Network::of([127, 0, 0, 1].into()),
+            bytes_out: 7,
+            ended: Ended::Complete,
+        };
+        let mut out = Vec::new();
+        note.with(|noted| line.write(noted, style, &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    const HOSTILE: &str =
+        "a\r\n{\"level\":\"info\"}\u{1b}[2J\u{9b}31m\u{7f}\u{0}\u{202e}\u{2028}\"\\";
+
+    #[test]
+    fn k9_nothing_in_a_field_ends_the_line_or_reaches_the_terminal() {
+        for style in [Style::Json, Style::Pretty { colour: false }] {
+            let note = Note::new(Dialect::OpenAi);
+            note.set("model", HOSTILE);
+            note.error(Arc::new(Error::internal(HOSTILE)));
+            let text = written(&note, style);
+            let line = text.strip_suffix('\n').unwrap();
+            assert!(!line.chars().any(is_tricky), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_json_line_is_json_and_keeps_what_was_said() {
+        let note = Note::new(Dialect::OpenAi);
+        note.set("model", HOSTILE);
+        note.bytes_in(5);
+        note.error(Arc::new(Error::unavailable("disk\nfull")));
+        let line: serde_json::Value = serde_json::from_str(&written(&note, Style::Json)).unwrap();
+        assert_eq!(line["model"], HOSTILE);
+        assert_eq!(line["cause"], "disk\nfull");
+        assert_eq!(line["level"], "error");
+        assert_eq!(line["error"], "unavailable");
+        assert_eq!(line["duration_ms"], 1.234);
+        assert_eq!(line["bytes_in"], 5);
+        assert_eq!(line["bytes_out"], 7);
+        assert_eq!(line["ended"], "complete");
+        assert_eq!(line["route"], serde_json::Value::Null);
+    }
+}

@@ -1,0 +1,201 @@
+//! Rows: what a door offers, readable from top to bottom.
+
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+use http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use tollgate_kernel::Access;
+
+use crate::error::Dialect;
+
+/// What a row says about its route.
+#[derive(Clone)]
+pub struct Route {
+    /// The method. GET answers HEAD too.
+    pub method: Method,
+    /// The path, with `{name}` for a part and `{*name}` for all the rest.
+    pub path: &'static str,
+    /// What is asked of the caller.
+    pub access: Access,
+    /// What it does, in one sentence without a full stop.
+    pub summary: &'static str,
+    /// How errors are said.
+    pub dialect: Dialect,
+    /// The largest body, in bytes.
+    pub body_limit: usize,
+    /// Whether credentials are looked at. Only routes that treat everybody alike leave them.
+    pub reads_credentials: bool,
+    /// What its body is.
+    pub takes: Option<Shape>,
+    /// What its query is.
+    pub asks: Option<Shape>,
+    /// What it answers.
+    pub answers: Option<Shape>,
+}
+
+/// Makes the JSON Schema of a type.
+pub type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// Largest body of a row that says nothing else, in bytes.
+const BODY_LIMIT: usize = 64 * 1_024;
+
+/// A route and its handler, whose state is `S`.
+pub struct Row<S = ()> {
+    pub(crate) route: Route,
+    pub(crate) handler: MethodRouter<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Row<S> {
+    /// `GET path`.
+    pub fn get<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self::new(Method::GET, path, access, summary, routing::get(handler))
+    }
+
+    /// `POST path`.
+    pub fn post<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self::new(Method::POST, path, access, summary, routing::post(handler))
+    }
+
+    /// `PUT path`.
+    pub fn put<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self::new(Method::PUT, path, access, summary, routing::put(handler))
+    }
+
+    /// `PATCH path`.
+    pub fn patch<H, T>(
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self::new(Method::PATCH, path, access, summary, routing::patch(handler))
+    }
+
+    /// `DELETE path`.
+    pub fn delete<H, T>(
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self::new(Method::DELETE, path, access, summary, routing::delete(handler))
+    }
+
+    fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: MethodRouter<S>,
+    ) -> Self {
+        let route = Route {
+            method,
+            path,
+            access,
+            summary,
+            dialect: Dialect::of_path(path),
+            body_limit: BODY_LIMIT,
+            reads_credentials: true,
+            takes: None,
+            asks: None,
+            answers: None,
+        };
+        Self { route, handler }
+    }
+
+    /// Its body is a `T`.
+    pub fn takes<T: JsonSchema>(mut self) -> Self {
+        self.route.takes = Some(|schemas| schemas.subschema_for::<T>());
+        self
+    }
+
+    /// Its query is a `T`.
+    pub fn asks<T: JsonSchema>(mut self) -> Self {
+        self.route.asks = Some(|schemas| schemas.subschema_for::<T>());
+        self
+    }
+
+    /// It answers with a `T`.
+    pub fn answers<T: JsonSchema>(mut self) -> Self {
+        self.route.answers = Some(|schemas| schemas.subschema_for::<T>());
+        self
+    }
+
+    /// Bodies of up to `bytes` are taken.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.route.body_limit = bytes;
+        self
+    }
+
+    /// Errors are said in `dialect`, whatever is usual at this path.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.route.dialect = dialect;
+        self
+    }
+
+    /// Credentials are not looked at, so that it answers when nothing can be looked up.
+    pub fn ignores_credentials(mut self) -> Self {
+        self.route.reads_credentials = false;
+        self
+    }
+
+    /// What the row says.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+}
+
+/// Gives the rows of a door their state, so that they can stand beside those of others.
+pub fn bind<S: Clone + Send + Sync + 'static>(rows: Vec<Row<S>>, state: &S) -> Vec<Row> {
+    rows.into_iter()
+        .map(|row| Row { route: row.route, handler: row.handler.with_state(state.clone()) })
+        .collect()
+}
+
+/// Every route and what it asks of its caller, sorted, for the identity matrix.
+pub fn inventory<S>(rows: &[Row<S>]) -> Vec<(Method, &'static str, Access)> {
+    let mut list: Vec<_> = rows
+        .iter()
+        .map(|row| (row.route.method.clone(), row.route.path, row.route.access))
+        .collect();
+    list.sort_by(|a, b| (a.1, a.0.as_str()).cmp(&(b.1, b.0.as_str())));
+    list
+}
+
+/// Rows whose body or query is a type that does not deny unknown fields, as `METHOD path`. A test
+/// wants this to be empty: a member that is misspelt must not be overheard.
+pub fn loose_schemas<S>(rows: &[Row<S>]) -> Vec<String> {
+    let loose = |shape: Option<Shape>| {
+        shape.is_some_and(|shape| {
+            let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+            settings.inline_subschemas = true;
+            let schema = shape(&mut settings.into_generator());
+            schema.get("properties").is_some()
+                && schema.get("additionalProperties") != Some(&serde_json::Value::Bool(false))
+        })
+    };
+    rows.iter()
+        .filter(|row| loose(row.route.takes) || loose(row.route.asks))
+        .map(|row| format!("{} {}", row.route.method, row.route.path))
+        .collect()
+}

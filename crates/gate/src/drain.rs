@@ -1,0 +1,133 @@
+//! The drainer: a caller who hangs up does not stop the accounting.
+//!
+//! It reads on until the upstream has reported its usage, within bounds of time, tokens and number;
+//! then it closes the connection, and the entry is an estimate.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::flight::Sending;
+use crate::flow::{Flow, MeterPlan};
+use crate::hold::Hold;
+
+/// How far the drainer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainBounds {
+    /// How long it reads on.
+    pub time: Duration,
+    /// How many more tokens it lets the upstream write.
+    pub tokens: u64,
+    /// How many answers it reads at the same time; more are closed at once.
+    pub answers: usize,
+}
+
+impl Default for DrainBounds {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(10), tokens: 1_000, answers: 4_096 }
+    }
+}
+
+/// Something to read on.
+pub(crate) enum Job {
+    /// A request whose answer is still to come.
+    Answer {
+        /// The request on its way.
+        send: Sending,
+        /// Its hold.
+        hold: Hold,
+        /// How it is metered.
+        plan: MeterPlan,
+    },
+    /// An answer in flow.
+    Body(Box<Flow>),
+}
+
+/// Where jobs are left.
+#[derive(Clone)]
+pub(crate) struct Drain(UnboundedSender<Job>);
+
+/// What works on them.
+pub(crate) struct Drainer {
+    jobs: UnboundedReceiver<Job>,
+    bounds: DrainBounds,
+}
+
+/// The two ends. The channel has no bound of its own: jobs come from `Drop`, which cannot wait, and
+/// the limits on concurrent calls bound them.
+pub(crate) fn drain(bounds: DrainBounds) -> (Drain, Drainer) {
+    let (send, jobs) = unbounded_channel();
+    (Drain(send), Drainer { jobs, bounds })
+}
+
+impl Drain {
+    /// Leaves a job. After the end of the drainer it is dropped, and its hold is charged in full.
+    pub(crate) fn take(&self, job: Job) {
+        drop(self.0.send(job));
+    }
+}
+
+impl Drainer {
+    /// Works until every [`Drain`] is gone and all jobs are done.
+    pub(crate) async fn run(mut self) {
+        let mut running = FuturesUnordered::new();
+        let mut open = true;
+        while open || !running.is_empty() {
+            tokio::select! {
+                job = self.jobs.recv(), if open => match job {
+                    Some(job) if running.len() < self.bounds.answers => {
+                        running.push(read_on(job, self.bounds));
+                    }
+                    Some(job) => close(job),
+                    None => open = false,
+                },
+                Some(()) = running.next(), if !running.is_empty() => {}
+            }
+        }
+    }
+}
+
+async fn read_on(job: Job, bounds: DrainBounds) {
+    let deadline = tokio::time::Instant::now() + bounds.time;
+    let mut flow = match job {
+        Job::Body(flow) => flow,
+        Job::Answer { mut send, hold, plan } => {
+            match tokio::time::timeout_at(deadline, send.as_mut()).await {
+                Ok(Ok(response)) if response.status().is_success() => {
+                    Box::new(Flow::of_answer(response, hold, plan))
+                }
+                Ok(Ok(_)) => return refused(hold),
+                Ok(Err(error)) if !error.connected => return refused(hold),
+                // Sent, and no answer: it may have been spent.
+                Ok(Err(_)) | Err(_) => return plan.give_up(hold, 0),
+            }
+        }
+    };
+    let last_frame = flow.frames().saturating_add(bounds.tokens);
+    let whole = async {
+        while !flow.is_over() && flow.frames() <= last_frame {
+            match poll_fn(|context| flow.poll_next(context)).await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => break,
+            }
+        }
+    };
+    let _ = tokio::time::timeout_at(deadline, whole).await;
+    flow.give_up();
+}
+
+/// The upstream refused the call: nothing was used.
+fn refused(mut hold: Hold) {
+    hold.charge.fail_attempt();
+}
+
+/// Too many at once: closed unread.
+fn close(job: Job) {
+    match job {
+        Job::Answer { hold, plan, .. } => plan.give_up(hold, 0),
+        Job::Body(mut flow) => flow.give_up(),
+    }
+}

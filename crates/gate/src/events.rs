@@ -1,0 +1,118 @@
+//! Revocation: events of the store reach cached credentials and running calls within a second.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tollgate_kernel::{Error, KeyId, SessionId};
+use tollgate_store::{AccountState, Event, EventKind, KeyState, Owner, Reader};
+use uuid::Uuid;
+
+use crate::Live;
+
+/// How many lives are remembered before those that nobody holds are forgotten.
+const SWEEP_AT: usize = 4_096;
+
+/// The life of every credential in use, by its record's id.
+#[derive(Default)]
+pub(crate) struct Lives {
+    book: Mutex<Book>,
+    heeded: AtomicU64,
+}
+
+#[derive(Default)]
+struct Book {
+    by_credential: HashMap<Uuid, Entry>,
+    sweep_at: usize,
+}
+
+struct Entry {
+    owner: Option<Uuid>,
+    live: Weak<Live>,
+}
+
+impl Lives {
+    /// The one life of a credential, of which `owner` is the person or app.
+    pub(crate) fn of(&self, credential: Uuid, owner: Option<Uuid>) -> Arc<Live> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = book.by_credential.get(&credential).and_then(|entry| entry.live.upgrade());
+        if let Some(live) = known {
+            return live;
+        }
+        if book.by_credential.len() >= book.sweep_at.max(SWEEP_AT) {
+            book.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
+            book.sweep_at = book.by_credential.len() * 2;
+        }
+        let live = Arc::<Live>::default();
+        book.by_credential.insert(credential, Entry { owner, live: Arc::downgrade(&live) });
+        live
+    }
+
+    /// Rises with every event that concerns credentials. What was read before it rose and is kept
+    /// after may be outdated.
+    pub(crate) fn heeded(&self) -> u64 {
+        self.heeded.load(Ordering::SeqCst)
+    }
+
+    /// Acts on an event. Whether the policy is to be read again is the answer.
+    pub(crate) async fn heed(&self, event: &Event, reader: &Reader) -> Result<bool, Error> {
+        match event.kind {
+            EventKind::Key | EventKind::Session | EventKind::User | EventKind::Client => {
+                self.heed_credentials(event, reader).await?;
+                Ok(false)
+            }
+            EventKind::Plan
+            | EventKind::Group
+            | EventKind::Upstream
+            | EventKind::Model
+            | EventKind::Setting
+            | EventKind::SigningKey => Ok(true),
+        }
+    }
+
+    async fn heed_credentials(&self, event: &Event, reader: &Reader) -> Result<(), Error> {
+        self.heeded.fetch_add(1, Ordering::SeqCst);
+        let lives = self.concerned(event);
+        lives.iter().for_each(|live| live.outdate());
+        if lives.is_empty() || self.still_counts(event, reader).await? {
+            return Ok(());
+        }
+        lives.iter().for_each(|live| live.end());
+        Ok(())
+    }
+
+    fn concerned(&self, event: &Event) -> Vec<Arc<Live>> {
+        let Ok(id) = Uuid::try_parse(&event.id) else { return Vec::new() };
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        match event.kind {
+            EventKind::User | EventKind::Client => {
+                let owned = book.by_credential.values().filter(|entry| entry.owner == Some(id));
+                owned.filter_map(|entry| entry.live.upgrade()).collect()
+            }
+            _ => book.by_credential.get(&id).and_then(|e| e.live.upgrade()).into_iter().collect(),
+        }
+    }
+
+    /// Whether the record that an event names still stands for anything.
+    async fn still_counts(&self, event: &Event, reader: &Reader) -> Result<bool, Error> {
+        let counts = match event.kind {
+            EventKind::Key => {
+                let key = reader.key(Owner::All, event.id.parse::<KeyId>()?).await?;
+                key.is_some_and(|key| key.state == KeyState::Active)
+            }
+            EventKind::Session => {
+                reader.session(Owner::All, event.id.parse::<SessionId>()?).await?.is_some()
+            }
+            EventKind::User => {
+                let user = reader.user(Owner::All, event.id.parse()?).await?;
+                user.is_some_and(|user| user.state == AccountState::Active)
+            }
+            EventKind::Client => {
+                let client = reader.client(Owner::All, event.id.parse()?).await?;
+                client.is_some_and(|client| client.state == AccountState::Active)
+            }
+            _ => true,
+        };
+        Ok(counts)
+    }
+}

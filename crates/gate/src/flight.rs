@@ -1,0 +1,137 @@
+//! A request on its way: owned in one place from its first byte to its answer, so that a caller who
+//! leaves in between takes nothing along.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use tollgate_kernel::{Error, Kind};
+
+use crate::drain::{Drain, Job};
+use crate::flow::{Flow, MeterPlan};
+use crate::forward::Failed;
+use crate::hold::Hold;
+use crate::upstream::{Patience, SendError};
+
+/// A request whose answer is awaited.
+pub(crate) type Sending =
+    Pin<Box<dyn Future<Output = Result<Response<Incoming>, SendError>> + Send>>;
+
+/// A request on its way. Dropped, it goes to the drainer.
+pub(crate) struct Flight {
+    cargo: Option<Cargo>,
+    drain: Drain,
+}
+
+struct Cargo {
+    stage: Stage,
+    hold: Hold,
+    plan: MeterPlan,
+}
+
+/// How far it has come.
+enum Stage {
+    Waiting(Sending),
+    Answered(Response<Incoming>),
+}
+
+impl Flight {
+    /// The request goes out with the first poll of [`Flight::answer`].
+    pub(crate) fn start(send: Sending, mut hold: Hold, plan: MeterPlan, drain: Drain) -> Self {
+        hold.charge.sent();
+        Self { cargo: Some(Cargo { stage: Stage::Waiting(send), hold, plan }), drain }
+    }
+
+    /// Waits for the head of the answer.
+    pub(crate) async fn answer(mut self, patience: Patience) -> Result<Self, Failed> {
+        let Some(Cargo { stage: Stage::Waiting(send), plan, .. }) = &mut self.cargo else {
+            return Err(lost());
+        };
+        let upstream = plan.upstream.clone();
+        match tokio::time::timeout(patience.first_byte, send.as_mut()).await {
+            Ok(Ok(response)) => {
+                if let Some(cargo) = &mut self.cargo {
+                    cargo.stage = Stage::Answered(response);
+                }
+                Ok(self)
+            }
+            Ok(Err(error)) => {
+                let connected = error.connected;
+                let error = error.into_error(&upstream);
+                let Some(Cargo { mut hold, plan, .. }) = self.cargo.take() else {
+                    return Err(lost());
+                };
+                if connected {
+                    plan.give_up(hold, 0);
+                    return Err(Failed { error, unspent: None });
+                }
+                hold.charge.fail_attempt();
+                Err(Failed { error, unspent: Some(hold) })
+            }
+            Err(_) => {
+                if let Some(Cargo { hold, plan, .. }) = self.cargo.take() {
+                    plan.give_up(hold, 0);
+                }
+                let words = format!("The model provider {upstream} did not answer in time.");
+                Err(Failed { error: Error::new(Kind::UpstreamTimeout, words), unspent: None })
+            }
+        }
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match &self.cargo {
+            Some(Cargo { stage: Stage::Answered(response), .. }) => response.status(),
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// Waits until the call is durable, and gives out the answer.
+    pub(crate) async fn durable(mut self) -> Result<(http::response::Parts, Flow), Failed> {
+        if let Some(cargo) = &self.cargo
+            && !cargo.hold.charge.is_durable()
+        {
+            // On an error the flight is dropped and drained: the provider has answered.
+            let durable = cargo.hold.charge.durable().await;
+            durable.map_err(|error| Failed { error, unspent: None })?;
+        }
+        match self.cargo.take() {
+            Some(Cargo { stage: Stage::Answered(response), hold, plan }) => {
+                let (parts, body) = response.into_parts();
+                Ok((parts, Flow::new(body, hold, plan)))
+            }
+            _ => Err(lost()),
+        }
+    }
+
+    /// All of it, for an answer that is an error.
+    pub(crate) fn into_parts(
+        mut self,
+    ) -> Result<(http::response::Parts, Incoming, Hold, MeterPlan), Failed> {
+        match self.cargo.take() {
+            Some(Cargo { stage: Stage::Answered(response), hold, plan }) => {
+                let (parts, body) = response.into_parts();
+                Ok((parts, body, hold, plan))
+            }
+            _ => Err(lost()),
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(Cargo { stage, hold, plan }) = self.cargo.take() {
+            self.drain.take(match stage {
+                Stage::Waiting(send) => Job::Answer { send, hold, plan },
+                Stage::Answered(response) => {
+                    Job::Body(Box::new(Flow::of_answer(response, hold, plan)))
+                }
+            });
+        }
+    }
+}
+
+fn lost() -> Failed {
+    Failed { error: Error::internal("a flight lost its cargo"), unspent: None }
+}

@@ -1,0 +1,390 @@
+//! An answer that flows: read as it passes, filtered, watched for our secrets, and settled at its end.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response};
+use hyper::body::{Body, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep};
+use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Usage};
+use tollgate_protocol::openai::{Pass, Route, StreamMeter, usage_of_json};
+use tollgate_protocol::sse::SseSplitter;
+use tracing::{error, warn};
+
+use crate::forward::{is_encoded, is_event_stream};
+use crate::hold::Hold;
+use crate::permit::{Candidate, Decided};
+use crate::scan::SecretScan;
+use crate::upstream::Upstream;
+
+/// The most of a whole JSON answer that is kept to read its usage.
+const KEPT: usize = 32 * 1024 * 1024;
+
+/// A stream may hold more than its ceiling in frames by this much: empty ones, keep-alives.
+const FRAME_SLACK: u64 = 64;
+
+/// No token is longer than this many bytes in any tokeniser in use.
+const LONGEST_TOKEN: u64 = 128;
+
+/// How an answer is metered, at the price of the target that gives it.
+pub(crate) struct MeterPlan {
+    pub(crate) route: Route,
+    pub(crate) upstream: Slug,
+    target: Arc<Upstream>,
+    price: Option<Arc<Price>>,
+    priced: bool,
+    streams: bool,
+    usage_asked: bool,
+    reasons: bool,
+    input_bound: u64,
+    output_bound: u64,
+}
+
+impl MeterPlan {
+    pub(crate) fn of(decided: &Decided, candidate: &Candidate) -> Self {
+        let request = &decided.call.request;
+        let output_bound = decided.ceiling.unwrap_or(0).saturating_mul(request.choices());
+        Self {
+            route: request.route(),
+            upstream: candidate.upstream.id().clone(),
+            target: candidate.upstream.clone(),
+            price: candidate.price.clone(),
+            priced: candidate.price.is_some(),
+            streams: request.stream(),
+            usage_asked: request.usage_asked(),
+            reasons: request.reasons(),
+            input_bound: decided.input_bound,
+            output_bound,
+        }
+    }
+
+    /// What a call with this usage comes to.
+    pub(crate) fn settled(&self, hold: &Hold, usage: Usage) -> Tally {
+        let cost = self.price.as_ref().map(|price| price.cost(&usage));
+        self.tally(hold, EntryState::Settled, usage, cost)
+    }
+
+    /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of output.
+    pub(crate) fn give_up(&self, mut hold: Hold, streamed: u64) {
+        let output_tokens = streamed.min(self.output_bound);
+        let usage = Usage { input_tokens: self.input_bound, output_tokens, ..Usage::default() };
+        let worst = |price: &Arc<Price>| price.worst_case(self.input_bound, output_tokens);
+        let cost = self.price.as_ref().map(worst);
+        let tally = self.tally(&hold, EntryState::Estimated, usage, cost);
+        hold.rates.used(usage.total());
+        hold.charge.settle(tally);
+    }
+
+    /// Settles a call whose reasoning was hidden at its whole hold.
+    fn give_up_whole(&self, mut hold: Hold) {
+        let tally = hold.charge.whole_hold();
+        hold.rates.used(u64::try_from(tally.charged.tokens).unwrap_or(0));
+        hold.charge.settle(tally);
+    }
+
+    fn tally(&self, hold: &Hold, state: EntryState, usage: Usage, cost: Option<i64>) -> Tally {
+        let held = hold.charge.hold();
+        let tokens = i64::try_from(usage.total()).unwrap_or(i64::MAX);
+        let full = Charged { money: cost.unwrap_or(0), tokens, calls: 1 };
+        let charged = full.capped_by(&held);
+        let excess = tokens > held.tokens || (self.priced && full.money > held.money);
+        if excess {
+            error!(
+                upstream = %self.upstream, tokens, held = held.tokens,
+                "the upstream reported more than was held"
+            );
+        }
+        Tally { state, usage, cost_nano: cost, charged, excess }
+    }
+}
+
+/// An answer in flow. It settles when it ends; dropped before, its hold is charged in full, so
+/// whoever drops it gives it to the drainer first.
+pub(crate) struct Flow {
+    body: Incoming,
+    hold: Option<Hold>,
+    plan: MeterPlan,
+    reading: Reading,
+    scan: SecretScan,
+    silence: Pin<Box<Sleep>>,
+    heard: Instant,
+    over: bool,
+}
+
+/// How the body is read.
+enum Reading {
+    /// One JSON text: kept to read its usage at the end.
+    Json { kept: Vec<Bytes>, len: usize },
+    /// Server-sent events.
+    Events { splitter: SseSplitter, meter: StreamMeter, ready: VecDeque<Bytes> },
+}
+
+impl Flow {
+    /// A good answer's body.
+    pub(crate) fn new(body: Incoming, hold: Hold, plan: MeterPlan) -> Self {
+        let reading = if plan.streams {
+            let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
+            Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
+        } else {
+            Reading::Json { kept: Vec::new(), len: 0 }
+        };
+        let now = Instant::now();
+        let silence = Box::pin(tokio::time::sleep_until(now + plan.target.patience().silence));
+        let scan = SecretScan::new(plan.target.key());
+        Self { body, hold: Some(hold), plan, reading, scan, silence, heard: now, over: false }
+    }
+
+    /// The body of an answer that nobody waits for.
+    pub(crate) fn of_answer(response: Response<Incoming>, hold: Hold, plan: MeterPlan) -> Self {
+        Self::new(response.into_body(), hold, plan)
+    }
+
+    /// Looks for our key.
+    pub(crate) fn scan(&self) -> &SecretScan {
+        &self.scan
+    }
+
+    /// Whether the answer's head fits to what was asked for.
+    pub(crate) fn checked(mut self, headers: &HeaderMap) -> Result<Self, Error> {
+        let fits = !is_encoded(headers) && (!self.plan.streams || is_event_stream(headers));
+        if fits {
+            return Ok(self);
+        }
+        let id = self.plan.upstream.clone();
+        self.give_up();
+        let words = format!("The model provider {id} answered in a form that was not asked for.");
+        Err(Error::new(Kind::UpstreamFailed, words))
+    }
+
+    /// Whether events are read.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.reading, Reading::Events { .. })
+    }
+
+    /// The principal's life, for a stream that must end with it.
+    pub(crate) fn live(&self) -> Option<Arc<crate::Live>> {
+        self.hold.as_ref().map(|hold| hold.decided.principal.live().clone())
+    }
+
+    /// How many frames of output have passed, as a lower bound of the tokens that were written.
+    pub(crate) fn frames(&self) -> u64 {
+        match &self.reading {
+            Reading::Events { meter, .. } => meter.text_frames(),
+            Reading::Json { .. } => 0,
+        }
+    }
+
+    /// Whether it is settled.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The size of what is still to come, where it is known.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        match self.reading {
+            Reading::Json { .. } => self.body.size_hint(),
+            Reading::Events { .. } => SizeHint::default(),
+        }
+    }
+
+    /// The next piece for the caller; `None` at the end, an error where the upstream broke off.
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Error>>> {
+        loop {
+            if let Reading::Events { ready, .. } = &mut self.reading
+                && let Some(bytes) = ready.pop_front()
+            {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.heard = Instant::now();
+                    let Ok(data) = frame.into_data() else { continue };
+                    match self.take(data) {
+                        Ok(Some(bytes)) if bytes.is_empty() => {}
+                        Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                        Ok(None) => {}
+                        Err(error) => return Poll::Ready(Some(Err(self.stop(error)))),
+                    }
+                }
+                Poll::Ready(Some(Err(cause))) => {
+                    let error = self.broken("broke off its answer").with_source(cause);
+                    return Poll::Ready(Some(Err(self.stop(error))));
+                }
+                Poll::Ready(None) => return Poll::Ready(self.end()),
+                Poll::Pending => {
+                    ready!(self.poll_silence(context));
+                    let error = Error::new(
+                        Kind::UpstreamTimeout,
+                        format!("The model provider {} fell silent.", self.plan.upstream),
+                    );
+                    return Poll::Ready(Some(Err(self.stop(error))));
+                }
+            }
+        }
+    }
+
+    /// Ready when nothing was heard for too long. The timer is moved only when it fires.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let patience: Duration = self.plan.target.patience().silence;
+        loop {
+            ready!(self.silence.as_mut().poll(context));
+            let due = self.heard + patience;
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.silence.as_mut().reset(due);
+        }
+    }
+
+    /// Takes a piece of the body; what may go on at once is the answer.
+    fn take(&mut self, data: Bytes) -> Result<Option<Bytes>, Error> {
+        match &mut self.reading {
+            Reading::Json { kept, len } => {
+                if *len < KEPT {
+                    kept.push(data.clone());
+                }
+                *len += data.len();
+                let out = self.scan.pass(data)?;
+                if !self.body.is_end_stream() {
+                    return Ok(Some(out));
+                }
+                // hyper does not poll the end of an answer whose length it knows.
+                self.settle_json();
+                let mut whole = BytesMut::from(out);
+                whole.extend_from_slice(&self.scan.rest());
+                Ok(Some(whole.freeze()))
+            }
+            Reading::Events { .. } => self.take_events(&data).map(|()| None),
+        }
+    }
+
+    fn take_events(&mut self, data: &Bytes) -> Result<(), Error> {
+        let Reading::Events { splitter, meter, ready } = &mut self.reading else {
+            return Ok(());
+        };
+        splitter.push(data);
+        let mut ended = false;
+        loop {
+            let event = splitter.next_event().map_err(|_| {
+                Error::new(Kind::UpstreamFailed, "The model provider sent an event without end.")
+            })?;
+            let Some(event) = event else { break };
+            if self.scan.is_in(event.bytes()) {
+                warn!(upstream = %self.plan.upstream, "the upstream's stream held our own key");
+                return Err(crate::scan::leak());
+            }
+            let pass = meter.event(&event);
+            ended |= meter.ended_cleanly();
+            if let Pass::Forward = pass {
+                ready.push_back(event.into_bytes());
+            }
+        }
+        let most = self.plan.output_bound;
+        let over = meter.text_frames() > most.saturating_add(FRAME_SLACK)
+            || meter.text_bytes() > most.saturating_mul(LONGEST_TOKEN).saturating_add(4_096);
+        if over && meter.usage().is_none() {
+            ready.clear();
+            return Err(Error::new(
+                Kind::UpstreamFailed,
+                format!("The answer was stopped: it went beyond its ceiling of {most} tokens."),
+            ));
+        }
+        if ended {
+            self.settle_stream();
+        }
+        Ok(())
+    }
+
+    /// The body has ended.
+    fn end(&mut self) -> Option<Result<Bytes, Error>> {
+        match &mut self.reading {
+            Reading::Json { .. } => {
+                self.settle_json();
+                let rest = self.scan.rest();
+                (!rest.is_empty()).then_some(Ok(rest))
+            }
+            Reading::Events { .. } => {
+                if self.over {
+                    return None;
+                }
+                let error = self.broken("ended its stream too early");
+                Some(Err(self.stop(error)))
+            }
+        }
+    }
+
+    fn settle_json(&mut self) {
+        let Reading::Json { kept, len } = &mut self.reading else { return };
+        let usage = match kept.as_slice() {
+            [whole] => usage_of_json(self.plan.route, whole),
+            _ if *len <= KEPT => usage_of_json(self.plan.route, &kept.concat()),
+            _ => None,
+        };
+        let streamed = u64::try_from(*len).unwrap_or(u64::MAX);
+        self.over = true;
+        let Some(hold) = self.hold.take() else { return };
+        match usage {
+            Some(usage) => self.settle(hold, usage),
+            None if self.plan.reasons => self.plan.give_up_whole(hold),
+            None => self.plan.give_up(hold, streamed),
+        }
+    }
+
+    fn settle_stream(&mut self) {
+        let Reading::Events { meter, .. } = &self.reading else { return };
+        let usage = meter.usage();
+        self.over = true;
+        match usage {
+            Some(usage) => {
+                if let Some(hold) = self.hold.take() {
+                    self.settle(hold, usage);
+                }
+            }
+            None => self.give_up(),
+        }
+    }
+
+    fn settle(&self, mut hold: Hold, usage: Usage) {
+        hold.rates.used(usage.total());
+        let tally = self.plan.settled(&hold, usage);
+        hold.charge.settle(tally);
+    }
+
+    /// Ends the accounting with what is known: the usage if it came, else a bound.
+    pub(crate) fn give_up(&mut self) {
+        self.over = true;
+        let Some(hold) = self.hold.take() else { return };
+        match &self.reading {
+            Reading::Events { meter, .. } => match meter.usage() {
+                Some(usage) if meter.ended_cleanly() || meter.failed() => self.settle(hold, usage),
+                _ if meter.reasoning_hidden() => self.plan.give_up_whole(hold),
+                _ => self.plan.give_up(hold, meter.text_bytes()),
+            },
+            Reading::Json { .. } if self.plan.reasons => self.plan.give_up_whole(hold),
+            Reading::Json { .. } => self.plan.give_up(hold, u64::MAX),
+        }
+    }
+
+    fn stop(&mut self, error: Error) -> Error {
+        self.give_up();
+        error
+    }
+
+    fn broken(&self, how: &str) -> Error {
+        Error::new(
+            Kind::UpstreamFailed,
+            format!("The model provider {} {how}.", self.plan.upstream),
+        )
+    }
+}

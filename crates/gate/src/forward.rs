@@ -1,0 +1,230 @@
+//! Forwarding: the bytes that were authorised go to a target, and its answer comes back metered.
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use http::{Method, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tollgate_kernel::{Error, Kind};
+use tollgate_protocol::openai::{Splice, UpstreamFault, classify, retry_after};
+use tollgate_vault::{Purpose, Vault};
+use tracing::warn;
+
+use crate::drain::Drain;
+use crate::flight::Flight;
+use crate::flow::MeterPlan;
+use crate::hold::Hold;
+use crate::metered::Metered;
+use crate::permit::{Candidate, Decided, Target};
+use crate::scan::{SecretScan, leak};
+use crate::upstream::Transport;
+
+/// The most of an error answer that is read.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// The longest wait that we pass on from an upstream's rate limit.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Headers of an answer that reach the caller under their own names.
+const PASSED: [HeaderName; 3] = [
+    CONTENT_TYPE,
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// A call that got no answer to pass on.
+pub struct Failed {
+    /// What went wrong.
+    pub error: Error,
+    /// The hold, where nothing was used: it serves for another target, unchanged.
+    pub unspent: Option<Hold>,
+}
+
+/// What forwarding needs of the gate.
+pub(crate) struct Forwarder<'a> {
+    pub(crate) transport: &'a Transport,
+    pub(crate) vault: &'a Vault,
+    pub(crate) drain: &'a Drain,
+}
+
+impl Forwarder<'_> {
+    /// Sends the call that `hold` was made for to `target`.
+    pub(crate) async fn forward(
+        &self,
+        mut hold: Hold,
+        target: &Target,
+    ) -> Result<Response<Metered>, Failed> {
+        let decided = hold.decided.clone();
+        let candidate = decided.candidates.get(target.at).filter(|_| target.permit == decided.id);
+        let Some(candidate) = candidate else {
+            let error = Error::internal("a target of another permit");
+            return Err(Failed { error, unspent: Some(hold) });
+        };
+        let request = match self.request(&decided, candidate) {
+            Ok(request) => request,
+            Err(error) => return Err(Failed { error, unspent: Some(hold) }),
+        };
+        let may_overlap = hold.charge.open(candidate.upstream.id());
+        if !may_overlap && let Err(error) = hold.charge.durable().await {
+            return Err(Failed { error, unspent: None });
+        }
+        let plan = MeterPlan::of(&decided, candidate);
+        let send = Box::pin(self.transport.clone().send(request));
+        let flight = Flight::start(send, hold, plan, self.drain.clone());
+        let answer = flight.answer(candidate.upstream.patience()).await?;
+        match answer.status() {
+            status if status.is_success() => self.metered(answer).await,
+            _ => failed(answer, candidate).await,
+        }
+    }
+
+    fn request(
+        &self,
+        decided: &Decided,
+        candidate: &Candidate,
+    ) -> Result<http::Request<http_body_util::Full<Bytes>>, Error> {
+        let call = &decided.call;
+        let who = decided.principal.known.subject.to_string();
+        let safety = hex(self.vault.mac(Purpose::SafetyIdentifier, who.as_bytes()).as_bytes());
+        // One app cannot look into the cache of another: its bucket is named after both.
+        let bucket = call.request.prompt_cache_key().map(|key| {
+            let app = decided.principal.known.client.app();
+            let app = app.map_or_else(String::new, |app| app.to_string());
+            let named = format!("{}:{app}{key}", app.len());
+            hex(self.vault.mac(Purpose::PromptCache, named.as_bytes()).as_bytes())
+        });
+        let model = (candidate.model != call.request.model()).then_some(candidate.model.as_str());
+        let body = call.request.splice(&Splice {
+            model,
+            safety_identifier: &safety,
+            prompt_cache_key: bucket.as_deref(),
+            output_ceiling: decided.ceiling,
+            include_usage: true,
+            store_false: true,
+        });
+        let path = call.request.route().path();
+        candidate.upstream.request(Method::POST, path, call.headers.clone(), body)
+    }
+
+    /// Turns a good answer into a metered one, when the call is durable: no byte before that.
+    async fn metered(&self, flight: Flight) -> Result<Response<Metered>, Failed> {
+        let (parts, flow) = flight.durable().await?;
+        let mut headers = HeaderMap::with_capacity(8);
+        for name in PASSED {
+            pass(&parts.headers, &name, &name, flow.scan(), &mut headers);
+        }
+        pass(&parts.headers, &REQUEST_ID, &UPSTREAM_REQUEST_ID, flow.scan(), &mut headers);
+        let flow = flow.checked(&parts.headers).map_err(|error| Failed { error, unspent: None })?;
+        let mut response = Response::new(Metered::new(flow, self.drain.clone()));
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}
+
+fn pass(
+    from: &HeaderMap,
+    name: &HeaderName,
+    shown_as: &HeaderName,
+    scan: &SecretScan,
+    to: &mut HeaderMap,
+) {
+    if let Some(value) = from.get(name)
+        && !scan.is_in(value.as_bytes())
+    {
+        to.insert(shown_as.clone(), value.clone());
+    }
+}
+
+/// An answer that is an error: nothing was used, unless it says so.
+async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metered>, Failed> {
+    let (parts, body, mut hold, plan) = flight.into_parts()?;
+    let body = read_error(body).await;
+    match tollgate_protocol::openai::usage_of_json(plan.route, &body) {
+        Some(usage) => {
+            let tally = plan.settled(&hold, usage);
+            hold.rates.used(usage.total());
+            hold.charge.settle(tally);
+            let error = translate(&parts, &body, candidate);
+            return Err(Failed { error, unspent: None });
+        }
+        None => hold.charge.fail_attempt(),
+    }
+    if classify(parts.status.as_u16(), &body) != UpstreamFault::Caller {
+        return Err(Failed { error: translate(&parts, &body, candidate), unspent: Some(hold) });
+    }
+    let scan = SecretScan::new(candidate.upstream.key());
+    if scan.is_in(&body) {
+        warn!(upstream = %candidate.upstream.id(), "the upstream's error held our own key");
+        return Err(Failed { error: leak(), unspent: Some(hold) });
+    }
+    // What the caller did wrong is said in the upstream's own words.
+    let mut response = Response::new(Metered::whole(body));
+    *response.status_mut() = parts.status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    Ok(response)
+}
+
+async fn read_error(body: Incoming) -> Bytes {
+    let whole = Limited::new(body, ERROR_BODY).collect();
+    match tokio::time::timeout(std::time::Duration::from_secs(5), whole).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    }
+}
+
+/// What went wrong between us and the upstream, for the caller.
+fn translate(parts: &http::response::Parts, body: &[u8], candidate: &Candidate) -> Error {
+    let id = candidate.upstream.id();
+    let status = parts.status;
+    let source = format!("{id} answered {status}");
+    match classify(status.as_u16(), body) {
+        UpstreamFault::Ours => {
+            warn!(upstream = %id, %status, "the upstream refuses our key; the owner has to mend it");
+            let words = format!(
+                "The model provider {id} refused this server's own credential. The owner has been \
+                 told."
+            );
+            Error::new(Kind::UpstreamFailed, words).with_source(source)
+        }
+        UpstreamFault::Quota => {
+            warn!(upstream = %id, "our account at the upstream has run dry");
+            let words = format!("This server's account at the model provider {id} has run dry.");
+            Error::new(Kind::UpstreamQuota, words).with_source(source)
+        }
+        UpstreamFault::RateLimited => {
+            let header = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
+            let wait = retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()));
+            let wait = wait.unwrap_or(std::time::Duration::from_secs(1)).min(LONGEST_WAIT);
+            let words = format!("The model provider {id} is busy. Try again shortly.");
+            Error::new(Kind::UpstreamBusy, words).with_retry_after(wait).with_source(source)
+        }
+        UpstreamFault::Theirs | UpstreamFault::Redirect | UpstreamFault::Caller => {
+            let words = format!("The model provider {id} failed. The call was not charged.");
+            Error::new(Kind::UpstreamFailed, words).with_source(source)
+        }
+    }
+}
+
+/// Whether an answer's head says that its body cannot be read by us.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
+}
+
+/// Whether an answer's head says that events follow.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| DIGITS.get(usize::from(n)).map_or('0', |digit| char::from(*digit));
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,130 @@
+//! Reserving: the worst case of a permitted call, held in every account and every rate, or in none.
+
+use std::sync::Arc;
+
+use tollgate_kernel::{EntryKey, Error, Kind, Unit};
+use tollgate_store::ledger::Decision;
+
+use crate::Permit;
+use crate::ledger::{Ask, Charge, Ledger, LegAsk, Refused};
+use crate::permit::Decided;
+use crate::rates::{RateBook, RateGuard, RateStanding};
+
+/// The proof that the most a call can cost is held for it. Dropped, it is given back.
+pub struct Hold {
+    pub(crate) decided: Arc<Decided>,
+    pub(crate) charge: Charge,
+    pub(crate) rates: RateGuard,
+}
+
+impl Hold {
+    /// What the caller's rates have left, this call included.
+    pub fn rates(&self) -> RateStanding {
+        self.rates.standing
+    }
+
+    /// The ceiling that we set because the caller named none, or a higher one.
+    pub fn ceiling_set(&self) -> Option<u64> {
+        Permit(self.decided.clone()).ceiling_set()
+    }
+}
+
+/// Holds the worst case of `permit`.
+pub(crate) async fn reserve(
+    ledger: &Arc<Ledger>,
+    rates: &Arc<RateBook>,
+    permit: &Permit,
+) -> Result<Hold, Error> {
+    let decided = &permit.0;
+    let hold = decided.worst_case();
+    let guard = rates.enter(decided.resolved.rates.clone(), hold.tokens)?;
+    let policy = &decided.policy;
+    let model = decided.call.request.model();
+    let legs = decided.resolved.legs_for(policy, model, decided.at)?;
+    let known = &decided.principal.known;
+    let first = decided.candidates.first();
+    let ask = Ask {
+        key: EntryKey { call: decided.id, attempt: 1 },
+        at: decided.at,
+        request: decided.call.id,
+        user: known.subject.user(),
+        client: known.client.app(),
+        api_key: known.credential.key(),
+        group: decided.resolved.in_effect.group.clone(),
+        model: model.to_owned(),
+        upstream: first.map(|candidate| candidate.upstream.id().clone()),
+        priced: decided.is_priced(),
+        hold,
+        legs: legs.clone(),
+    };
+    match ledger.reserve(ask).await {
+        Ok(charge) => Ok(Hold { decided: decided.clone(), charge, rates: guard }),
+        Err(Refused::Unavailable(error)) => Err(error),
+        Err(Refused::By(decision)) => Err(refusal(decided, &legs, &decision)),
+    }
+}
+
+/// The refusal in words: which budget, what the call holds, what is left, and what would fit.
+fn refusal(decided: &Decided, legs: &[LegAsk], decision: &Decision) -> Error {
+    let (at, left, spent) = match decision {
+        Decision::Exhausted { leg, left } => (*leg, *left, true),
+        Decision::InUse { leg, left } => (*leg, *left, false),
+        Decision::Granted { .. } => return Error::internal("a granted call was refused"),
+    };
+    let Some(leg) = legs.get(at) else {
+        return Error::internal("a refusal names no account of the call");
+    };
+    let account = &leg.account;
+    let unit = account.unit;
+    let hold = amount(decided.worst_case().of(unit), unit);
+    let mut words = format!(
+        "The budget of {} for this {} allows {}. This call may need up to {hold}, and {} {} left.",
+        whose(account.holder.kind()),
+        account.period.as_str(),
+        amount(leg.limit, unit),
+        amount(left, unit),
+        if spent { "is" } else { "is at this moment" },
+    );
+    if let Some(ceiling) = decided.ceiling_for(unit, left) {
+        words.push_str(&format!(" It would fit with max_tokens of at most {ceiling}."));
+    }
+    words.push_str(&format!(" The budget starts anew at {}.", account.window.end.rfc3339()));
+    if spent {
+        let wait = account.window.end.since(decided.at);
+        Error::new(Kind::BudgetExhausted, words).with_retry_after(wait)
+    } else {
+        words.push_str(" Other calls in flight hold the rest, so a retry may succeed.");
+        Error::new(Kind::BudgetInUse, words).with_retry_after(std::time::Duration::from_secs(1))
+    }
+}
+
+fn whose(kind: &str) -> &str {
+    match kind {
+        "user" => "your plan",
+        "client" => "this app",
+        "key" => "this key",
+        "group" => "your group",
+        "model" => "this model",
+        _ => "this installation",
+    }
+}
+
+/// An amount with its unit, for people.
+fn amount(n: i64, unit: Unit) -> String {
+    match unit {
+        Unit::Tokens => format!("{n} tokens"),
+        Unit::Calls => format!("{n} calls"),
+        Unit::Money => {
+            let nano = u128::from(n.unsigned_abs());
+            let (whole, part) = (nano / 1_000_000_000, nano % 1_000_000_000);
+            let digits = format!("{part:09}");
+            let digits = digits.trim_end_matches('0');
+            let sign = if n < 0 { "-" } else { "" };
+            if digits.is_empty() {
+                format!("{sign}${whole}")
+            } else {
+                format!("{sign}${whole}.{digits}")
+            }
+        }
+    }
+}

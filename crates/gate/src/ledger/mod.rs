@@ -1,0 +1,107 @@
+//! The ledger of this node: slices of budgets in memory, one thread that writes.
+//!
+//! A call takes its hold from memory, all accounts together or none. The database is asked when a
+//! slice is short, and a refusal is always the database's word. What a call may spend is in the
+//! journal, durable, before its first byte reaches the caller. See `docs/explanation/ledger.md`.
+
+mod charge;
+mod memory;
+mod ticket;
+mod writer;
+
+pub(crate) use charge::{Charge, Refused};
+pub(crate) use memory::{Ask, CellView, LegAsk};
+pub(crate) use writer::LedgerThread;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tollgate_kernel::{Account, Clock, Error, Kind};
+use tollgate_store::ledger::{LedgerSource, Recovered};
+
+use memory::{Memory, Waiter};
+
+/// How long a call waits for the database's word.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the calls and the writing thread share.
+pub(crate) struct Ledger {
+    memory: Mutex<Memory>,
+    wake: Condvar,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ledger {
+    /// Starts the writing thread, which opens the store and recovers what a crash left behind.
+    pub(crate) fn start(
+        source: LedgerSource,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Arc<Self>, LedgerThread, Recovered), Error> {
+        let ledger =
+            Arc::new(Self { memory: Mutex::new(Memory::default()), wake: Condvar::new(), clock });
+        let (thread, recovered) = LedgerThread::spawn(ledger.clone(), source)?;
+        Ok((ledger, thread, recovered))
+    }
+
+    /// Takes a hold in all accounts of `ask`, or in none.
+    pub(crate) async fn reserve(self: &Arc<Self>, ask: Ask) -> Result<Charge, Refused> {
+        let verdict = {
+            let mut memory = self.lock();
+            if memory.down {
+                return Err(Refused::Unavailable(unavailable()));
+            }
+            let ask = Arc::new(ask);
+            if let Some(cells) = memory.take(&ask) {
+                return Ok(Charge::held(self.clone(), ask, cells));
+            }
+            let (answer, verdict) = oneshot::channel();
+            memory.join_queue(Waiter { ask, answer });
+            self.hurry(&mut memory);
+            verdict
+        };
+        match tokio::time::timeout(PATIENCE, verdict).await {
+            Ok(Ok(Ok(charge))) => Ok(charge),
+            Ok(Ok(Err(decision))) => Err(Refused::By(decision)),
+            // A charge that arrives later is dropped with the channel, and gives its hold back.
+            Ok(Err(_)) | Err(_) => Err(Refused::Unavailable(unavailable())),
+        }
+    }
+
+    /// What memory knows of `account`; `None` where no call has used it lately.
+    pub(crate) fn view(&self, account: &Account) -> Option<CellView> {
+        self.lock().view(account)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        // A panic while the lock was held would be a fault of ours; the figures stay guarded by the
+        // database, which refuses what does not add up.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody waits for the next commit.
+    fn hurry(&self, memory: &mut Memory) {
+        if !memory.urgent {
+            memory.urgent = true;
+            if memory.writer_sleeps {
+                self.wake.notify_one();
+            }
+        }
+    }
+
+    /// Something is to be written, at the next occasion.
+    fn nudge(&self, memory: &Memory) {
+        if memory.writer_idles || (memory.writer_sleeps && memory.is_full()) {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// The store cannot record a hold.
+pub(crate) fn unavailable() -> Error {
+    Error::new(
+        Kind::BudgetUnavailable,
+        "The budget cannot be recorded right now, so the call was not made. Try again shortly.",
+    )
+    .with_retry_after(Duration::from_secs(1))
+}

@@ -1,0 +1,114 @@
+//! The body of an answer as the caller gets it: it owns the hold, and settles when it ends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tollgate_kernel::{Error, Kind};
+
+use crate::drain::{Drain, Job};
+use crate::flow::Flow;
+
+/// An answer on its way to the caller. Dropped before its end, the drainer reads on.
+pub struct Metered {
+    source: Source,
+    drain: Option<Drain>,
+    revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+enum Source {
+    Flow(Box<Flow>),
+    Whole(Option<Bytes>),
+    Over,
+}
+
+impl Metered {
+    /// The body of an answer that is metered as it passes.
+    pub(crate) fn new(flow: Flow, drain: Drain) -> Self {
+        let live = if flow.is_stream() { flow.live() } else { None };
+        let revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = match live {
+            Some(live) => Some(Box::pin(async move { live.ended().await })),
+            None => None,
+        };
+        Self { source: Source::Flow(Box::new(flow)), drain: Some(drain), revoked }
+    }
+
+    /// A body that is settled already.
+    pub(crate) fn whole(body: Bytes) -> Self {
+        Self { source: Source::Whole(Some(body)), drain: None, revoked: None }
+    }
+
+    fn poll_revoked(&mut self, context: &mut Context<'_>) -> bool {
+        self.revoked.as_mut().is_some_and(|revoked| revoked.as_mut().poll(context).is_ready())
+    }
+}
+
+impl Body for Metered {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = match &mut self.source {
+            Source::Whole(body) => {
+                return Poll::Ready(body.take().map(|body| Ok(Frame::data(body))));
+            }
+            Source::Over => return Poll::Ready(None),
+            Source::Flow(flow) => flow.poll_next(context),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Poll::Ready(Some(Err(error))) => {
+                self.source = Source::Over;
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending if self.poll_revoked(context) => {
+                self.hand_over();
+                let words = "The credential of this call was revoked, so the stream has ended.";
+                Poll::Ready(Some(Err(Error::new(Kind::Unauthenticated, words))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Flow(_) => false,
+            Source::Whole(body) => body.is_none(),
+            Source::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Flow(flow) => flow.size_hint(),
+            Source::Whole(Some(body)) => {
+                SizeHint::with_exact(u64::try_from(body.len()).unwrap_or(u64::MAX))
+            }
+            Source::Whole(None) | Source::Over => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl Metered {
+    /// What nobody reads any more is read by the drainer.
+    fn hand_over(&mut self) {
+        if let Source::Flow(flow) = std::mem::replace(&mut self.source, Source::Over)
+            && !flow.is_over()
+            && let Some(drain) = &self.drain
+        {
+            drain.take(Job::Body(flow));
+        }
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}

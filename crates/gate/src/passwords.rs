@@ -1,0 +1,85 @@
+//! The password pool: few threads, memory that is reused while it is busy and freed when it is not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tollgate_kernel::{Error, Kind, PlainToken, Rng};
+use tollgate_vault::{HashMemory, Vault, Verdict};
+
+/// How long a sign-in waits for its turn; then it is told to come back.
+const QUEUE: Duration = Duration::from_secs(2);
+
+/// Hashes passwords, as many at a time as half the cores allow.
+pub(crate) struct Passwords {
+    vault: Arc<Vault>,
+    rng: Arc<dyn Rng>,
+    turns: Semaphore,
+    waiting: Semaphore,
+    spare: Arc<Mutex<Vec<HashMemory>>>,
+}
+
+impl Passwords {
+    pub(crate) fn new(vault: Arc<Vault>, rng: Arc<dyn Rng>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = (cores / 2).max(1);
+        // Each turn is some 20 ms: this many are waited for in two seconds.
+        let waiting = Semaphore::new(turns * 100);
+        Self { vault, rng, turns: Semaphore::new(turns), waiting, spare: Arc::default() }
+    }
+
+    /// The text to store for `password`.
+    pub(crate) async fn hash(&self, password: PlainToken) -> Result<String, Error> {
+        let rng = self.rng.clone();
+        self.run(move |vault, memory| vault.hash_password(&password, memory, &*rng)).await
+    }
+
+    /// Whether `password` is the one behind `stored`. Without one the same work is done in vain, so
+    /// that nobody learns from the time that an account does not exist.
+    pub(crate) async fn check(
+        &self,
+        stored: Option<String>,
+        password: PlainToken,
+    ) -> Result<Verdict, Error> {
+        self.run(move |vault, memory| match stored {
+            Some(stored) => vault.verify_password(&stored, &password, memory),
+            None => {
+                vault.verify_password(vault.dummy_hash(), &password, memory)?;
+                Ok(Verdict::Wrong)
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault, &mut HashMemory) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = tokio::time::timeout(QUEUE, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
+        let vault = self.vault.clone();
+        let spare = self.spare.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let kept = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut memory = match kept {
+                Some(memory) => memory,
+                None => HashMemory::new()?,
+            };
+            let done = work(&vault, &mut memory);
+            spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            done
+        });
+        done.await.map_err(Error::internal)?
+    }
+
+    /// Frees the memory when nobody has hashed anything for a while. Called now and then.
+    pub(crate) fn rest(&self) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn busy() -> Error {
+    Error::new(Kind::Unavailable, "Too many people are signing in right now. Try again shortly.")
+        .with_retry_after(Duration::from_secs(2))
+}

@@ -1,0 +1,289 @@
+//! Deciding: may this principal make this call, and who could answer it?
+
+use std::sync::Arc;
+
+use tollgate_kernel::{CallId, Charged, Error, Kind, Price, Timestamp, Unit};
+use tollgate_protocol::openai::Route;
+
+use crate::call::ModelCall;
+use crate::catalogue::Catalogue;
+use crate::policy::Policy;
+use crate::prices::{ModelFacts, Prices};
+use crate::standing::Resolved;
+use crate::upstream::Upstream;
+use crate::{Call, Principal};
+
+/// The proof that a principal may make a call. It owns the call and its targets, so that nothing else
+/// can be sent with it.
+pub struct Permit(pub(crate) Arc<Decided>);
+
+/// What was decided.
+pub(crate) struct Decided {
+    pub(crate) id: CallId,
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) call: ModelCall,
+    pub(crate) at: Timestamp,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) resolved: Arc<Resolved>,
+    pub(crate) candidates: Vec<Candidate>,
+    /// The most output tokens of each answer; none for embeddings.
+    pub(crate) ceiling: Option<u64>,
+    /// The most input tokens.
+    pub(crate) input_bound: u64,
+}
+
+/// Somebody who could answer.
+pub(crate) struct Candidate {
+    pub(crate) upstream: Arc<Upstream>,
+    /// Its own name for the model.
+    pub(crate) model: String,
+    pub(crate) price: Option<Arc<Price>>,
+}
+
+/// A candidate of one permit, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub(crate) permit: CallId,
+    pub(crate) at: usize,
+}
+
+impl Permit {
+    /// The candidates, the first choice first.
+    pub fn targets(&self) -> impl Iterator<Item = Target> + use<> {
+        let permit = self.0.id;
+        (0..self.0.candidates.len()).map(move |at| Target { permit, at })
+    }
+
+    /// The ceiling that we set because the caller named none, or a higher one.
+    pub fn ceiling_set(&self) -> Option<u64> {
+        let asked = self.0.call.request.output_ceiling();
+        self.0.ceiling.filter(|ceiling| asked.is_none_or(|asked| asked > *ceiling))
+    }
+
+    /// The principal that it was given to.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.0.principal
+    }
+
+    /// The model that was asked for.
+    pub fn model(&self) -> &str {
+        self.0.call.request.model()
+    }
+
+    /// Whether the answer is to be a stream.
+    pub fn streams(&self) -> bool {
+        self.0.call.request.stream()
+    }
+}
+
+impl Decided {
+    /// Whether every candidate has a price.
+    pub(crate) fn is_priced(&self) -> bool {
+        self.candidates.iter().all(|candidate| candidate.price.is_some())
+    }
+
+    /// The most that the call can come to, at its dearest candidate.
+    pub(crate) fn worst_case(&self) -> Charged {
+        let output = self.output_bound();
+        let money = self
+            .candidates
+            .iter()
+            .filter_map(|candidate| candidate.price.as_ref())
+            .map(|price| price.worst_case(self.input_bound, output))
+            .max();
+        Charged { money: money.unwrap_or(0), tokens: whole(self.input_bound + output), calls: 1 }
+    }
+
+    /// The largest ceiling with which the call would fit into `left` of `unit`; `None` if none does.
+    pub(crate) fn ceiling_for(&self, unit: Unit, left: i64) -> Option<u64> {
+        let most = self.ceiling?;
+        let choices = self.call.request.choices();
+        let fits = |ceiling: u64| {
+            let output = ceiling.saturating_mul(choices);
+            let need = match unit {
+                Unit::Calls => 1,
+                Unit::Tokens => whole(self.input_bound.saturating_add(output)),
+                Unit::Money => self
+                    .candidates
+                    .iter()
+                    .filter_map(|candidate| candidate.price.as_ref())
+                    .map(|price| price.worst_case(self.input_bound, output))
+                    .max()
+                    .unwrap_or(0),
+            };
+            need <= left
+        };
+        if !fits(1) {
+            return None;
+        }
+        // The need grows with the ceiling, so the largest that fits is found by halving.
+        let (mut low, mut high) = (1, most);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if fits(middle) { low = middle } else { high = middle - 1 }
+        }
+        Some(low)
+    }
+
+    fn output_bound(&self) -> u64 {
+        self.ceiling.unwrap_or(0).saturating_mul(self.call.request.choices())
+    }
+}
+
+/// What a decision looks at.
+pub(crate) struct Decider<'a> {
+    pub(crate) policy: &'a Arc<Policy>,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) prices: &'a dyn Prices,
+    pub(crate) now: Timestamp,
+    pub(crate) id: CallId,
+}
+
+impl Decider<'_> {
+    /// Whether `principal` may make `call`, and with whom.
+    pub(crate) fn decide(&self, principal: &Arc<Principal>, call: Call) -> Result<Permit, Error> {
+        let Call::Model(call) = call;
+        principal.admits(tollgate_kernel::Access::Models)?;
+        let resolved = principal.known.standing.resolve(self.policy, self.now)?;
+        let model = call.request.model();
+        if !self.allows(principal, &resolved, model) {
+            return Err(unknown_model(model));
+        }
+        let candidates = self.candidates(model)?;
+        let (candidates, facts) = self.priced(candidates, &call);
+        self.check_price(&candidates, &resolved, &call)?;
+        let input_bound = input_bound(&call, &facts)?;
+        let ceiling = ceiling(&call, &resolved, &facts);
+        Ok(Permit(Arc::new(Decided {
+            id: self.id,
+            principal: principal.clone(),
+            call,
+            at: self.now,
+            policy: self.policy.clone(),
+            resolved,
+            candidates,
+            ceiling,
+            input_bound,
+        })))
+    }
+
+    /// Whether the plan and the key allow `model`.
+    pub(crate) fn allows(&self, principal: &Principal, resolved: &Resolved, model: &str) -> bool {
+        let by_key = principal.known.standing.key.as_ref().and_then(|key| key.models.as_ref());
+        resolved.in_effect.plan.allows(model)
+            && by_key.is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
+    }
+
+    fn candidates(&self, model: &str) -> Result<Vec<(Arc<Upstream>, String)>, Error> {
+        if let Some(alias) = self.policy.aliases.get(model) {
+            let upstream = self.policy.upstreams.get(&alias.upstream);
+            let upstream = upstream.ok_or_else(|| unknown_model(model))?;
+            return Ok(vec![(upstream.clone(), alias.model.clone())]);
+        }
+        let known =
+            self.policy.upstream_order.iter().filter_map(|id| self.policy.upstreams.get(id));
+        let offers = known.clone().filter(|upstream| self.catalogue.offers(upstream.id(), model));
+        let mut found: Vec<_> = offers.map(|u| (u.clone(), model.to_owned())).collect();
+        if found.is_empty() {
+            // An upstream whose list could not be had yet is asked itself.
+            let unlisted = known.filter(|upstream| !self.catalogue.is_listed(upstream.id()));
+            found.extend(unlisted.map(|u| (u.clone(), model.to_owned())));
+        }
+        if found.is_empty() { Err(unknown_model(model)) } else { Ok(found) }
+    }
+
+    fn priced(
+        &self,
+        candidates: Vec<(Arc<Upstream>, String)>,
+        call: &ModelCall,
+    ) -> (Vec<Candidate>, Vec<Option<ModelFacts>>) {
+        let extras = call.request.extras();
+        // The table has no price for what runs at the provider, nor for other service tiers.
+        let has_price = !extras.hosted_tools
+            && !extras.audio
+            && extras.service_tier.is_none()
+            && !extras.prediction;
+        let mut facts = Vec::with_capacity(candidates.len());
+        let with_price = candidates.into_iter().map(|(upstream, model)| {
+            let known = self.prices.facts(&model, self.now);
+            let price = known.as_ref().map(|facts| facts.price.clone()).filter(|_| has_price);
+            facts.push(known);
+            Candidate { upstream, model, price }
+        });
+        let with_price = with_price.collect();
+        (with_price, facts)
+    }
+
+    /// A budget in money needs a price.
+    fn check_price(
+        &self,
+        candidates: &[Candidate],
+        resolved: &Resolved,
+        call: &ModelCall,
+    ) -> Result<(), Error> {
+        if candidates.iter().all(|candidate| candidate.price.is_some()) {
+            return Ok(());
+        }
+        let model = call.request.model();
+        let legs = resolved.legs_for(self.policy, model, self.now)?;
+        if legs.iter().any(|leg| leg.account.unit == Unit::Money) {
+            return Err(Error::new(
+                Kind::PriceUnknown,
+                format!(
+                    "A budget in money applies to this call, and it has no price: the model {model} \
+                     is not in the price table, or the call asks for something that the table does \
+                     not price (sound, predicted output, tools that run at the provider, another \
+                     service tier)."
+                ),
+            )
+            .with_param("model"));
+        }
+        Ok(())
+    }
+}
+
+/// The most input tokens: the bytes of the request, and where it holds more than text, the context
+/// window of the model.
+fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Error> {
+    let extras = call.request.extras();
+    let bytes = call.request.input_bytes();
+    if !(extras.images || extras.audio || extras.hosted_tools || extras.prediction) {
+        return Ok(bytes);
+    }
+    let windows: Option<Vec<u64>> =
+        facts.iter().map(|facts| facts.as_ref()?.context_tokens).collect();
+    let window = windows.and_then(|windows| windows.into_iter().max());
+    let window = window.ok_or_else(|| {
+        Error::invalid(
+            "This call holds more than text (pictures, files, sound, tools that run at the \
+             provider), and the context window of the model is not known, so nothing bounds its \
+             cost. Use a model whose window is in the price table, or send text.",
+        )
+        .with_param("model")
+    })?;
+    Ok(bytes.max(window))
+}
+
+/// The most output tokens of each answer: the smallest of what the caller, the plan and the model say.
+fn ceiling(call: &ModelCall, resolved: &Resolved, facts: &[Option<ModelFacts>]) -> Option<u64> {
+    if call.request.route() == Route::Embeddings {
+        return None;
+    }
+    let of_models = facts.iter().flatten().filter_map(|facts| facts.max_output_tokens).min();
+    let plan = u64::from(resolved.in_effect.plan.max_output_tokens);
+    let most = of_models.map_or(plan, |of_models| plan.min(of_models));
+    Some(call.request.output_ceiling().map_or(most, |asked| asked.min(most)))
+}
+
+fn unknown_model(model: &str) -> Error {
+    let shown: String = model.chars().take(100).collect();
+    Error::new(
+        Kind::ModelNotFound,
+        format!("The model `{shown}` does not exist or you do not have access to it."),
+    )
+    .with_param("model")
+}
+
+fn whole(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,261 @@
+//! Rates and concurrency of this node, in memory. A restart forgets them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tollgate_kernel::{Clock, Error, Gcra, Holder, Kind, Rates, Verdict};
+
+/// How many holders are remembered before those at rest are forgotten.
+const SWEEP_AT: usize = 65_536;
+
+/// The longest wait that a caller is told to sit out; above it a retry is not worth while.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The state of all rates.
+pub(crate) struct RateBook {
+    states: Mutex<HashMap<Holder, State>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The state of one holder.
+#[derive(Clone, Copy, Default)]
+struct State {
+    requests_ns: i64,
+    tokens_ns: i64,
+    concurrent: u32,
+}
+
+/// What is left for a caller, for the `x-ratelimit-*` headers: that of the tightest holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateStanding {
+    /// Limit, what is left, and when all of it is back.
+    pub requests: Option<(u32, u32, Duration)>,
+    /// The same for tokens.
+    pub tokens: Option<(u32, u32, Duration)>,
+}
+
+/// A call's place in the rates: ends its concurrency, and gives back tokens that were not used.
+pub(crate) struct RateGuard {
+    book: Arc<RateBook>,
+    holders: Arc<[(Holder, Rates)]>,
+    tokens: u32,
+    /// What is left after this call was let in.
+    pub(crate) standing: RateStanding,
+}
+
+impl RateBook {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { states: Mutex::new(HashMap::new()), clock })
+    }
+
+    /// Lets a call of at most `tokens` in, by all `holders` or by none.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        holders: Arc<[(Holder, Rates)]>,
+        tokens: i64,
+    ) -> Result<RateGuard, Error> {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let mut standing = RateStanding::default();
+        if !holders.is_empty() {
+            let now = i64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+            if states.len() >= SWEEP_AT {
+                states.retain(|_, state| !state.rests(now));
+            }
+            let mut next = Vec::with_capacity(holders.len());
+            for (holder, rates) in holders.iter() {
+                let state = states.get(holder).copied().unwrap_or_default();
+                next.push(ask(holder, rates, state, now, tokens, &mut standing)?);
+            }
+            for ((holder, _), state) in holders.iter().zip(next) {
+                match states.get_mut(holder) {
+                    Some(old) => *old = state,
+                    None => drop(states.insert(holder.clone(), state)),
+                }
+            }
+        }
+        Ok(RateGuard { book: self.clone(), holders, tokens, standing })
+    }
+
+    fn leave(&self, holders: &[(Holder, Rates)], unused: u32) {
+        if holders.is_empty() {
+            return;
+        }
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        for (holder, rates) in holders {
+            if let Some(state) = states.get_mut(holder) {
+                state.concurrent = state.concurrent.saturating_sub(1);
+                if let Some(limit) = rates.tokens_per_minute {
+                    state.tokens_ns = Gcra::per_minute(limit).give_back(state.tokens_ns, unused);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn rests(&self, now: i64) -> bool {
+        self.concurrent == 0 && self.requests_ns <= now && self.tokens_ns <= now
+    }
+}
+
+impl RateGuard {
+    /// The call used this many tokens of those that it held.
+    pub(crate) fn used(&mut self, tokens: u64) {
+        let used = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let unused = self.tokens.saturating_sub(used);
+        self.tokens = 0;
+        self.book.leave(&self.holders, unused);
+        self.holders = Arc::from([]);
+    }
+}
+
+impl Drop for RateGuard {
+    fn drop(&mut self) {
+        // Nothing was said of its use: it used nothing, or the ledger's entry is a bound, and then
+        // the tokens of this minute are the least of the caller's worries.
+        self.used(0);
+    }
+}
+
+fn ask(
+    holder: &Holder,
+    rates: &Rates,
+    mut state: State,
+    now: i64,
+    tokens: u32,
+    standing: &mut RateStanding,
+) -> Result<State, Error> {
+    if let Some(limit) = rates.concurrent {
+        if state.concurrent >= limit {
+            let what = format!("{limit} calls at the same time");
+            return Err(refused(holder, &what, Duration::from_secs(1)));
+        }
+    }
+    state.concurrent += 1;
+    if let Some(limit) = rates.requests_per_minute {
+        let rule = Gcra::per_minute(limit);
+        let what = || format!("{limit} requests per minute");
+        state.requests_ns = pass(rule.ask(state.requests_ns, now, 1), holder, what)?;
+        let (left, reset) = rule.standing(state.requests_ns, now);
+        tighten(&mut standing.requests, (limit, left, reset));
+    }
+    if let Some(limit) = rates.tokens_per_minute {
+        let rule = Gcra::per_minute(limit);
+        let what = || format!("{limit} tokens per minute (this call holds {tokens})");
+        state.tokens_ns = pass(rule.ask(state.tokens_ns, now, tokens), holder, what)?;
+        let (left, reset) = rule.standing(state.tokens_ns, now);
+        tighten(&mut standing.tokens, (limit, left, reset));
+    }
+    Ok(state)
+}
+
+fn pass(verdict: Verdict, holder: &Holder, what: impl Fn() -> String) -> Result<i64, Error> {
+    match verdict {
+        Verdict::Pass { state_ns, .. } => Ok(state_ns),
+        Verdict::Wait(wait) => Err(refused(holder, &what(), wait)),
+        Verdict::Never => Err(refused(holder, &what(), LONGEST_WAIT * 2)),
+    }
+}
+
+fn tighten(known: &mut Option<(u32, u32, Duration)>, other: (u32, u32, Duration)) {
+    if known.is_none_or(|(_, left, _)| other.1 < left) {
+        *known = Some(other);
+    }
+}
+
+fn refused(holder: &Holder, what: &str, wait: Duration) -> Error {
+    let whose = match holder {
+        Holder::Key(_) => "this key",
+        Holder::User(_) => "your plan",
+        Holder::Client(_) => "this app",
+        Holder::Model(_) => "this model",
+        Holder::Group(_) => "your group",
+        Holder::Installation => "this server",
+    };
+    let advice = if wait > LONGEST_WAIT {
+        "The call is larger than that: ask for fewer tokens.".to_owned()
+    } else {
+        format!("Try again in {} s.", wait.as_millis().div_ceil(1_000).max(1))
+    };
+    Error::new(Kind::RateLimited, format!("The limit of {whose} is {what}. {advice}"))
+        .with_retry_after(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use tollgate_kernel::{ManualClock, Timestamp};
+
+    use super::*;
+
+    fn book() -> (Arc<RateBook>, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1)));
+        (RateBook::new(clock.clone()), clock)
+    }
+
+    fn one(rates: Rates) -> Arc<[(Holder, Rates)]> {
+        Arc::from([(Holder::Installation, rates)])
+    }
+
+    #[test]
+    fn requests_are_limited_and_come_back() {
+        let (book, clock) = book();
+        let rates = one(Rates { requests_per_minute: Some(2), ..Rates::default() });
+        drop(book.enter(rates.clone(), 1).unwrap());
+        drop(book.enter(rates.clone(), 1).unwrap());
+        let error = book.enter(rates.clone(), 1).err().unwrap();
+        assert_eq!(error.kind(), Kind::RateLimited);
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        clock.advance(Duration::from_secs(30));
+        assert!(book.enter(rates, 1).is_ok());
+    }
+
+    #[test]
+    fn tokens_that_were_not_used_come_back_at_once() {
+        let (book, _) = book();
+        let rates = one(Rates { tokens_per_minute: Some(100), ..Rates::default() });
+        let mut guard = book.enter(rates.clone(), 100).unwrap();
+        assert!(book.enter(rates.clone(), 1).is_err());
+        guard.used(40);
+        assert!(book.enter(rates.clone(), 61).is_err());
+        assert!(book.enter(rates, 60).is_ok());
+    }
+
+    #[test]
+    fn a_call_that_never_fits_is_told_not_to_retry() {
+        let (book, _) = book();
+        let rates = one(Rates { tokens_per_minute: Some(100), ..Rates::default() });
+        let error = book.enter(rates, 101).err().unwrap();
+        assert!(error.retry_after().unwrap() > LONGEST_WAIT);
+    }
+
+    #[test]
+    fn concurrency_ends_with_the_call() {
+        let (book, _) = book();
+        let rates = one(Rates { concurrent: Some(1), ..Rates::default() });
+        let guard = book.enter(rates.clone(), 1).unwrap();
+        assert!(book.enter(rates.clone(), 1).is_err());
+        drop(guard);
+        assert!(book.enter(rates, 1).is_ok());
+    }
+
+    #[test]
+    fn all_holders_are_asked_or_none_is_charged() {
+        let (book, _) = book();
+        let loose = Rates { requests_per_minute: Some(10), ..Rates::default() };
+        let tight = Rates { requests_per_minute: Some(1), ..Rates::default() };
+        let both: Arc<[(Holder, Rates)]> =
+            Arc::from([(Holder::Installation, loose), (Holder::Model("m".to_owned()), tight)]);
+        drop(book.enter(both.clone(), 1).unwrap());
+        for _ in 0..20 {
+            assert!(book.enter(both.clone(), 1).is_err());
+        }
+        for _ in 0..9 {
+            drop(book.enter(one(loose), 1).unwrap());
+        }
+        assert!(book.enter(one(loose), 1).is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! What limits a credential, as its records say; and what follows from them under a policy.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use tollgate_kernel::{
+    Account, Budget, ClientId, Error, Holder, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp,
+    UserId,
+};
+
+use crate::ledger::LegAsk;
+use crate::policy::{InEffect, Policy};
+
+/// What the records of a credential say.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// Whose plan counts.
+    pub(crate) holder: Option<PlanHolder>,
+    /// A plan of their own.
+    pub(crate) plan: Option<Slug>,
+    /// The groups they belong to.
+    pub(crate) groups: Vec<Slug>,
+    /// What the key says of itself.
+    pub(crate) key: Option<KeyLimits>,
+    /// When the credential ends.
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) resolved: ArcSwapOption<Resolved>,
+}
+
+/// Whose plan counts: a person's or an app's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanHolder {
+    User(UserId),
+    Client(ClientId),
+}
+
+impl PlanHolder {
+    fn holder(self) -> Holder {
+        match self {
+            Self::User(id) => Holder::User(id),
+            Self::Client(id) => Holder::Client(id),
+        }
+    }
+}
+
+/// The restrictions of a key. It can only narrow what its owner may do.
+pub(crate) struct KeyLimits {
+    pub(crate) id: KeyId,
+    pub(crate) models: Option<Vec<ModelPattern>>,
+    pub(crate) networks: Option<Vec<ipnet::IpNet>>,
+    pub(crate) rates: Rates,
+    pub(crate) budgets: Vec<Budget>,
+}
+
+/// What follows from a standing under one policy: kept until the policy changes or a window ends.
+pub(crate) struct Resolved {
+    policy: u64,
+    /// The first moment at which a window of these has ended.
+    until: Timestamp,
+    pub(crate) in_effect: InEffect,
+    pub(crate) rates: Arc<[(Holder, Rates)]>,
+    /// Accounts of the key, the person or app, their pools and the installation.
+    pub(crate) legs: Arc<[LegAsk]>,
+}
+
+impl Standing {
+    /// What follows from this standing at `now`. Without a plan nothing may be called.
+    pub(crate) fn resolve(&self, policy: &Policy, now: Timestamp) -> Result<Arc<Resolved>, Error> {
+        if let Some(resolved) = &*self.resolved.load()
+            && resolved.policy == policy.version
+            && now < resolved.until
+        {
+            return Ok(resolved.clone());
+        }
+        let resolved = Arc::new(self.derive(policy, now)?);
+        self.resolved.store(Some(resolved.clone()));
+        Ok(resolved)
+    }
+
+    fn derive(&self, policy: &Policy, now: Timestamp) -> Result<Resolved, Error> {
+        let no_plan = || {
+            Error::new(
+                Kind::Forbidden,
+                "No plan is in effect for this account, so it may not call models. Ask the owner of \
+                 this installation for one.",
+            )
+        };
+        let holder = self.holder.ok_or_else(no_plan)?;
+        let in_effect = policy.plan_of(self.plan.as_ref(), &self.groups).ok_or_else(no_plan)?;
+        let mut rates = vec![(holder.holder(), in_effect.plan.rates)];
+        if let Some(key) = &self.key {
+            rates.push((Holder::Key(key.id), key.rates));
+        }
+        rates.retain(|(_, rates)| *rates != Rates::default());
+        let own = in_effect.plan.budgets.iter().map(|budget| (holder.holder(), budget));
+        let of_key = self
+            .key
+            .iter()
+            .flat_map(|key| key.budgets.iter().map(|budget| (Holder::Key(key.id), budget)));
+        let budgets = own.chain(of_key).chain(policy.shared_budgets(&self.groups, ""));
+        let legs = legs(policy, &in_effect, now, budgets)?;
+        let ends = legs.iter().map(|leg| leg.account.window.end);
+        let until = ends.min().unwrap_or(Timestamp::from_micros(i64::MAX));
+        Ok(Resolved {
+            policy: policy.version,
+            until,
+            in_effect,
+            rates: rates.into(),
+            legs: legs.into(),
+        })
+    }
+}
+
+impl Resolved {
+    /// The accounts of a call of `model`, in the order of their keys.
+    pub(crate) fn legs_for(
+        &self,
+        policy: &Policy,
+        model: &str,
+        now: Timestamp,
+    ) -> Result<Arc<[LegAsk]>, Error> {
+        let mut of_model = policy
+            .shared_budgets(&[], model)
+            .filter(|(h, _)| *h != Holder::Installation)
+            .peekable();
+        if of_model.peek().is_none() {
+            return Ok(self.legs.clone());
+        }
+        let mut all = legs(policy, &self.in_effect, now, of_model)?;
+        all.extend(self.legs.iter().cloned());
+        all.sort_by(|a, b| a.row.cmp(&b.row));
+        Ok(all.into())
+    }
+}
+
+/// The accounts of `budgets` in the windows of `now`, in the order of their keys.
+fn legs<'a>(
+    policy: &Policy,
+    in_effect: &InEffect,
+    now: Timestamp,
+    budgets: impl Iterator<Item = (Holder, &'a Budget)>,
+) -> Result<Vec<LegAsk>, Error> {
+    let utc = jiff::tz::TimeZone::UTC;
+    let mut legs = Vec::new();
+    for (holder, budget) in budgets {
+        // What several plans share follows one calendar.
+        let zone = match holder {
+            Holder::User(_) | Holder::Client(_) | Holder::Key(_) => &in_effect.plan.time_zone,
+            Holder::Group(_) | Holder::Model(_) | Holder::Installation => &utc,
+        };
+        let window = policy.window(now, budget.period, zone)?;
+        let account = Account { holder, unit: budget.unit, period: budget.period, window };
+        let row = (&account).into();
+        let account = Arc::new(account);
+        legs.push(LegAsk { account, row, limit: budget.limit, policy: policy.version });
+    }
+    legs.sort_by(|a: &LegAsk, b: &LegAsk| a.row.cmp(&b.row));
+    Ok(legs)
+}

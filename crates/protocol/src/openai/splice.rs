@@ -1,0 +1,199 @@
+//! Putting the members that we set into a body whose other bytes stay as they came.
+
+use bytes::Bytes;
+
+use super::Route;
+use super::members::Known;
+use super::request::{LIMITS, ModelRequest, Span};
+use crate::json::append_json;
+
+/// What we set in a request before it is forwarded.
+#[derive(Clone, Copy)]
+pub struct Splice<'a> {
+    /// The upstream's name of the model; `None` leaves the caller's.
+    pub model: Option<&'a str>,
+    /// Who the caller is, for the provider: overwrites `safety_identifier` and `user`. Embeddings
+    /// know `user` alone; there `safety_identifier` is overwritten where the caller sent it.
+    pub safety_identifier: &'a str,
+    /// The cache bucket; set only where the caller chose one.
+    pub prompt_cache_key: Option<&'a str>,
+    /// The most output tokens of each answer: set where the caller gave no limit, lowered where
+    /// the caller gave a higher one. Embeddings have none.
+    pub output_ceiling: Option<u64>,
+    /// Asks for the usage of a chat stream; other requests are left alone.
+    pub include_usage: bool,
+    /// Responses: sets `store` to false. Chat: does so where the caller sent it, since nothing is
+    /// stored there unless it is asked for.
+    pub store_false: bool,
+}
+
+/// What is written in a place.
+#[derive(Clone, Copy)]
+enum Put<'a> {
+    Text(&'a str),
+    Number(u64),
+    Raw(&'static str),
+}
+
+/// One change: `at` gives way to `put`. Where `name` is given, `at` is empty and a member is added.
+#[derive(Clone, Copy)]
+struct Edit<'a> {
+    at: Span,
+    name: Option<&'static str>,
+    put: Put<'a>,
+}
+
+/// The changes of one splice. There are never more than the members that can be set.
+#[derive(Default)]
+struct Edits<'a> {
+    list: [Option<Edit<'a>>; 10],
+    count: usize,
+}
+
+impl ModelRequest {
+    /// The body with the members of `set` in place. Members that were there keep their place,
+    /// others are added at the end; every other byte and the order of members stay as they came.
+    pub fn splice(&self, set: &Splice<'_>) -> Bytes {
+        let mut edits = Edits::default();
+        if let Some(model) = set.model {
+            self.put(&mut edits, Known::Model, Put::Text(model));
+        }
+        self.put_identity(&mut edits, set.safety_identifier);
+        if let Some(key) = set.prompt_cache_key.filter(|_| self.prompt_cache_key().is_some()) {
+            self.put(&mut edits, Known::PromptCacheKey, Put::Text(key));
+        }
+        self.put_ceiling(&mut edits, set.output_ceiling);
+        if set.include_usage && self.stream() && self.route() == Route::ChatCompletions {
+            self.put_include_usage(&mut edits);
+        }
+        if set.store_false {
+            self.put_store_false(&mut edits);
+        }
+        edits.write(self.body())
+    }
+
+    /// Replaces the value of `known`, or adds the member.
+    fn put<'a>(&self, edits: &mut Edits<'a>, known: Known, put: Put<'a>) {
+        match self.place(known) {
+            Some(at) => edits.add(Edit { at, name: None, put }),
+            None => edits.add(Edit {
+                at: Span { start: self.places.close, end: self.places.close },
+                name: Some(known.name()),
+                put,
+            }),
+        }
+    }
+
+    fn put_identity<'a>(&self, edits: &mut Edits<'a>, identifier: &'a str) {
+        self.put(edits, Known::User, Put::Text(identifier));
+        let is_sent = self.place(Known::SafetyIdentifier).is_some();
+        if is_sent || self.route() != Route::Embeddings {
+            self.put(edits, Known::SafetyIdentifier, Put::Text(identifier));
+        }
+    }
+
+    /// Lowers every limit above the smallest one: an upstream may heed another than we do.
+    fn put_ceiling(&self, edits: &mut Edits<'_>, ceiling: Option<u64>) {
+        let own = self.output_ceiling();
+        let Some(limit) = [ceiling, own].into_iter().flatten().min() else { return };
+        let (heeded, added): (&[Known], _) = match self.route() {
+            Route::ChatCompletions => {
+                (&[Known::MaxTokens, Known::MaxCompletionTokens], Known::MaxCompletionTokens)
+            }
+            Route::Responses => (&[Known::MaxOutputTokens], Known::MaxOutputTokens),
+            Route::Embeddings => return,
+        };
+        if own.is_none() {
+            return self.put(edits, added, Put::Number(limit));
+        }
+        for (known, given) in LIMITS.into_iter().zip(self.places.limits) {
+            if heeded.contains(&known) && given.is_some_and(|given| given > limit) {
+                self.put(edits, known, Put::Number(limit));
+            }
+        }
+    }
+
+    fn put_include_usage(&self, edits: &mut Edits<'_>) {
+        let Some(options) = &self.places.options else {
+            return self.put(edits, Known::StreamOptions, Put::Raw(r#"{"include_usage":true}"#));
+        };
+        let member = if options.is_empty {
+            Put::Raw(r#""include_usage":true"#)
+        } else {
+            Put::Raw(r#","include_usage":true"#)
+        };
+        let at_end = Span { start: options.close, end: options.close };
+        edits.add(match options.include_usage {
+            Some(at) => Edit { at, name: None, put: Put::Raw("true") },
+            None => Edit { at: at_end, name: None, put: member },
+        });
+    }
+
+    fn put_store_false(&self, edits: &mut Edits<'_>) {
+        let applies = match self.route() {
+            Route::Responses => true,
+            Route::ChatCompletions => self.place(Known::Store).is_some(),
+            Route::Embeddings => false,
+        };
+        if applies {
+            self.put(edits, Known::Store, Put::Raw("false"));
+        }
+    }
+
+    fn place(&self, known: Known) -> Option<Span> {
+        self.places.known.get(known as usize).copied().flatten()
+    }
+}
+
+impl<'a> Edits<'a> {
+    fn add(&mut self, edit: Edit<'a>) {
+        if let Some(free) = self.list.get_mut(self.count) {
+            *free = Some(edit);
+            self.count += 1;
+        }
+    }
+
+    /// Writes `body` with the changes made, into one allocation.
+    fn write(mut self, body: &Bytes) -> Bytes {
+        // Stable, so that members are added in the order in which they were put.
+        self.list.sort_by_key(|edit| edit.map_or(usize::MAX, |edit| edit.at.start));
+        let edits = || self.list.iter().flatten();
+        let more: usize = edits().map(Edit::longest).sum();
+        let mut out = Vec::with_capacity(body.len() + more);
+        let mut done = 0;
+        for edit in edits() {
+            out.extend_from_slice(body.get(done..edit.at.start).unwrap_or_default());
+            done = edit.at.end;
+            edit.write(&mut out);
+        }
+        out.extend_from_slice(body.get(done..).unwrap_or_default());
+        Bytes::from(out)
+    }
+}
+
+impl Edit<'_> {
+    /// The most bytes that it adds.
+    fn longest(&self) -> usize {
+        let name = self.name.map_or(0, |name| name.len() + 4);
+        name + match self.put {
+            // An escape makes at most six bytes of one.
+            Put::Text(text) => 2 + 6 * text.len(),
+            Put::Number(_) => 20,
+            Put::Raw(raw) => raw.len(),
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        if let Some(name) = self.name {
+            // The object is never empty: it has a model.
+            out.push(b',');
+            append_json(out, name);
+            out.push(b':');
+        }
+        match self.put {
+            Put::Text(text) => append_json(out, text),
+            Put::Number(number) => append_json(out, &number),
+            Put::Raw(raw) => out.extend_from_slice(raw.as_bytes()),
+        }
+    }
+}

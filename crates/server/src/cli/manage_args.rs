@@ -1,0 +1,470 @@
+//! What the verbs of management take.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use tollgate_kernel::{Budget, Period, Unit};
+
+/// `user …`.
+#[derive(Debug, Subcommand)]
+pub enum UserVerb {
+    /// List people
+    #[command(after_help = "Example:\n  tollgate user list")]
+    List(ListArgs),
+    /// Show a person
+    #[command(after_help = "Example:\n  tollgate user show ada@example.com")]
+    Show(Named),
+    /// Add a person and print a link for the first sign-in
+    #[command(after_help = "Example:\n  tollgate user add ada@example.com --name Ada")]
+    Add(UserAdd),
+    /// Change a person
+    #[command(after_help = "Example:\n  tollgate user set ada@example.com --plan standard")]
+    Set(UserSet),
+    /// Print a one-time link for a person
+    #[command(after_help = "Example:\n  tollgate user link ada@example.com --purpose reset")]
+    Link(UserLink),
+    /// Delete a person, with all keys and sessions
+    #[command(after_help = "Example:\n  tollgate user remove ada@example.com --yes")]
+    Remove(Named),
+}
+
+/// A new person.
+#[derive(Debug, Args)]
+pub struct UserAdd {
+    /// The e-mail address
+    pub email: String,
+    /// Name, role, plan and groups.
+    #[command(flatten)]
+    pub members: UserMembers,
+}
+
+/// Changes to a person.
+#[derive(Debug, Args)]
+pub struct UserSet {
+    /// Id or e-mail address
+    pub user: String,
+    /// Another e-mail address
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Whether the person may sign in and call
+    #[arg(long, value_enum)]
+    pub state: Option<UserState>,
+    /// Name, role, plan and groups.
+    #[command(flatten)]
+    pub members: UserMembers,
+}
+
+/// What a person has.
+#[derive(Debug, Default, Args)]
+pub struct UserMembers {
+    /// The name that is shown
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What the person may do here
+    #[arg(long, value_enum)]
+    pub role: Option<RoleName>,
+    /// The plan; an empty text takes it away
+    #[arg(long)]
+    pub plan: Option<String>,
+    /// A group the person is in; can be given again
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+}
+
+/// Whether a person may sign in and call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UserState {
+    /// They may.
+    Active,
+    /// They may not.
+    Suspended,
+}
+
+/// What a person may do in the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Uses what the plan allows.
+    Member,
+    /// Manages everything but owners.
+    Admin,
+    /// Manages everything.
+    Owner,
+}
+
+/// A link for a person.
+#[derive(Debug, Args)]
+pub struct UserLink {
+    /// Id or e-mail address
+    pub user: String,
+    /// What the link is for
+    #[arg(long, value_enum, default_value = "sign_in")]
+    pub purpose: Purpose,
+}
+
+/// What a one-time link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Signing in once.
+    SignIn,
+    /// Setting a new password.
+    Reset,
+    /// Coming in for the first time.
+    Invite,
+}
+
+/// `group …`.
+#[derive(Debug, Subcommand)]
+pub enum GroupVerb {
+    /// List groups
+    #[command(after_help = "Example:\n  tollgate group list")]
+    List(ListArgs),
+    /// Show a group
+    #[command(after_help = "Example:\n  tollgate group show research")]
+    Show(Named),
+    /// Add a group
+    #[command(after_help = "Example:\n  tollgate group add research --pool money:5e9:month")]
+    Add(GroupMembers),
+    /// Change a group
+    #[command(after_help = "Example:\n  tollgate group set research --priority 10")]
+    Set(GroupMembers),
+    /// Delete a group
+    #[command(after_help = "Example:\n  tollgate group remove research --yes")]
+    Remove(Named),
+}
+
+/// What a group has.
+#[derive(Debug, Args)]
+pub struct GroupMembers {
+    /// The group
+    pub id: String,
+    /// The name that is shown
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The plan of its members
+    #[arg(long)]
+    pub plan: Option<String>,
+    /// Of several groups of a person, the highest counts
+    #[arg(long)]
+    pub priority: Option<i32>,
+    /// A budget that the members share; can be given again
+    #[arg(long, value_name = "UNIT:LIMIT:PERIOD")]
+    pub pool: Vec<BudgetArg>,
+    /// A member, by id or e-mail address; can be given again
+    #[arg(long = "member", value_name = "USER")]
+    pub members: Vec<String>,
+}
+
+/// `plan …`.
+#[derive(Debug, Subcommand)]
+pub enum PlanVerb {
+    /// List plans
+    #[command(after_help = "Example:\n  tollgate plan list")]
+    List(ListArgs),
+    /// Show a plan
+    #[command(after_help = "Example:\n  tollgate plan show standard")]
+    Show(Named),
+    /// Add a plan
+    #[command(after_help = "Example:\n  tollgate plan add small --model 'gpt-4o*' \\\n    \
+                            --budget tokens:100000:day --requests-per-minute 20")]
+    Add(PlanMembers),
+    /// Change a plan
+    #[command(after_help = "Example:\n  tollgate plan set small --concurrent 4")]
+    Set(PlanMembers),
+    /// Delete a plan
+    #[command(after_help = "Example:\n  tollgate plan remove small --yes")]
+    Remove(Named),
+}
+
+/// What a plan has.
+#[derive(Debug, Args)]
+pub struct PlanMembers {
+    /// The plan
+    pub id: String,
+    /// A model, or the beginning of names with a * after it; can be given again
+    #[arg(long = "model", value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// Rates.
+    #[command(flatten)]
+    pub rates: RatesArgs,
+    /// A budget of each member; can be given again
+    #[arg(long = "budget", value_name = "UNIT:LIMIT:PERIOD")]
+    pub budgets: Vec<BudgetArg>,
+    /// The time zone of its days, weeks and months
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// The output ceiling of each call
+    #[arg(long, value_name = "TOKENS")]
+    pub max_output_tokens: Option<u32>,
+}
+
+/// Rates.
+#[derive(Debug, Default, Args)]
+pub struct RatesArgs {
+    /// Calls in any minute
+    #[arg(long, value_name = "COUNT")]
+    pub requests_per_minute: Option<u32>,
+    /// Tokens in any minute
+    #[arg(long, value_name = "COUNT")]
+    pub tokens_per_minute: Option<u32>,
+    /// Calls at the same time
+    #[arg(long, value_name = "COUNT")]
+    pub concurrent: Option<u32>,
+}
+
+/// A budget as the command line takes it: `UNIT:LIMIT:PERIOD`, money in nano-units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetArg(pub Budget);
+
+impl std::str::FromStr for BudgetArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} is not like tokens:100000:day (money, tokens or calls; money in \
+                     nano-units, 5e9 is 5 dollars; day, week or month)"
+            )
+        };
+        let [unit, limit, period] = text.split(':').collect::<Vec<_>>()[..] else {
+            return Err(wrong());
+        };
+        let unit =
+            [Unit::Money, Unit::Tokens, Unit::Calls].into_iter().find(|u| u.as_str() == unit);
+        let period =
+            [Period::Day, Period::Week, Period::Month].into_iter().find(|p| p.as_str() == period);
+        let (Some(unit), Some(limit), Some(period)) = (unit, amount(limit), period) else {
+            return Err(wrong());
+        };
+        let budget = Budget { unit, limit, period };
+        Budget::check(&[budget]).map_err(|error| error.detail().to_owned())?;
+        Ok(Self(budget))
+    }
+}
+
+/// Reads a whole number, also as `5e9`.
+fn amount(text: &str) -> Option<i64> {
+    let (digits, zeros) = text.split_once('e').unwrap_or((text, "0"));
+    let factor = 10_i64.checked_pow(zeros.parse().ok()?)?;
+    digits.parse::<i64>().ok()?.checked_mul(factor)
+}
+
+/// `key …`.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// List keys
+    #[command(after_help = "Example:\n  tollgate key list --user ada@example.com")]
+    List(KeyList),
+    /// Show a key, not its secret
+    #[command(after_help = "Example:\n  tollgate key show 01938f5e-...")]
+    Show(Named),
+    /// Make a key and print it, once
+    #[command(after_help = "Example:\n  tollgate key add laptop --user ada@example.com")]
+    Add(KeyAdd),
+    /// Replace a key's secret; the old one works on for a while
+    #[command(after_help = "Example:\n  tollgate key rotate 01938f5e-... --overlap-s 3600")]
+    Rotate(KeyRotate),
+    /// End a key, within a second
+    #[command(after_help = "Example:\n  tollgate key revoke 01938f5e-... --yes")]
+    Revoke(Named),
+}
+
+/// Whose keys to list.
+#[derive(Debug, Args)]
+pub struct KeyList {
+    /// Of this person, by id or e-mail address
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Of this app
+    #[arg(long, conflicts_with = "user")]
+    pub client: Option<String>,
+    /// Pages.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// A new key.
+#[derive(Debug, Args)]
+pub struct KeyAdd {
+    /// The name that is shown
+    pub name: String,
+    /// For this person, by id or e-mail address
+    #[arg(long)]
+    pub user: Option<String>,
+    /// For this app
+    #[arg(long, conflicts_with = "user")]
+    pub client: Option<String>,
+    /// A model it may call; can be given again; none: all of the plan
+    #[arg(long = "model", value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// A network it may be used from; can be given again
+    #[arg(long = "network", value_name = "NETWORK")]
+    pub networks: Vec<String>,
+    /// Rates.
+    #[command(flatten)]
+    pub rates: RatesArgs,
+    /// A budget of the key; can be given again
+    #[arg(long = "budget", value_name = "UNIT:LIMIT:PERIOD")]
+    pub budgets: Vec<BudgetArg>,
+    /// When it ends, like 2027-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub expires_at: Option<String>,
+}
+
+/// The rotation of a key.
+#[derive(Debug, Args)]
+pub struct KeyRotate {
+    /// The key's id
+    pub id: String,
+    /// Seconds that the old secret works on
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub overlap_s: u32,
+}
+
+/// `client …`.
+#[derive(Debug, Subcommand)]
+pub enum ClientVerb {
+    /// List apps
+    #[command(after_help = "Example:\n  tollgate client list")]
+    List(ListArgs),
+    /// Show an app
+    #[command(after_help = "Example:\n  tollgate client show 01938f5e-...")]
+    Show(Named),
+    /// Add an app
+    #[command(after_help = "Example:\n  tollgate client add bot --plan standard")]
+    Add(ClientAdd),
+    /// Change an app
+    #[command(after_help = "Example:\n  tollgate client set 01938f5e-... --plan small")]
+    Set(ClientSet),
+    /// Delete an app, with its keys
+    #[command(after_help = "Example:\n  tollgate client remove 01938f5e-... --yes")]
+    Remove(Named),
+}
+
+/// A new app.
+#[derive(Debug, Args)]
+pub struct ClientAdd {
+    /// The name that is shown
+    pub name: String,
+    /// Its plan; without one it calls no model
+    #[arg(long)]
+    pub plan: Option<String>,
+}
+
+/// Changes to an app.
+#[derive(Debug, Args)]
+pub struct ClientSet {
+    /// Its id
+    pub id: String,
+    /// Another name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The plan; an empty text takes it away
+    #[arg(long)]
+    pub plan: Option<String>,
+}
+
+/// `upstream …`.
+#[derive(Debug, Subcommand)]
+pub enum UpstreamVerb {
+    /// List upstreams
+    #[command(after_help = "Example:\n  tollgate upstream list")]
+    List(ListArgs),
+    /// Show an upstream, not its key
+    #[command(after_help = "Example:\n  tollgate upstream show openai")]
+    Show(Named),
+    /// Add an upstream
+    #[command(after_help = "Example:\n  tollgate upstream add local http://127.0.0.1:8080/v1")]
+    Add(UpstreamAdd),
+    /// Change an upstream
+    #[command(after_help = "Example:\n  tollgate upstream set openai --api-key-file key.txt")]
+    Set(UpstreamSet),
+    /// Delete an upstream
+    #[command(after_help = "Example:\n  tollgate upstream remove local --yes")]
+    Remove(Named),
+}
+
+/// A new upstream.
+#[derive(Debug, Args)]
+pub struct UpstreamAdd {
+    /// Its name
+    pub id: String,
+    /// Where its routes start, usually ending in /v1
+    pub base_url: String,
+    /// Key and header.
+    #[command(flatten)]
+    pub key: UpstreamKey,
+}
+
+/// Changes to an upstream.
+#[derive(Debug, Args)]
+pub struct UpstreamSet {
+    /// Its name
+    pub id: String,
+    /// Where its routes start
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Key and header.
+    #[command(flatten)]
+    pub key: UpstreamKey,
+}
+
+/// Our key at an upstream. Never on the command line itself, where others can read it.
+#[derive(Debug, Default, Args)]
+pub struct UpstreamKey {
+    /// The environment variable that holds our key there
+    #[arg(long, value_name = "VARIABLE")]
+    pub api_key_env: Option<String>,
+    /// The file that holds our key there; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key_env")]
+    pub api_key_file: Option<PathBuf>,
+    /// The header that takes the key bare, instead of Authorization: Bearer
+    #[arg(long, value_name = "NAME")]
+    pub header: Option<String>,
+}
+
+/// `model …`.
+#[derive(Debug, Subcommand)]
+pub enum ModelVerb {
+    /// List models and aliases with their prices
+    #[command(after_help = "Example:\n  tollgate model list")]
+    List(ListArgs),
+    /// Make or change an alias
+    #[command(after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
+    Set(ModelSet),
+    /// Delete an alias
+    #[command(after_help = "Example:\n  tollgate model remove small --yes")]
+    Remove(Named),
+}
+
+/// An alias of a model.
+#[derive(Debug, Args)]
+pub struct ModelSet {
+    /// The name that callers use
+    pub alias: String,
+    /// The upstream
+    pub upstream: String,
+    /// The model's name there
+    pub model: String,
+    /// A budget over all its calls; can be given again
+    #[arg(long = "budget", value_name = "UNIT:LIMIT:PERIOD")]
+    pub budgets: Vec<BudgetArg>,
+}
+
+/// One object, by its id (or the e-mail address of a person).
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Which one
+    pub id: String,
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, Args)]
+pub struct ListArgs {
+    /// So many at most
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<u32>,
+    /// Where the last list ended
+    #[arg(long)]
+    pub cursor: Option<String>,
+}

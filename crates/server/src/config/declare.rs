@@ -1,0 +1,166 @@
+//! The objects that the file declares: upstreams, models, plans, clients.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tollgate_kernel::{Budget, ModelPattern, Plan, Rates, Slug};
+use url::Url;
+
+use super::check::{Checker, is_loopback, web_url};
+use super::raw::{RawBudget, RawClient, RawModel, RawPlan, RawRates, RawUpstream};
+use super::{ClientDecl, ModelDecl, UpstreamDecl};
+
+impl Checker<'_> {
+    /// The declared upstreams; `in_the_clear` if keys may go out unencrypted.
+    pub(super) fn upstreams(
+        &mut self,
+        raw: &[RawUpstream],
+        in_the_clear: bool,
+    ) -> Vec<UpstreamDecl> {
+        self.no_name_twice("upstream", "id", raw.iter().map(|upstream| &upstream.id));
+        let all = raw.iter().enumerate();
+        let declared: Vec<UpstreamDecl> = all
+            .filter_map(|(at, upstream)| self.upstream(&format!("upstream[{at}]"), upstream))
+            .collect();
+        for (at, upstream) in declared.iter().enumerate() {
+            let plain = upstream.base_url.scheme() == "http" && !is_loopback(&upstream.base_url);
+            if plain && upstream.api_key.is_some() && !in_the_clear {
+                let message = "would carry the key unencrypted: use https";
+                self.fault(&format!("upstream[{at}].base_url"), message);
+            }
+        }
+        declared
+    }
+
+    fn upstream(&mut self, path: &str, raw: &RawUpstream) -> Option<UpstreamDecl> {
+        let id = self.slug(&format!("{path}.id"), &raw.id);
+        let base_url = self.parsed(&format!("{path}.base_url"), &raw.base_url, base_url);
+        let api_key = self.optional_secret(&format!("{path}.api_key"), raw.api_key.as_ref());
+        let header = raw.header.as_ref().and_then(|header| {
+            self.parsed(&format!("{path}.header"), header, |text| {
+                http::HeaderName::try_from(text)
+                    .map(|name| name.as_str().to_owned())
+                    .map_err(|_| "is not the name of a header")
+            })
+        });
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        Some(UpstreamDecl {
+            id: id?,
+            base_url: base_url?,
+            api_key,
+            header,
+            connect_timeout: ms(raw.timeouts.connect_ms),
+            first_byte_timeout: ms(raw.timeouts.first_byte_ms),
+            idle_timeout: ms(raw.timeouts.idle_ms),
+        })
+    }
+
+    pub(super) fn models(&mut self, raw: &[RawModel]) -> Vec<ModelDecl> {
+        self.no_name_twice("model", "alias", raw.iter().map(|model| &model.alias));
+        let all = raw.iter().enumerate();
+        all.filter_map(|(at, model)| self.model(&format!("model[{at}]"), model)).collect()
+    }
+
+    fn model(&mut self, path: &str, raw: &RawModel) -> Option<ModelDecl> {
+        let alias = self.slug(&format!("{path}.alias"), &raw.alias);
+        let upstream = self.slug(&format!("{path}.upstream"), &raw.upstream);
+        if raw.model.trim().is_empty() || raw.model.len() > ModelPattern::MAX_LEN {
+            self.fault(&format!("{path}.model"), "should be the model's name at the upstream");
+        }
+        let budgets = self.budgets(path, &raw.budgets);
+        Some(ModelDecl { alias: alias?, upstream: upstream?, model: raw.model.clone(), budgets })
+    }
+
+    pub(super) fn plans(&mut self, raw: &[RawPlan]) -> Vec<Plan> {
+        self.no_name_twice("plan", "id", raw.iter().map(|plan| &plan.id));
+        let all = raw.iter().enumerate();
+        all.filter_map(|(at, plan)| self.plan(&format!("plan[{at}]"), plan)).collect()
+    }
+
+    fn plan(&mut self, path: &str, raw: &RawPlan) -> Option<Plan> {
+        let id = self.slug(&format!("{path}.id"), &raw.id);
+        let patterns = raw.models.iter().enumerate().filter_map(|(at, text)| {
+            let pattern = ModelPattern::parse(text);
+            pattern.map_err(|e| self.fault(&format!("{path}.models[{at}]"), e.detail())).ok()
+        });
+        let models = patterns.collect();
+        let budgets = self.budgets(path, &raw.budgets);
+        let zone = Plan::zone(&raw.time_zone);
+        let zone = zone.map_err(|e| self.fault(&format!("{path}.time_zone"), e.detail())).ok();
+        let RawRates { requests_per_minute, tokens_per_minute, concurrent } = raw.rates;
+        Some(Plan {
+            id: id?,
+            models,
+            rates: Rates { requests_per_minute, tokens_per_minute, concurrent },
+            budgets,
+            time_zone: zone?,
+            max_output_tokens: raw.max_output_tokens,
+        })
+    }
+
+    pub(super) fn clients(&mut self, raw: &[RawClient]) -> Vec<ClientDecl> {
+        self.no_name_twice("client", "id", raw.iter().map(|client| &client.id));
+        let all = raw.iter().enumerate();
+        all.filter_map(|(at, client)| self.client(&format!("client[{at}]"), client)).collect()
+    }
+
+    fn client(&mut self, path: &str, raw: &RawClient) -> Option<ClientDecl> {
+        let id = self.slug(&format!("{path}.id"), &raw.id);
+        let plan = self.optional_slug(&format!("{path}.plan"), &raw.plan);
+        let redirects = raw.redirect_uris.iter().enumerate().filter_map(|(at, text)| {
+            let path = format!("{path}.redirect_uris[{at}]");
+            self.parsed(&path, text, |text| match web_url(text)? {
+                url if url.fragment().is_some() => Err("should have no fragment (RFC 6749, 3.1.2)"),
+                url if url.scheme() == "http" && !is_loopback(&url) => Err("should be https"),
+                url => Ok(url),
+            })
+        });
+        let redirect_uris = redirects.collect();
+        let id = id?;
+        let name = raw.name.clone().unwrap_or_else(|| id.to_string());
+        Some(ClientDecl { id, name, plan, redirect_uris })
+    }
+
+    /// The budgets under `path`.
+    pub(super) fn budgets(&mut self, path: &str, raw: &[RawBudget]) -> Vec<Budget> {
+        let budgets: Vec<Budget> = raw
+            .iter()
+            .map(|RawBudget { unit, limit, period }| Budget {
+                unit: *unit,
+                limit: *limit,
+                period: *period,
+            })
+            .collect();
+        if let Err(error) = Budget::check(&budgets) {
+            let param = error.param().unwrap_or("budgets").to_owned();
+            self.fault(&format!("{path}.{param}"), error.detail());
+        }
+        budgets
+    }
+
+    fn no_name_twice<'n>(
+        &mut self,
+        list: &str,
+        key: &str,
+        names: impl Iterator<Item = &'n String>,
+    ) {
+        let mut seen = HashSet::new();
+        for (at, name) in names.enumerate() {
+            if !seen.insert(name) && Slug::parse(name).is_ok() {
+                let message = format!("{name:?} is there twice; give each {list} its own");
+                self.fault(&format!("{list}[{at}].{key}"), message);
+            }
+        }
+    }
+}
+
+/// Where the routes of an upstream start, without a slash at the end.
+fn base_url(text: &str) -> Result<Url, &'static str> {
+    let mut url = web_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("should have no query and no fragment");
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}

@@ -1,0 +1,394 @@
+//! The file as it is written. Texts are checked in `check.rs`; the comments here become the
+//! descriptions of `tollgate config schema`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tollgate_kernel::{Budget, Period, Plan, Unit};
+
+use super::{LogFormat, Registration};
+
+/// Configuration of Tollgate. Every section can be left out.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) server: RawServer,
+    pub(super) tls: RawTls,
+    pub(super) store: RawStore,
+    pub(super) vault: RawVault,
+    pub(super) accounts: RawAccounts,
+    pub(super) limits: RawLimits,
+    pub(super) metering: RawMetering,
+    pub(super) installation: RawInstallation,
+    pub(super) outbound: RawOutbound,
+    pub(super) prices: RawPrices,
+    pub(super) log: RawLog,
+    pub(super) dev: RawDev,
+    /// Model providers that the file declares.
+    pub(super) upstream: Vec<RawUpstream>,
+    /// Aliases of models that the file declares.
+    pub(super) model: Vec<RawModel>,
+    /// Plans that the file declares.
+    pub(super) plan: Vec<RawPlan>,
+    /// Apps that the file declares.
+    pub(super) client: Vec<RawClient>,
+}
+
+/// Where the server listens, and what it is called from outside.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawServer {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub(super) listen: String,
+    /// The one origin under which people and apps reach the server. Left out on loopback:
+    /// `http://localhost:PORT`.
+    pub(super) public_url: Option<String>,
+    /// The folder of all data. Left out: `$XDG_DATA_HOME/tollgate`, else
+    /// `~/.local/share/tollgate`, else `./tollgate-data`.
+    pub(super) data_dir: Option<String>,
+    /// Networks of proxies whose forwarding headers are believed.
+    pub(super) trusted_proxies: Vec<String>,
+    /// `keys-and-passwords-may-be-read-on-the-wire` lets the server start beyond loopback without
+    /// TLS and without a trusted proxy.
+    pub(super) insecure_http: Option<String>,
+    /// Seconds that running streams are given to finish when the server is asked to stop.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub(super) shutdown_s: u32,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8700".to_owned(),
+            public_url: None,
+            data_dir: None,
+            trusted_proxies: Vec::new(),
+            insecure_http: None,
+            shutdown_s: 300,
+        }
+    }
+}
+
+/// Certificates, chosen by the name that the caller asks for.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTls {
+    /// Files of certificate chains and their keys.
+    pub(super) certificates: Vec<RawCertificate>,
+}
+
+/// A certificate.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCertificate {
+    /// PEM file of the chain.
+    pub(super) cert: String,
+    /// PEM file of the key.
+    pub(super) key: String,
+}
+
+/// Where data is kept.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    /// `postgres://…`; left out: SQLite in the data folder.
+    pub(super) url: Option<RawSecret>,
+}
+
+/// The key that all other keys are made from.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawVault {
+    /// Left out: a key is made in the data folder, for its owner alone.
+    pub(super) master_key: Option<RawSecret>,
+}
+
+/// A secret: its text, or one of `{ file = "…" }`, `{ env = "…" }`, `{ credential = "…" }`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub(super) enum RawSecret {
+    /// The secret itself.
+    Value(String),
+    /// The first line of a file.
+    File {
+        /// The file.
+        file: String,
+    },
+    /// An environment variable.
+    Env {
+        /// Its name.
+        env: String,
+    },
+    /// A credential that systemd hands over.
+    Credential {
+        /// Its name in `$CREDENTIALS_DIRECTORY`.
+        credential: String,
+    },
+}
+
+/// What is printed of a secret: where it comes from, never what it is.
+impl Serialize for RawSecret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&match self {
+            Self::Value(_) => "(secret)".to_owned(),
+            Self::File { file } => format!("(secret from file {file})"),
+            Self::Env { env } => format!("(secret from ${env})"),
+            Self::Credential { credential } => format!("(secret from credential {credential})"),
+        })
+    }
+}
+
+/// Who may have an account.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAccounts {
+    /// Who may sign up.
+    pub(super) registration: Registration,
+    /// Domains of e-mail addresses that may sign up, with `registration = "domain"`.
+    pub(super) domains: Vec<String>,
+    /// The plan of people who have none of their own or of a group.
+    pub(super) default_plan: Option<String>,
+}
+
+/// Bounds of requests.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    /// The largest body of a model call, in bytes.
+    #[schemars(range(min = 1_024, max = 1_073_741_824))]
+    pub(super) model_request_bytes: u64,
+    pub(super) network: RawNetwork,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self { model_request_bytes: 32 * 1024 * 1024, network: RawNetwork::default() }
+    }
+}
+
+/// Limits by network address. Requests with an admin key or over the socket do not count.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNetwork {
+    /// Attempts to sign in, in any minute.
+    #[schemars(range(min = 1))]
+    pub(super) sign_in_per_minute: u32,
+    /// Sign-ups, in any hour.
+    #[schemars(range(min = 1))]
+    pub(super) sign_up_per_hour: u32,
+    /// Requests without a credential, in any minute.
+    #[schemars(range(min = 1))]
+    pub(super) anonymous_per_minute: u32,
+    /// Requests of management, in any minute.
+    #[schemars(range(min = 1))]
+    pub(super) management_per_minute: u32,
+}
+
+impl Default for RawNetwork {
+    fn default() -> Self {
+        Self {
+            sign_in_per_minute: 30,
+            sign_up_per_hour: 20,
+            anonymous_per_minute: 60,
+            management_per_minute: 600,
+        }
+    }
+}
+
+/// How calls are metered whose caller hangs up: the upstream is read on, within these bounds.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetering {
+    /// Seconds at most.
+    #[schemars(range(min = 0, max = 3_600))]
+    pub(super) drain_s: u32,
+    /// Tokens at most.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) drain_tokens: u32,
+    /// So many streams at the same time at most.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) drain_streams: u32,
+}
+
+impl Default for RawMetering {
+    fn default() -> Self {
+        Self { drain_s: 10, drain_tokens: 1_000, drain_streams: 1_024 }
+    }
+}
+
+/// What counts for everybody together.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawInstallation {
+    /// Budgets over all calls of the installation.
+    pub(super) budgets: Vec<RawBudget>,
+}
+
+/// What the server may reach on its own account.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawOutbound {
+    /// Private networks that the guarded fetcher may reach.
+    pub(super) allow: Vec<String>,
+    /// PEM files of certificate authorities that are trusted beside the system's.
+    pub(super) ca: Vec<String>,
+}
+
+/// What models cost.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPrices {
+    /// A CSV file whose rows go before those of the embedded table.
+    pub(super) file: Option<String>,
+}
+
+/// The log on stderr.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    /// How lines look.
+    pub(super) format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,hyper=debug`.
+    pub(super) level: Option<String>,
+}
+
+/// Switches for development, ugly on purpose.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDev {
+    /// Lets tools on loopback have authentication modes other than none.
+    pub(super) loopback_tools: bool,
+}
+
+/// A model provider of OpenAI's wire.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUpstream {
+    /// Its name.
+    pub(super) id: String,
+    /// Where its routes start, for example `https://api.openai.com/v1`.
+    pub(super) base_url: String,
+    /// Our key there.
+    pub(super) api_key: Option<RawSecret>,
+    /// The header that takes the key bare, like `api-key`; left out: `Authorization: Bearer`.
+    pub(super) header: Option<String>,
+    /// How long it may be silent.
+    #[serde(default)]
+    pub(super) timeouts: RawTimeouts,
+}
+
+/// How long an upstream may be silent.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTimeouts {
+    /// Until a connection stands.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub(super) connect_ms: u32,
+    /// Until the answer starts.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub(super) first_byte_ms: u32,
+    /// Between two pieces of an answer.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub(super) idle_ms: u32,
+}
+
+impl Default for RawTimeouts {
+    fn default() -> Self {
+        Self { connect_ms: 5_000, first_byte_ms: 600_000, idle_ms: 600_000 }
+    }
+}
+
+/// A name of ours for a model of an upstream.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawModel {
+    /// The name that callers use.
+    pub(super) alias: String,
+    /// The upstream.
+    pub(super) upstream: String,
+    /// The model's name there.
+    pub(super) model: String,
+    /// Budgets over all calls of this alias.
+    #[serde(default)]
+    pub(super) budgets: Vec<RawBudget>,
+}
+
+/// What its members may use. What a plan leaves out is unlimited, but for `max_output_tokens`.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPlan {
+    /// Its name.
+    pub(super) id: String,
+    /// Models by name, or by the beginning of their names with a `*` after it.
+    #[serde(default = "all_models")]
+    pub(super) models: Vec<String>,
+    /// Rates of each member.
+    #[serde(default)]
+    pub(super) rates: RawRates,
+    /// Budgets of each member.
+    #[serde(default)]
+    pub(super) budgets: Vec<RawBudget>,
+    /// The time zone of its days, weeks and months.
+    #[serde(default = "utc")]
+    pub(super) time_zone: String,
+    /// The output ceiling of a call that states none, and the largest one.
+    #[serde(default = "output_ceiling")]
+    #[schemars(range(min = 1))]
+    pub(super) max_output_tokens: u32,
+}
+
+fn all_models() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn output_ceiling() -> u32 {
+    Plan::DEFAULT_MAX_OUTPUT_TOKENS
+}
+
+/// Rates; what is left out is unlimited.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRates {
+    /// Calls in any minute.
+    #[schemars(range(min = 1))]
+    pub(super) requests_per_minute: Option<u32>,
+    /// Tokens in any minute.
+    #[schemars(range(min = 1))]
+    pub(super) tokens_per_minute: Option<u32>,
+    /// Calls at the same time.
+    #[schemars(range(min = 1))]
+    pub(super) concurrent: Option<u32>,
+}
+
+/// At most `limit` of `unit` in each `period`.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBudget {
+    /// What is counted.
+    #[schemars(with = "String", extend("enum" = ["money", "tokens", "calls"]))]
+    pub(super) unit: Unit,
+    /// How much of it; money in nano-units.
+    #[schemars(range(min = 0, max = Budget::MAX))]
+    pub(super) limit: i64,
+    /// How long until it starts anew.
+    #[schemars(with = "String", extend("enum" = ["day", "week", "month"]))]
+    pub(super) period: Period,
+}
+
+/// An app with keys and a plan of its own.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClient {
+    /// Its name in this file.
+    pub(super) id: String,
+    /// Its name for people; left out: the id.
+    pub(super) name: Option<String>,
+    /// Its plan; without one it calls no model.
+    pub(super) plan: Option<String>,
+    /// Where its users may be sent back to.
+    #[serde(default)]
+    pub(super) redirect_uris: Vec<String>,
+}

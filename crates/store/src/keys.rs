@@ -1,0 +1,384 @@
+//! API keys and their secrets. Only hashes come here: a key in clear exists in memory alone.
+
+use tollgate_kernel::{
+    Budget, ClientId, Error, KeyId, Kind, ModelPattern, Rates, Timestamp, UserId,
+};
+
+use crate::clients::client_columns;
+use crate::page::page_of;
+use crate::sql::{Record, Row, args, columns};
+use crate::users::user_columns;
+use crate::value::json;
+use crate::{ClientRecord, EventKind, Owner, Page, PageRequest, Reader, Tx, UserRecord};
+
+/// Whom a key speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyHolder {
+    /// A person.
+    User(UserId),
+    /// An app.
+    App(ClientId),
+    /// A service with an admin's rights.
+    Admin,
+}
+
+impl KeyHolder {
+    /// The kind's name in the store: `user`, `app`, `admin`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::App(_) => "app",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The person, if it is one.
+    pub const fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The app, if it is one.
+    pub const fn app(self) -> Option<ClientId> {
+        match self {
+            Self::App(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a key was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It was not.
+    Active,
+    /// It was, then.
+    Revoked(Timestamp),
+}
+
+/// A key, without any secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyRecord {
+    /// Its id; rotation does not change it.
+    pub id: KeyId,
+    /// What its maker called it.
+    pub name: String,
+    /// Whom it speaks for.
+    pub holder: KeyHolder,
+    /// The subject that made it.
+    pub created_by: String,
+    /// The models that it may call; `None` is no restriction of its own.
+    pub models: Option<Vec<ModelPattern>>,
+    /// The networks it may come from, in CIDR form; `None` is everywhere.
+    pub networks: Option<Vec<String>>,
+    /// Its own rates.
+    pub rates: Rates,
+    /// Its own budgets.
+    pub budgets: Vec<Budget>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was ended.
+    pub state: KeyState,
+    /// The last characters of its newest secret.
+    pub tail: String,
+    /// When it was last used, to within a minute.
+    pub last_used_at: Option<Timestamp>,
+    /// From where.
+    pub last_used_from: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts changes; a change names the version it was made from.
+    pub version: i64,
+}
+
+/// A key that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its id.
+    pub id: KeyId,
+    /// What its maker calls it.
+    pub name: String,
+    /// Whom it speaks for.
+    pub holder: KeyHolder,
+    /// The models that it may call.
+    pub models: Option<Vec<ModelPattern>>,
+    /// The networks it may come from.
+    pub networks: Option<Vec<String>>,
+    /// Its own rates.
+    pub rates: Rates,
+    /// Its own budgets.
+    pub budgets: Vec<Budget>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A secret of a key: what is kept of it.
+#[derive(Clone)]
+pub struct NewSecret {
+    /// The keyed hash of the whole credential.
+    pub hash: [u8; 32],
+    /// Its last characters.
+    pub tail: String,
+}
+
+/// Which keys are listed; what is none is not looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyFilter {
+    /// Keys of this app.
+    pub client: Option<ClientId>,
+    /// Only keys that were not revoked.
+    pub active: bool,
+}
+
+/// All that a presented key leads to.
+#[derive(Clone, Debug)]
+pub struct KeyCredential {
+    /// The key.
+    pub key: KeyRecord,
+    /// When this secret of it ends; set when the key was rotated.
+    pub secret_expires_at: Option<Timestamp>,
+    /// The person or app it speaks for.
+    pub holder: HolderRecord,
+}
+
+/// The row of whom a key speaks for.
+#[derive(Clone, Debug)]
+pub enum HolderRecord {
+    /// A person.
+    User(UserRecord),
+    /// An app.
+    App(ClientRecord),
+    /// Nobody: a service key.
+    Admin,
+}
+
+macro_rules! key_columns {
+    () => {
+        columns!("k", ""; id, name, kind, user_id, client_id, created_by, models, networks, rates,
+            budgets, expires_at, state, tail, last_used_at, last_used_from, created_at, revoked_at,
+            version)
+    };
+}
+
+impl Record for KeyRecord {
+    const TABLE: &'static str = "keys";
+
+    fn read(row: &Row) -> Result<Self, Error> {
+        let holder = match (&*row.text("kind")?, row.opt_id("user_id")?, row.opt_id("client_id")?) {
+            ("user", Some(user), None) => KeyHolder::User(user),
+            ("app", None, Some(client)) => KeyHolder::App(client),
+            ("admin", None, None) => KeyHolder::Admin,
+            _ => return Err(row.wrong("kind", "does not fit to the holder")),
+        };
+        let state = match (&*row.text("state")?, row.opt_time("revoked_at")?) {
+            ("active", None) => KeyState::Active,
+            ("revoked", Some(at)) => KeyState::Revoked(at),
+            _ => return Err(row.wrong("state", "is unknown")),
+        };
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.text("name")?,
+            holder,
+            created_by: row.text("created_by")?,
+            models: row.opt_json("models")?,
+            networks: row.opt_json("networks")?,
+            rates: row.json("rates")?,
+            budgets: row.json("budgets")?,
+            expires_at: row.opt_time("expires_at")?,
+            state,
+            tail: row.text("tail")?,
+            last_used_at: row.opt_time("last_used_at")?,
+            last_used_from: row.opt_text("last_used_from")?,
+            created_at: row.time("created_at")?,
+            version: row.int("version")?,
+        })
+    }
+}
+
+impl Reader {
+    /// What the secret with this hash belongs to, whatever its state: the caller compares states
+    /// and times. One look-up, for the first call of a key.
+    pub async fn credential_by_hash(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<KeyCredential>, Error> {
+        let sql = concat!(
+            "SELECT s.expires_at AS secret_expires_at, ",
+            key_columns!(),
+            ", ",
+            user_columns!("u", "u_"),
+            ", ",
+            client_columns!("c", "c_"),
+            " FROM key_secrets s JOIN keys k ON k.id = s.key_id LEFT JOIN users u \
+             ON u.id = k.user_id LEFT JOIN clients c ON c.id = k.client_id WHERE s.hash = $1"
+        );
+        let Some(row) = self.db.optional(sql, args![hash]).await? else { return Ok(None) };
+        let key: KeyRecord = row.record()?;
+        let holder = match key.holder {
+            KeyHolder::User(_) => HolderRecord::User(UserRecord::read(&row.part("users", "u_"))?),
+            KeyHolder::App(_) => HolderRecord::App(ClientRecord::read(&row.part("clients", "c_"))?),
+            KeyHolder::Admin => HolderRecord::Admin,
+        };
+        Ok(Some(KeyCredential {
+            key,
+            secret_expires_at: row.opt_time("secret_expires_at")?,
+            holder,
+        }))
+    }
+
+    /// One key, if `owner` may know of it: their own alone, not those of apps or services.
+    pub async fn key(&self, owner: Owner, id: KeyId) -> Result<Option<KeyRecord>, Error> {
+        let sql = concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM keys k WHERE k.id = $1 AND ($2 IS NULL OR k.user_id = $2)"
+        );
+        let row = self.db.optional(sql, args![id, owner.value()]).await?;
+        row.map(|row| row.record()).transpose()
+    }
+
+    /// The keys that `owner` may know of, oldest first.
+    pub async fn keys(
+        &self,
+        owner: Owner,
+        filter: &KeyFilter,
+        request: &PageRequest,
+    ) -> Result<Page<KeyRecord>, Error> {
+        // Three texts, so that each list walks along an index and not over everybody's keys.
+        const ALL: &str = concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM keys k WHERE k.id > $1 AND ($2 = 0 OR k.state = 'active') \
+             ORDER BY k.id LIMIT $3"
+        );
+        const OF_USER: &str = concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM keys k WHERE k.id > $1 AND ($2 = 0 OR k.state = 'active') AND k.user_id = $4 \
+             AND ($5 IS NULL OR k.client_id = $5) ORDER BY k.id LIMIT $3"
+        );
+        const OF_CLIENT: &str = concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM keys k WHERE k.id > $1 AND ($2 = 0 OR k.state = 'active') AND k.client_id = $4 \
+             ORDER BY k.id LIMIT $3"
+        );
+        let mut args = args![request.after(), filter.active, request.fetched()];
+        let sql = match (owner, filter.client) {
+            (Owner::All, None) => ALL,
+            (Owner::All, Some(client)) => {
+                args.extend(args![client]);
+                OF_CLIENT
+            }
+            (Owner::User(user), client) => {
+                args.extend(args![user, client]);
+                OF_USER
+            }
+        };
+        page_of(&self.db.all(sql, args).await?, request, |key: &KeyRecord| key.id.to_string())
+    }
+}
+
+impl Tx {
+    /// Makes a key with its first secret. It says who made it: the actor.
+    pub async fn insert_key(&mut self, key: NewKey, secret: NewSecret) -> Result<KeyRecord, Error> {
+        let NewKey { id, name, holder, models, networks, rates, budgets, expires_at } = key;
+        let record = KeyRecord {
+            id,
+            name,
+            holder,
+            created_by: self.actor.subject.clone(),
+            models,
+            networks,
+            rates,
+            budgets,
+            expires_at,
+            state: KeyState::Active,
+            tail: secret.tail.clone(),
+            last_used_at: None,
+            last_used_from: None,
+            created_at: self.now,
+            version: 1,
+        };
+        let sql = "INSERT INTO keys (id, name, kind, user_id, client_id, created_by, models, \
+                   networks, rates, budgets, expires_at, state, tail, created_at, version) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $13, 1)";
+        let args = args![
+            record.id,
+            &record.name,
+            holder.kind(),
+            holder.user(),
+            holder.app(),
+            &record.created_by,
+            record.models.as_ref().map(json).transpose()?,
+            record.networks.as_ref().map(json).transpose()?,
+            json(&record.rates)?,
+            json(&record.budgets)?,
+            record.expires_at,
+            &record.tail,
+            record.created_at,
+        ];
+        self.execute(sql, args).await?;
+        self.insert_secret(id, secret).await?;
+        Ok(record)
+    }
+
+    /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. A
+    /// conflict when it is revoked or not the version that was read.
+    pub async fn update_key(&mut self, key: &KeyRecord) -> Result<(), Error> {
+        let sql = "UPDATE keys SET name = $3, models = $4, networks = $5, rates = $6, \
+                   budgets = $7, expires_at = $8, version = version + 1 \
+                   WHERE id = $1 AND version = $2 AND state = 'active'";
+        let args = args![
+            key.id,
+            key.version,
+            &key.name,
+            key.models.as_ref().map(json).transpose()?,
+            key.networks.as_ref().map(json).transpose()?,
+            json(&key.rates)?,
+            json(&key.budgets)?,
+            key.expires_at,
+        ];
+        self.change_one(sql, args).await?;
+        self.announce(EventKind::Key, key.id.to_string());
+        Ok(())
+    }
+
+    /// Ends the secrets that the key has now at `at`, or earlier where that was said before. The
+    /// first half of a rotation; [`Tx::add_key_secret`] is the other.
+    pub async fn expire_key_secrets(&mut self, key: KeyId, at: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE key_secrets SET expires_at = $2 WHERE key_id = $1 \
+                   AND (expires_at IS NULL OR expires_at > $2)";
+        self.execute(sql, args![key, at]).await?;
+        self.announce(EventKind::Key, key.to_string());
+        Ok(())
+    }
+
+    /// Gives an active key another secret; those before go on as they were. A conflict when it was
+    /// revoked.
+    pub async fn add_key_secret(&mut self, key: KeyId, secret: NewSecret) -> Result<(), Error> {
+        let sql = "UPDATE keys SET tail = $2, version = version + 1 \
+                   WHERE id = $1 AND state = 'active'";
+        if self.execute(sql, args![key, &secret.tail]).await? != 1 {
+            return Err(Error::new(Kind::Conflict, "The key was revoked. Make a new one."));
+        }
+        self.announce(EventKind::Key, key.to_string());
+        self.insert_secret(key, secret).await
+    }
+
+    async fn insert_secret(&mut self, key: KeyId, secret: NewSecret) -> Result<(), Error> {
+        let sql = "INSERT INTO key_secrets (hash, key_id, tail, made_at) VALUES ($1, $2, $3, $4)";
+        self.execute(sql, args![secret.hash, key, secret.tail, self.now]).await.map(drop)
+    }
+
+    /// Ends an active key, if `owner` may know of it.
+    pub async fn revoke_key(&mut self, owner: Owner, id: KeyId) -> Result<(), Error> {
+        let sql = "UPDATE keys SET state = 'revoked', revoked_at = $3, version = version + 1 \
+                   WHERE id = $1 AND state = 'active' AND ($2 IS NULL OR user_id = $2)";
+        self.change_named(sql, args![id, owner.value(), self.now]).await?;
+        self.announce(EventKind::Key, id.to_string());
+        Ok(())
+    }
+}

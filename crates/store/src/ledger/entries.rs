@@ -1,0 +1,358 @@
+//! Entries: written once by the fold, read by pages, API and command line.
+
+use tollgate_kernel::{CallId, EntryKey, EntryState, Error, Timestamp, Usage};
+
+use super::batch::{AccountRef, Fold};
+use crate::sql::{Conn, Db, Row, Value, args};
+
+const COLUMNS: usize = 23;
+
+const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
+    key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
+    output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
+    hold_tokens, excess, budget)";
+
+/// Writes the entries of `folds`. A second entry for one call and attempt is an error.
+pub(super) async fn insert(conn: &mut Conn, folds: &[Fold]) -> Result<(), Error> {
+    let mut values = Vec::with_capacity(folds.len() * COLUMNS);
+    for fold in folds {
+        push_values(&mut values, fold, None);
+    }
+    insert_rows(conn, values).await
+}
+
+/// Writes the entry of a crash reserve, which belongs to a budget and to no call.
+pub(super) async fn insert_reserve(
+    conn: &mut Conn,
+    fold: &Fold,
+    budget: &str,
+) -> Result<(), Error> {
+    let mut values = Vec::with_capacity(COLUMNS);
+    push_values(&mut values, fold, Some(budget));
+    insert_rows(conn, values).await
+}
+
+/// Whether the entry of `key` is written.
+pub(super) async fn exists(conn: &mut Conn, key: EntryKey) -> Result<bool, Error> {
+    const EXISTS: &str = "SELECT attempt FROM entry WHERE call_id = $1 AND attempt = $2";
+    let args = args![key.call, i64::from(key.attempt)];
+    Ok(conn.optional(EXISTS, args).await?.is_some())
+}
+
+/// Inserts row after row, in statements of 64, 32, 16… rows, so that few texts stay prepared.
+async fn insert_rows(conn: &mut Conn, mut values: Vec<Value>) -> Result<(), Error> {
+    const MOST: usize = 64;
+    while !values.is_empty() {
+        let rows = values.len() / COLUMNS;
+        let now = if rows >= MOST { MOST } else { 1 << rows.ilog2() };
+        let rest = values.split_off(now * COLUMNS);
+        conn.execute_values((INSERT, COLUMNS, ""), values).await?;
+        values = rest;
+    }
+    Ok(())
+}
+
+fn push_values(out: &mut Vec<Value>, fold: &Fold, budget: Option<&str>) {
+    let Fold { opened, settlement } = fold;
+    let tally = &settlement.tally;
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    out.extend([
+        opened.key.call.into(),
+        i64::from(opened.key.attempt).into(),
+        opened.at.into(),
+        opened.request.into(),
+        opened.user.into(),
+        opened.client.into(),
+        opened.api_key.into(),
+        opened.group.as_ref().map(|group| group.as_str()).into(),
+        opened.model.as_str().into(),
+        opened.upstream.as_ref().map(|upstream| upstream.as_str()).into(),
+        tally.state.as_str().into(),
+    ]);
+    let Usage { input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens } =
+        tally.usage;
+    out.extend(
+        [input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens]
+            .map(|n| Value::from(whole(n))),
+    );
+    out.extend([
+        tally.cost_nano.into(),
+        tally.charged.money.into(),
+        tally.charged.tokens.into(),
+        opened.hold.money.into(),
+        opened.hold.tokens.into(),
+        tally.excess.into(),
+        budget.into(),
+    ]);
+}
+
+/// Reads entries and accounts, on connections that never wait for the writer.
+#[derive(Clone)]
+pub struct LedgerReader {
+    db: Db,
+}
+
+/// Which entries are asked for. What is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    /// From this moment on.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+    /// Of this person.
+    pub user: Option<String>,
+    /// Of this key.
+    pub key: Option<String>,
+    /// Of this app.
+    pub client: Option<String>,
+    /// Of this group.
+    pub group: Option<String>,
+    /// For this model.
+    pub model: Option<String>,
+    /// In this state.
+    pub state: Option<String>,
+    /// Of this request.
+    pub request: Option<String>,
+    /// Of this call.
+    pub call: Option<String>,
+    /// Older than this call: where the page before ended.
+    pub before: Option<CallId>,
+}
+
+/// An entry as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryRow {
+    /// The call.
+    pub call_id: String,
+    /// The attempt at an upstream.
+    pub attempt: i64,
+    /// When it was reserved.
+    pub at: Timestamp,
+    /// The answer's `x-request-id`.
+    pub request_id: String,
+    /// The person.
+    pub user: Option<String>,
+    /// The app.
+    pub client: Option<String>,
+    /// The key's id.
+    pub key: Option<String>,
+    /// The group whose plan was in effect.
+    pub group: Option<String>,
+    /// The model that was asked for.
+    pub model: String,
+    /// The upstream that was called.
+    pub upstream: Option<String>,
+    /// How it ended.
+    pub state: EntryState,
+    /// Tokens.
+    pub usage: Usage,
+    /// The cost; `None` without a price.
+    pub cost_nano: Option<i64>,
+    /// What the accounts in money were charged.
+    pub charged_nano: i64,
+    /// What the accounts in tokens were charged.
+    pub charged_tokens: i64,
+    /// What was held in money.
+    pub hold_nano: i64,
+    /// What was held in tokens.
+    pub hold_tokens: i64,
+    /// Whether the upstream reported more than the hold.
+    pub excess: bool,
+    /// The budget that a crash reserve was charged to.
+    pub budget: Option<String>,
+}
+
+/// By what usage is summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsageSplit {
+    /// By day (UTC).
+    pub day: bool,
+    /// By model.
+    pub model: bool,
+    /// By key.
+    pub key: bool,
+    /// By person.
+    pub user: bool,
+    /// By group.
+    pub group: bool,
+    /// By app.
+    pub client: bool,
+}
+
+/// A sum of entries. A member that was not split by is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageRow {
+    /// Days since 1970-01-01 (UTC).
+    pub day: Option<i64>,
+    /// The model.
+    pub model: Option<String>,
+    /// The key's id.
+    pub key: Option<String>,
+    /// The person.
+    pub user: Option<String>,
+    /// The group.
+    pub group: Option<String>,
+    /// The app.
+    pub client: Option<String>,
+    /// How many calls.
+    pub calls: i64,
+    /// Input tokens.
+    pub input_tokens: i64,
+    /// Of them, read from the provider's cache.
+    pub cached_tokens: i64,
+    /// Output tokens.
+    pub output_tokens: i64,
+    /// What it cost, as far as there are prices.
+    pub cost_nano: i64,
+    /// Calls without a price among them.
+    pub unpriced: i64,
+    /// Calls whose figures are a bound.
+    pub estimated: i64,
+    /// Calls that a crash cut off.
+    pub interrupted: i64,
+}
+
+/// What an account has given away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Settled and folded.
+    pub spent: i64,
+    /// In leases: held, settled but not folded, or free in a node's hands.
+    pub leased: i64,
+}
+
+impl LedgerReader {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Entries, newest first, at most `limit`.
+    pub async fn entries(&self, filter: &EntryFilter, limit: u32) -> Result<Vec<EntryRow>, Error> {
+        const ENTRIES: &str = "SELECT * FROM entry
+            WHERE at >= $1 AND at < $2
+                AND ($3 IS NULL OR user_id = $3) AND ($4 IS NULL OR key_id = $4)
+                AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
+                AND ($7 IS NULL OR model = $7) AND ($8 IS NULL OR state = $8)
+                AND ($9 IS NULL OR request_id = $9) AND ($10 IS NULL OR call_id = $10)
+                AND ($11 IS NULL OR call_id < $11)
+            ORDER BY call_id DESC, attempt DESC LIMIT $12";
+        let mut args = span_and_names(filter);
+        args.extend([
+            filter.state.as_deref().into(),
+            filter.request.as_deref().into(),
+            filter.call.as_deref().into(),
+            filter.before.into(),
+            i64::from(limit).into(),
+        ]);
+        self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
+    }
+
+    /// Sums of entries, split as asked, newest day first. Crash reserves are no calls and are left
+    /// out.
+    pub async fn usage(
+        &self,
+        filter: &EntryFilter,
+        split: UsageSplit,
+    ) -> Result<Vec<UsageRow>, Error> {
+        const USAGE: &str = "SELECT
+                CASE WHEN $8 = 1 THEN at / 86400000000 END AS day,
+                CASE WHEN $9 = 1 THEN model END AS model,
+                CASE WHEN $10 = 1 THEN key_id END AS key_id,
+                CASE WHEN $11 = 1 THEN user_id END AS user_id,
+                CASE WHEN $12 = 1 THEN group_id END AS group_id,
+                CASE WHEN $13 = 1 THEN client_id END AS client_id,
+                CAST(COUNT(*) AS BIGINT) AS calls,
+                CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
+                CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens,
+                CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+                CAST(SUM(COALESCE(cost_nano, 0)) AS BIGINT) AS cost_nano,
+                CAST(SUM(CASE WHEN cost_nano IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS unpriced,
+                CAST(SUM(CASE WHEN state = 'estimated' THEN 1 ELSE 0 END) AS BIGINT) AS estimated,
+                CAST(SUM(CASE WHEN state = 'interrupted' THEN 1 ELSE 0 END) AS BIGINT)
+                    AS interrupted
+            FROM entry
+            WHERE at >= $1 AND at < $2 AND state <> 'crash_reserve'
+                AND ($3 IS NULL OR user_id = $3) AND ($4 IS NULL OR key_id = $4)
+                AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
+                AND ($7 IS NULL OR model = $7)
+            GROUP BY 1, 2, 3, 4, 5, 6
+            ORDER BY 1 DESC, 2, 3, 4, 5, 6";
+        let UsageSplit { day, model, key, user, group, client } = split;
+        let mut args = span_and_names(filter);
+        args.extend([day, model, key, user, group, client].map(Value::from));
+        self.db.all(USAGE, args).await?.iter().map(usage_row).collect()
+    }
+
+    /// What an account has given away; nothing where it has no row yet.
+    pub async fn standing(&self, account: &AccountRef) -> Result<Standing, Error> {
+        const STANDING: &str =
+            "SELECT spent, leased FROM account WHERE budget = $1 AND window_start = $2";
+        let args = args![&*account.budget, account.start_us];
+        match self.db.optional(STANDING, args).await? {
+            Some(row) => Ok(Standing { spent: row.int("spent")?, leased: row.int("leased")? }),
+            None => Ok(Standing::default()),
+        }
+    }
+}
+
+fn span_and_names(filter: &EntryFilter) -> Vec<Value> {
+    vec![
+        filter.from.map_or(0, Timestamp::micros).into(),
+        filter.to.map_or(i64::MAX, Timestamp::micros).into(),
+        filter.user.as_deref().into(),
+        filter.key.as_deref().into(),
+        filter.client.as_deref().into(),
+        filter.group.as_deref().into(),
+        filter.model.as_deref().into(),
+    ]
+}
+
+fn entry_row(row: &Row) -> Result<EntryRow, Error> {
+    let tokens = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
+    Ok(EntryRow {
+        call_id: row.text("call_id")?,
+        attempt: row.int("attempt")?,
+        at: row.time("at")?,
+        request_id: row.text("request_id")?,
+        user: row.opt_text("user_id")?,
+        client: row.opt_text("client_id")?,
+        key: row.opt_text("key_id")?,
+        group: row.opt_text("group_id")?,
+        model: row.text("model")?,
+        upstream: row.opt_text("upstream")?,
+        state: EntryState::parse(&row.text("state")?)?,
+        usage: Usage {
+            input_tokens: tokens("input_tokens")?,
+            cached_tokens: tokens("cached_tokens")?,
+            cache_write_tokens: tokens("cache_write_tokens")?,
+            output_tokens: tokens("output_tokens")?,
+            reasoning_tokens: tokens("reasoning_tokens")?,
+        },
+        cost_nano: row.opt_int("cost_nano")?,
+        charged_nano: row.int("charged_nano")?,
+        charged_tokens: row.int("charged_tokens")?,
+        hold_nano: row.int("hold_nano")?,
+        hold_tokens: row.int("hold_tokens")?,
+        excess: row.flag("excess")?,
+        budget: row.opt_text("budget")?,
+    })
+}
+
+fn usage_row(row: &Row) -> Result<UsageRow, Error> {
+    Ok(UsageRow {
+        day: row.opt_int("day")?,
+        model: row.opt_text("model")?,
+        key: row.opt_text("key_id")?,
+        user: row.opt_text("user_id")?,
+        group: row.opt_text("group_id")?,
+        client: row.opt_text("client_id")?,
+        calls: row.int("calls")?,
+        input_tokens: row.int("input_tokens")?,
+        cached_tokens: row.int("cached_tokens")?,
+        output_tokens: row.int("output_tokens")?,
+        cost_nano: row.int("cost_nano")?,
+        unpriced: row.int("unpriced")?,
+        estimated: row.int("estimated")?,
+        interrupted: row.int("interrupted")?,
+    })
+}

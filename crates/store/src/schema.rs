@@ -1,0 +1,180 @@
+//! The tables of `tollgate.db`.
+
+/// The migrations in the order of their versions; each is a list of statements. They only add.
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST];
+
+const FIRST: &[&str] = &[
+    "CREATE TABLE plans (
+        id TEXT NOT NULL PRIMARY KEY,
+        body TEXT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE users (
+        id TEXT NOT NULL PRIMARY KEY,
+        email TEXT NOT NULL UNIQUE,
+        email_shown TEXT NOT NULL,
+        name TEXT NOT NULL,
+        locale TEXT,
+        role TEXT NOT NULL,
+        plan_id TEXT REFERENCES plans (id),
+        password TEXT,
+        state TEXT NOT NULL,
+        external_id TEXT UNIQUE,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX users_plan ON users (plan_id)",
+    "CREATE TABLE user_groups (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        plan_id TEXT REFERENCES plans (id),
+        priority BIGINT NOT NULL,
+        pool TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE group_members (
+        group_id TEXT NOT NULL REFERENCES user_groups (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        PRIMARY KEY (group_id, user_id)
+    ) {clustered}",
+    "CREATE INDEX group_members_user ON group_members (user_id)",
+    "CREATE TABLE clients (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        plan_id TEXT REFERENCES plans (id),
+        owner_id TEXT REFERENCES users (id),
+        state TEXT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX clients_owner ON clients (owner_id, id)",
+    "CREATE TABLE keys (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+        client_id TEXT REFERENCES clients (id) ON DELETE CASCADE,
+        created_by TEXT NOT NULL,
+        models TEXT,
+        networks TEXT,
+        rates TEXT NOT NULL,
+        budgets TEXT NOT NULL,
+        expires_at BIGINT,
+        state TEXT NOT NULL,
+        tail TEXT NOT NULL,
+        last_used_at BIGINT,
+        last_used_from TEXT,
+        created_at BIGINT NOT NULL,
+        revoked_at BIGINT,
+        version BIGINT NOT NULL
+    ) {clustered}",
+    "CREATE INDEX keys_user ON keys (user_id, id) WHERE user_id IS NOT NULL",
+    "CREATE INDEX keys_client ON keys (client_id, id) WHERE client_id IS NOT NULL",
+    "CREATE TABLE key_secrets (
+        hash {blob} NOT NULL PRIMARY KEY,
+        key_id TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+        tail TEXT NOT NULL,
+        made_at BIGINT NOT NULL,
+        expires_at BIGINT
+    ) {clustered}",
+    "CREATE INDEX key_secrets_key ON key_secrets (key_id)",
+    "CREATE INDEX key_secrets_expiry ON key_secrets (expires_at) WHERE expires_at IS NOT NULL",
+    "CREATE TABLE sessions (
+        id TEXT NOT NULL PRIMARY KEY,
+        hash {blob} NOT NULL UNIQUE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        created_at BIGINT NOT NULL,
+        last_seen_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        network TEXT,
+        agent TEXT
+    ) {strict}",
+    "CREATE INDEX sessions_user ON sessions (user_id, id)",
+    "CREATE INDEX sessions_expiry ON sessions (expires_at)",
+    "CREATE TABLE upstreams (
+        id TEXT NOT NULL PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        header TEXT,
+        api_key_sealed {blob},
+        timeouts TEXT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE models (
+        alias TEXT NOT NULL PRIMARY KEY,
+        upstream_id TEXT NOT NULL REFERENCES upstreams (id),
+        model TEXT NOT NULL,
+        budgets TEXT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX models_upstream ON models (upstream_id)",
+    "CREATE TABLE settings (
+        name TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL,
+        updated_at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE links (
+        id TEXT NOT NULL PRIMARY KEY,
+        hash {blob} NOT NULL UNIQUE,
+        purpose TEXT NOT NULL,
+        user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        used_at BIGINT
+    ) {strict}",
+    "CREATE INDEX links_user ON links (user_id)",
+    "CREATE INDEX links_expiry ON links (expires_at)",
+    "CREATE TABLE signing_keys (
+        kid TEXT NOT NULL PRIMARY KEY,
+        sealed {blob} NOT NULL,
+        public {blob} NOT NULL,
+        state TEXT NOT NULL,
+        created_at BIGINT NOT NULL
+    ) {strict}",
+    // Numbers that are given under a row lock, so that a lower one is never seen after a higher.
+    "CREATE TABLE counters (
+        name TEXT NOT NULL PRIMARY KEY,
+        value BIGINT NOT NULL
+    ) {strict}",
+    "INSERT INTO counters (name, value) VALUES ('event', 0), ('owners', 0)",
+    "CREATE TABLE events (
+        seq BIGINT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX events_at ON events (at)",
+    "CREATE TABLE audit_heads (
+        chain TEXT NOT NULL PRIMARY KEY,
+        seq BIGINT NOT NULL,
+        hash {blob}
+    ) {strict}",
+    "INSERT INTO audit_heads (chain, seq, hash) VALUES ('main', 0, NULL)",
+    "CREATE TABLE audit (
+        chain TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        from_network TEXT,
+        request_id TEXT,
+        previous_hash {blob} NOT NULL,
+        hash {blob} NOT NULL,
+        PRIMARY KEY (chain, seq)
+    ) {clustered}",
+];
