@@ -6,12 +6,15 @@ use std::time::Duration;
 use askama::Template;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use bytes::Bytes;
+use http::header::{ACCEPT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::json;
 use tollgate_kernel::{Blame, Error, Kind, RequestId};
+use tollgate_protocol::openai::{self, error_body, stream_error_event};
+use tollgate_protocol::problem::{self, Problem};
 
 use crate::page::{Locale, Theme, Words, shell_words};
+use crate::reply;
 
 /// In which form a route speaks of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,10 +91,10 @@ pub(crate) fn takes_json_only(headers: &HeaderMap) -> bool {
 pub fn render(error: &Error, dialect: Dialect, id: RequestId, look: Option<&Look>) -> Response {
     let said = spoken(error.kind());
     let mut response = match (dialect, look) {
-        (Dialect::OpenAi, _) => json_answer(&openai(error, &said), "application/json"),
+        (Dialect::OpenAi, _) => reply::typed("application/json", openai_body(error, &said)),
         (Dialect::Html, Some(look)) if !look.json => page(error, &said, id, look),
         (Dialect::Problem | Dialect::Html, _) => {
-            json_answer(&problem(error, &said, id), "application/problem+json")
+            reply::typed(problem::CONTENT_TYPE, problem_body(error, &said, id))
         }
     };
     *response.status_mut() = said.status;
@@ -201,31 +204,28 @@ pub(crate) fn spoken(kind: Kind) -> Spoken {
     Spoken { status, code, openai: (of, openai) }
 }
 
-fn openai(error: &Error, said: &Spoken) -> serde_json::Value {
+fn openai_body(error: &Error, said: &Spoken) -> Vec<u8> {
     let (kind, code) = said.openai;
-    json!({ "error": {
-        "message": error.detail(), "type": kind, "param": error.param(), "code": code,
-    }})
+    error_body(kind, code, error.detail(), error.param())
 }
 
-fn problem(error: &Error, said: &Spoken, id: RequestId) -> serde_json::Value {
-    let mut problem = json!({
-        "status": said.status.as_u16(),
-        "code": said.code,
-        "title": said.status.canonical_reason(),
-        "detail": error.detail(),
-        "request_id": id.to_string(),
-    });
-    if let (Some(param), Some(members)) = (error.param(), problem.as_object_mut()) {
-        members.insert("param".to_owned(), param.into());
-    }
-    problem
+fn problem_body(error: &Error, said: &Spoken, id: RequestId) -> Vec<u8> {
+    let problem = Problem {
+        status: said.status.as_u16(),
+        code: said.code,
+        title: said.status.canonical_reason().unwrap_or("Error"),
+        detail: error.detail(),
+        param: error.param(),
+        request_id: &id.to_string(),
+    };
+    problem.to_json()
 }
 
-fn json_answer(value: &serde_json::Value, content_type: &'static str) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+/// The event that ends a stream of `route` which cannot go on; `sequence` is the number after the
+/// last event's.
+pub(crate) fn stream_event(error: &Error, route: openai::Route, sequence: u64) -> Bytes {
+    let (kind, code) = spoken(error.kind()).openai;
+    stream_error_event(route, kind, code, error.detail(), sequence)
 }
 
 /// An error page. Its ids and its phrase are a contract: test suites look for them.
@@ -258,10 +258,7 @@ fn page(error: &Error, said: &Spoken, id: RequestId, look: &Look) -> Response {
     };
     // A page that cannot be made must not hide the error that it is about.
     let html = page.render().unwrap_or_else(|_| error.detail().to_owned());
-    let mut response = Response::new(Body::from(html));
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, html);
-    response
+    reply::html(html)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LENGTH, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use tollgate_gate::{Presented, Principal};
+use tollgate_gate::{Gate, Presented, Principal};
 use tollgate_kernel::{Access, Error, Kind, Method as How, Network, SessionId};
 
 use crate::body;
@@ -32,6 +32,20 @@ pub trait Authenticator: Send + Sync {
 
     /// The principal of somebody who presented nothing.
     fn anonymous(&self, network: Network) -> Arc<Principal>;
+}
+
+impl Authenticator for Gate {
+    fn authenticate(
+        &self,
+        presented: Presented,
+        network: Network,
+    ) -> BoxFuture<'_, Result<Arc<Principal>, Error>> {
+        Box::pin(Gate::authenticate(self, presented, network))
+    }
+
+    fn anonymous(&self, network: Network) -> Arc<Principal> {
+        Gate::anonymous(self, network)
+    }
 }
 
 /// The guard of one row.

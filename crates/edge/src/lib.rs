@@ -22,6 +22,7 @@ mod openapi;
 pub mod page;
 pub mod reply;
 mod route;
+mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 mod testing;
@@ -40,3 +41,4 @@ pub use openapi::openapi;
 pub use page::{Locale, Theme, Visit};
 pub use reply::Reply;
 pub use route::{Route, Row, Shape, bind, inventory, loose_schemas};
+pub use stream::speak;

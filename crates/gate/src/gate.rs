@@ -209,6 +209,12 @@ impl Gate {
             .await
     }
 
+    /// Whether the store answers and holds can be recorded.
+    pub async fn is_ready(&self) -> Result<(), Error> {
+        self.authn.reader.ping().await?;
+        self.ledger.is_up()
+    }
+
     /// Takes note of what was just committed, so that this node heeds it before it answers.
     pub async fn heed(&self) {
         self.hint.notify_one();

@@ -68,6 +68,11 @@ impl Ledger {
         }
     }
 
+    /// Whether holds can be recorded.
+    pub(crate) fn is_up(&self) -> Result<(), Error> {
+        if self.lock().down { Err(unavailable()) } else { Ok(()) }
+    }
+
     /// What memory knows of `account`; `None` where no call has used it lately.
     pub(crate) fn view(&self, account: &Account) -> Option<CellView> {
         self.lock().view(account)

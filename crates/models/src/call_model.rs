@@ -1,0 +1,116 @@
+//! One call of a model: decide, reserve, forward; the answer settles itself.
+
+use axum::extract::State;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
+use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit};
+use tollgate_kernel::Error;
+use tollgate_protocol::openai::{ModelRequest, Route};
+
+use crate::rate_headers;
+use crate::routes::ModelsState;
+
+/// Headers of a request that go on to the provider: betas are asked for by header.
+const PASSED: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+
+/// The ceiling that we set because the caller named none, or a higher one.
+const CEILING: HeaderName = HeaderName::from_static("x-tollgate-max-output-tokens");
+
+/// `POST /v1/chat/completions`.
+pub(crate) async fn chat(
+    State(state): State<ModelsState>,
+    caller: Caller,
+    exchange: Exchange,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Reply {
+    call(&state.gate, Route::ChatCompletions, caller, exchange, &headers, body).await
+}
+
+/// `POST /v1/responses`.
+pub(crate) async fn responses(
+    State(state): State<ModelsState>,
+    caller: Caller,
+    exchange: Exchange,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Reply {
+    call(&state.gate, Route::Responses, caller, exchange, &headers, body).await
+}
+
+/// `POST /v1/embeddings`.
+pub(crate) async fn embeddings(
+    State(state): State<ModelsState>,
+    caller: Caller,
+    exchange: Exchange,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Reply {
+    call(&state.gate, Route::Embeddings, caller, exchange, &headers, body).await
+}
+
+async fn call(
+    gate: &Gate,
+    route: Route,
+    Caller(principal): Caller,
+    exchange: Exchange,
+    headers: &HeaderMap,
+    RawBody(body): RawBody,
+) -> Reply {
+    let request = ModelRequest::parse(route, body)?;
+    exchange.note().set("model", request.model());
+    let call = ModelCall { request, id: exchange.id(), headers: passed(headers) };
+    let permit = gate.decide(&principal, Call::Model(call))?;
+    let hold = gate.reserve(&permit).await?;
+    let told = told(&hold);
+    let answer = forward(gate, &permit, hold).await?;
+    Ok(answered(answer, route, &exchange, told))
+}
+
+/// Asks one candidate after the other, as long as nothing was used.
+async fn forward(gate: &Gate, permit: &Permit, hold: Hold) -> Result<Response<Metered>, Fault> {
+    let mut hold = Some(hold);
+    let mut last = Error::internal("a permit without a target");
+    for target in permit.targets() {
+        let Some(unspent) = hold.take() else { break };
+        match gate.forward(unspent, &target).await {
+            Ok(answer) => return Ok(answer),
+            Err(Failed { error, unspent }) => {
+                last = error;
+                hold = unspent;
+            }
+        }
+    }
+    Err(last.into())
+}
+
+/// The answer for the caller: what is told about limits, then the body as it comes.
+fn answered(
+    answer: Response<Metered>,
+    route: Route,
+    exchange: &Exchange,
+    told: HeaderMap,
+) -> axum::response::Response {
+    let mut answer = answer;
+    answer.headers_mut().extend(told);
+    speak(answer, route, exchange)
+}
+
+fn told(hold: &Hold) -> HeaderMap {
+    let mut told = HeaderMap::new();
+    rate_headers::write(&hold.rates(), &mut told);
+    if let Some(ceiling) = hold.ceiling_set() {
+        told.insert(CEILING, HeaderValue::from(ceiling));
+    }
+    told
+}
+
+fn passed(headers: &HeaderMap) -> HeaderMap {
+    let mut passed = HeaderMap::new();
+    for name in PASSED {
+        if let Some(value) = headers.get(&name) {
+            passed.insert(name, value.clone());
+        }
+    }
+    passed
+}

@@ -1,0 +1,39 @@
+//! Whether the process lives, and whether it can do its work.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use tollgate_edge::{Dialect, Reply, Row, bind, reply};
+use tollgate_gate::Gate;
+use tollgate_kernel::Access;
+
+/// `/livez`, `/readyz` and `/healthz`.
+pub fn rows(gate: &Arc<Gate>) -> Vec<Row> {
+    let rows = vec![
+        Row::get("/livez", Access::Public, "Tell whether the process lives", live)
+            .ignores_credentials()
+            .dialect(Dialect::Problem),
+        Row::get("/readyz", Access::Public, "Tell whether calls can be served", ready)
+            .ignores_credentials()
+            .dialect(Dialect::Problem),
+        Row::get("/healthz", Access::Public, "Tell whether calls can be served", ready)
+            .ignores_credentials()
+            .dialect(Dialect::Problem),
+    ];
+    bind(rows, gate)
+}
+
+async fn live() -> Reply {
+    Ok(reply::typed("text/plain; charset=utf-8", "live\n"))
+}
+
+async fn ready(State(gate): State<Arc<Gate>>) -> Reply {
+    let (status, words) = match gate.is_ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    };
+    let mut response = reply::typed("text/plain; charset=utf-8", words);
+    *response.status_mut() = status;
+    Ok(response)
+}

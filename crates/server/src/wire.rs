@@ -1,0 +1,241 @@
+//! Wiring: the one place that makes a `Root`, opens the store and the vault, and puts the doors side
+//! by side.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tollgate_edge::{
+    App, Authenticator, CsrfKeys, Edge, Hosts, Listener, Pace, Phase, RequestLog, Row, Serve,
+    TrustedProxies, page::Assets,
+};
+use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Presented, Prices, Principal, Purpose, Works};
+use tollgate_kernel::{Clock, Error, Network, Rng, Timestamp};
+use tollgate_models::ModelsState;
+use tollgate_root::Root;
+use tollgate_store::{Target, ledger};
+use tollgate_vault::{HashedToken, MasterKey, Vault};
+use url::Url;
+
+use crate::prices::PriceTable;
+use crate::{first_start, health};
+
+/// The most connections at once.
+const MAX_CONNECTIONS: u32 = 32_768;
+
+/// What an installation is made of.
+pub struct Options {
+    /// Where the state lives.
+    pub target: Target,
+    /// The folder of the socket for the command line.
+    pub data_dir: PathBuf,
+    /// The master key.
+    pub master_key: MasterKey,
+    /// The one public origin.
+    pub public_url: Url,
+    /// The installation's name on pages.
+    pub brand: String,
+    /// Proxies that are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Prices.
+    pub prices: PriceTable,
+    /// How far a call is read on whose caller has left.
+    pub drain: DrainBounds,
+    /// The largest request at the models door, in bytes.
+    pub request_bytes: usize,
+    /// Certificates (DER) that upstreams may have beside the public ones.
+    pub extra_roots: Vec<Vec<u8>>,
+    /// Where request lines go.
+    pub log: RequestLog,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+}
+
+/// An installation, opened and not yet serving.
+pub struct Installation {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The right to act as the server itself.
+    pub jobs: Jobs,
+    /// Everything that is offered over HTTP.
+    pub app: App,
+    works: Works,
+    data_dir: PathBuf,
+}
+
+impl Installation {
+    /// Opens store, vault and ledger, and makes at the first start what a start needs.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let Options { target, clock, rng, .. } = options;
+        let root = Root::new();
+        let (vault, opener) = tollgate_vault::unlock(&root, options.master_key)?;
+        let store_options = tollgate_store::Options::new(target.clone(), clock.clone());
+        let (reader, writer) = tollgate_store::open(&root, store_options).await?;
+        let (ledger_reader, ledger) =
+            ledger::open(&root, target, clock.clone(), rng.clone()).await?;
+        let public_url = options.public_url.as_str().trim_end_matches('/').to_owned();
+        let prices: Arc<dyn Prices> = Arc::new(Table(options.prices));
+        let (gate, jobs, works) = Gate::new(tollgate_gate::Parts {
+            reader,
+            writer,
+            ledger,
+            ledger_reader,
+            vault,
+            opener,
+            clock: clock.clone(),
+            rng: rng.clone(),
+            prices,
+            public_url,
+            drain: options.drain,
+            extra_roots: options.extra_roots,
+        })
+        .await?;
+        first_start::prepare(&gate, &jobs).await?;
+        let doors = Arc::new(Doors(gate.clone()));
+        let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
+        let edge = Edge::new(tollgate_edge::Parts {
+            public_url: options.public_url,
+            brand: options.brand,
+            trusted_proxies: options.trusted_proxies,
+            hosts,
+            clock,
+            rng,
+            authenticator: doors.clone(),
+            csrf: doors,
+            log: options.log,
+            assets: Assets::shell(),
+            nav: Vec::new(),
+        });
+        let app = App::build(rows(&gate, options.request_bytes), edge)?;
+        Ok(Self { gate, jobs, app, works, data_dir: options.data_dir })
+    }
+
+    /// Answers on `listener`, and for the command line on the socket in the data folder, until
+    /// `shutdown` says so and what is under way has ended, at most `drain` later.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: watch::Receiver<Phase>,
+        drain: Duration,
+    ) -> Result<(), Error> {
+        let Self { app, works, data_dir, gate, jobs } = self;
+        drop(jobs);
+        let local = local_socket(&data_dir)?;
+        let serve = |listener, app| Serve {
+            listener,
+            app,
+            shutdown: shutdown.clone(),
+            drain,
+            max_connections: MAX_CONNECTIONS,
+            pace: Pace::default(),
+        };
+        let doors = serve(Listener::Tcp(listener), app.clone()).run();
+        let command_line = serve(Listener::Local(local), app).run();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let works = tokio::spawn(works.run(async {
+            drop(stopped.await);
+        }));
+        tokio::join!(doors, command_line);
+        drop(gate);
+        drop(stop);
+        works.await.map_err(Error::internal)?;
+        drop(std::fs::remove_file(socket_path(&data_dir)));
+        Ok(())
+    }
+}
+
+/// The rows of all doors.
+pub fn rows(gate: &Arc<Gate>, request_bytes: usize) -> Vec<Row> {
+    let models = ModelsState { gate: gate.clone(), request_bytes };
+    let mut rows = health::rows(gate);
+    rows.extend(tollgate_models::rows(&models));
+    rows
+}
+
+/// Where the command line reaches a running server.
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("tollgate.sock")
+}
+
+/// The socket for this user alone.
+fn local_socket(data_dir: &Path) -> Result<UnixListener, Error> {
+    let path = socket_path(data_dir);
+    // The store's lock says that no other server lives here: what is left is a dead one's.
+    drop(std::fs::remove_file(&path));
+    let failed = |error: std::io::Error| {
+        Error::unavailable(format!("cannot listen on {}: {error}", path.display()))
+    };
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, private).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Listens on `address`.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::unavailable(format!("cannot listen on {address}: {error}")))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The gate as the edge knows it.
+struct Doors(Arc<Gate>);
+
+impl Authenticator for Doors {
+    fn authenticate(
+        &self,
+        presented: Presented,
+        network: Network,
+    ) -> BoxFuture<'_, Result<Arc<Principal>, Error>> {
+        self.0.authenticate(presented, network).boxed()
+    }
+
+    fn anonymous(&self, network: Network) -> Arc<Principal> {
+        self.0.anonymous(network)
+    }
+}
+
+impl CsrfKeys for Doors {
+    fn token(&self, binding: &str) -> String {
+        text(&self.0.mac(Purpose::Csrf, binding.as_bytes()))
+    }
+
+    fn matches(&self, binding: &str, token: &str) -> bool {
+        Vault::same(self.token(binding).as_bytes(), token.as_bytes())
+    }
+}
+
+fn text(mac: &HashedToken) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.as_bytes())
+}
+
+/// The price table as the gate knows it.
+struct Table(PriceTable);
+
+impl Prices for Table {
+    fn facts(&self, model: &str, at: Timestamp) -> Option<ModelFacts> {
+        let listed = self.0.price(model, at)?;
+        Some(ModelFacts {
+            price: listed.price.clone(),
+            context_tokens: listed.context_tokens,
+            max_output_tokens: listed.max_output_tokens,
+        })
+    }
+}

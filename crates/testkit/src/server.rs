@@ -1,0 +1,174 @@
+//! A server that lives as long as a test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
+use tollgate_gate::{DrainBounds, Gate, Warrant};
+use tollgate_kernel::{Job, Manage, Noun, SystemClock};
+use tollgate_server::demo_model::{self, DemoModel};
+use tollgate_server::prices::PriceTable;
+use tollgate_server::wire::{Installation, Options};
+use tollgate_store::Target;
+use tollgate_vault::{MasterKey, SystemRng};
+use url::Url;
+
+use crate::Client;
+
+/// The environment variable that names a PostgreSQL server where databases may be made.
+const POSTGRES: &str = "TOLLGATE_TEST_POSTGRES";
+
+/// Which store a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Files in a temporary folder.
+    Sqlite,
+    /// A database of its own on the server that the environment names.
+    Postgres,
+}
+
+/// The key that our server has for the demo model.
+pub const PROVIDER_KEY: &str = "sk-canary-provider-key-0123456789abcdef";
+
+/// A running server, with a demo model as its one upstream `demo`.
+pub struct TestServer {
+    /// Its origin.
+    pub url: String,
+    /// The demo model behind it.
+    pub model: DemoModel,
+    /// Its gate, to make people and keys without the pages.
+    pub gate: Arc<Gate>,
+    /// Acts as the server itself.
+    pub system: Warrant,
+    /// What it wrote to its request log.
+    pub log: Log,
+    folder: TempDir,
+    stop: watch::Sender<Phase>,
+    serving: Option<JoinHandle<Result<(), tollgate_kernel::Error>>>,
+}
+
+impl TestServer {
+    /// Starts a server with a demo model behind it.
+    pub async fn start(engine: Engine) -> Result<Self> {
+        Self::start_with(engine, DrainBounds::default()).await
+    }
+
+    /// Starts a server that reads on for so long when callers leave.
+    pub async fn start_with(engine: Engine, drain: DrainBounds) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let model = DemoModel::start(demo_model::Options {
+            api_key: Some(PROVIDER_KEY.to_owned()),
+            remember: true,
+            ..demo_model::Options::default()
+        })
+        .await?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let log = Log::default();
+        let options = Options {
+            target: target(engine, &folder).await?,
+            data_dir: folder.path().to_owned(),
+            master_key: MasterKey::generate(&SystemRng),
+            public_url: Url::parse(&url)?,
+            brand: "Tollgate".to_owned(),
+            trusted_proxies: TrustedProxies::default(),
+            prices: PriceTable::embedded()?,
+            drain,
+            request_bytes: 32 * 1024 * 1024,
+            extra_roots: Vec::new(),
+            log: RequestLog::start(log.clone(), Style::Json)?,
+            clock: Arc::new(SystemClock::new()),
+            rng: Arc::new(SystemRng),
+        };
+        let installation = Installation::open(options).await?;
+        let gate = installation.gate.clone();
+        let principal = gate.system(&installation.jobs.token(Job::Setup));
+        let system = gate.allow(&principal, Manage::write(Noun::Users))?;
+        let (stop, stopping) = watch::channel(Phase::Running);
+        let serving = installation.serve(listener, stopping, Duration::from_secs(30));
+        let serving = Some(tokio::spawn(serving));
+        let server = Self { url, model, gate, system, log, folder, stop, serving };
+        server.add_upstream("demo", &server.model.base_url(), PROVIDER_KEY).await?;
+        server.gate.refresh_lists().await;
+        Ok(server)
+    }
+
+    /// A client without a credential.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.url, None)
+    }
+
+    /// A client with this key or access token.
+    pub fn with_bearer(&self, token: &str) -> Client {
+        Client::new(&self.url, Some(token))
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Stops it in good order.
+    pub async fn stop(mut self) -> Result<()> {
+        self.stop.send_replace(Phase::Draining);
+        let Some(serving) = self.serving.take() else { return Ok(()) };
+        serving.await.context("the server panicked")??;
+        Ok(())
+    }
+}
+
+/// A database for one test.
+async fn target(engine: Engine, folder: &TempDir) -> Result<Target> {
+    match engine {
+        Engine::Sqlite => Ok(Target::Sqlite { data_dir: folder.path().to_owned() }),
+        Engine::Postgres => {
+            let server = std::env::var(POSTGRES)
+                .map_err(|_| anyhow!("{POSTGRES} must name a PostgreSQL server"))?;
+            let name = folder.path().file_name().and_then(|name| name.to_str());
+            let name = name.unwrap_or("x").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            let name = format!("tollgate_{}", name.to_lowercase());
+            make_database(&server, &name).await?;
+            let mut url = Url::parse(&server)?;
+            url.set_path(&name);
+            Ok(Target::Postgres { url: url.into() })
+        }
+    }
+}
+
+/// Makes a database with the client that comes with PostgreSQL.
+async fn make_database(server: &str, name: &str) -> Result<()> {
+    let sql = format!("CREATE DATABASE {name}");
+    let made = tokio::process::Command::new("psql").args([server, "-qc", &sql]).output().await?;
+    if made.status.success() {
+        return Ok(());
+    }
+    Err(anyhow!("psql: {}", String::from_utf8_lossy(&made.stderr)))
+}
+
+/// What a server wrote to its request log.
+#[derive(Clone, Default)]
+pub struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    /// All lines so far.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut all = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the whole server, a folder for each door.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod models;

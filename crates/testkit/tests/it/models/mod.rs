@@ -1,0 +1,3 @@
+//! The models door.
+
+mod walk;
