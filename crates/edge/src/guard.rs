@@ -200,3 +200,49 @@ fn sign_in_page(method: &Method, uri: &Uri) -> String {
         _ => "/login".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use tollgate_kernel::{Manage, Noun, RequestId};
+
+    use super::*;
+    use crate::Hosts;
+    use crate::context::Inner;
+    use crate::log::Note;
+    use crate::route::Row;
+    use crate::testing::{ORIGIN, echo, edge};
+
+    /// Whether an API call of `method` with a session gets through with this token.
+    fn gets_through(method: Method, session: Option<SessionId>, token: Option<&str>) -> bool {
+        let (edge, _) = edge(ORIGIN, Kind::Unauthenticated, Hosts::Any);
+        let row: Row = Row::post("/api/x", Access::Api(Manage::write(Noun::Keys)), "X", echo);
+        let exchange = Exchange(Arc::new(Inner {
+            edge,
+            id: RequestId::from_uuid(Default::default()),
+            network: Network::of([127, 0, 0, 1].into()),
+            uid: None,
+            csrf: token.map(str::to_owned),
+            started: Duration::ZERO,
+            note: Note::new(Dialect::Problem),
+        }));
+        meant(row.route(), &method, session, &exchange).is_ok()
+    }
+
+    #[test]
+    fn an_api_call_with_a_session_needs_the_sessions_own_token() {
+        let session = |n: u8| {
+            format!("0193b3c0-0000-7000-8000-0000000000{n:02}").parse::<SessionId>().expect("an id")
+        };
+        let token = |n| csrf::of_session(session(n)).chars().rev().collect::<String>();
+        let (first, second) = (token(1), token(2));
+        assert!(gets_through(Method::POST, Some(session(1)), Some(&first)));
+        assert!(!gets_through(Method::POST, Some(session(1)), Some(&second)));
+        assert!(!gets_through(Method::DELETE, Some(session(1)), Some("")));
+        assert!(!gets_through(Method::PATCH, Some(session(1)), None));
+        assert!(gets_through(Method::GET, Some(session(1)), None));
+        assert!(gets_through(Method::POST, None, None), "a key needs none");
+    }
+}

@@ -1,1 +1,45 @@
-//! identity
+//! The door that people come in by: accounts, signing in, sessions, keys, and a person's own pages.
+//!
+//! One file for each use case; the page and the API call the same one, so that each rule stands
+//! once. `routes.rs` says what is offered, `api/` and `pages/` only translate.
+
+mod api;
+mod change_me;
+mod check;
+mod create_key;
+mod create_user;
+mod delete_user;
+mod end_session;
+mod issue_token;
+mod limits;
+mod list_keys;
+mod list_sessions;
+mod list_users;
+mod make_link;
+mod pages;
+mod rank;
+mod revoke_key;
+mod rotate_key;
+mod routes;
+mod setup;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+mod start_session;
+mod state;
+mod update_key;
+mod update_user;
+mod use_link;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;
+
+pub use limits::NetworkLimits;
+pub use make_link::link_path;
+pub use pages::{assets, nav};
+pub use routes::rows;
+pub use setup::{
+    NewOwner, Owner, SetupLink, new_setup_link, setup_owner, setup_path, ship_standard_plan,
+};
+pub use state::IdentityState;

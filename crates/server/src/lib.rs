@@ -2,8 +2,13 @@
 
 pub mod cli;
 pub mod config;
+pub mod declare;
 pub mod demo_model;
+pub mod exit;
 pub mod first_start;
 pub mod health;
+mod master_key;
 pub mod prices;
+pub mod serve;
+pub mod start;
 pub mod wire;

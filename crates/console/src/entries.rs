@@ -1,0 +1,218 @@
+//! The entries themselves, newest first: one for each attempt of each call, and crash reserves.
+
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Query};
+use tollgate_gate::Warrant;
+use tollgate_kernel::{CallId, EntryState, Error, Timestamp, Usage};
+use tollgate_store::ledger::{EntryFilter, EntryRow};
+
+use crate::listing::{Cursors, List, checked_limit};
+use crate::state::ConsoleState;
+use crate::usage::{READ, confine};
+
+/// The most attempts that a call can have: the attempts of one call stand on one page.
+const ATTEMPTS: u32 = 64;
+
+/// Which entries are asked for.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EntriesQuery {
+    /// How many: 1 to 500, 50 unless said. The attempts of a call are not torn apart.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// From this moment on (RFC 3339).
+    from: Option<String>,
+    /// Before this moment (RFC 3339).
+    to: Option<String>,
+    /// At exactly this moment (RFC 3339).
+    at: Option<String>,
+    /// Of this call.
+    call_id: Option<String>,
+    /// This attempt of the call that `call_id` names.
+    attempt: Option<i64>,
+    /// Of this person.
+    user: Option<String>,
+    /// Of this app.
+    client: Option<String>,
+    /// Of this key.
+    key: Option<String>,
+    /// Of this group.
+    group: Option<String>,
+    /// For this model.
+    model: Option<String>,
+    /// In this state.
+    state: Option<String>,
+    /// Of the answer with this `x-request-id`.
+    request_id: Option<String>,
+}
+
+/// An entry as it is shown.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct EntryView {
+    /// The call.
+    call_id: String,
+    /// Which attempt at an upstream, from 1.
+    attempt: i64,
+    /// When the call was reserved.
+    #[schemars(with = "String")]
+    at: Timestamp,
+    /// The person.
+    user: Option<String>,
+    /// The app.
+    client: Option<String>,
+    /// The key's id.
+    key: Option<String>,
+    /// The group whose plan was in effect.
+    group: Option<String>,
+    /// The model that was asked for.
+    model: String,
+    /// The upstream that was called.
+    upstream: Option<String>,
+    /// How it ended: `settled`, `estimated`, `interrupted`, `crash_reserve`, `failed`.
+    state: &'static str,
+    /// Tokens.
+    #[schemars(with = "UsageShape")]
+    usage: Usage,
+    /// What it cost; `null` without a price.
+    cost_nano: Option<i64>,
+    /// What was held in money.
+    hold_nano: i64,
+    /// What was held in tokens.
+    hold_tokens: i64,
+    /// What the budgets in money were charged.
+    charged_nano: i64,
+    /// What the budgets in tokens were charged.
+    charged_tokens: i64,
+    /// Whether the upstream reported more than was held.
+    excess: bool,
+    /// The budget that a crash reserve was charged to.
+    budget: Option<String>,
+    /// The answer's `x-request-id`.
+    request_id: String,
+}
+
+/// The schema of tokens.
+#[derive(JsonSchema)]
+#[schemars(rename = "Usage")]
+#[expect(dead_code, reason = "only its schema is used: the kernel's type is what is written")]
+struct UsageShape {
+    /// Input tokens, cached and cache-writing ones among them.
+    input_tokens: u64,
+    /// Of the input: read from the provider's cache.
+    cached_tokens: u64,
+    /// Of the input: written to the provider's cache.
+    cache_write_tokens: u64,
+    /// Output tokens, reasoning among them.
+    output_tokens: u64,
+    /// Of the output: reasoning.
+    reasoning_tokens: u64,
+}
+
+impl From<EntryRow> for EntryView {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            call_id: row.call_id,
+            attempt: row.attempt,
+            at: row.at,
+            user: row.user,
+            client: row.client,
+            key: row.key,
+            group: row.group,
+            model: row.model,
+            upstream: row.upstream,
+            state: row.state.as_str(),
+            usage: row.usage,
+            cost_nano: row.cost_nano,
+            hold_nano: row.hold_nano,
+            hold_tokens: row.hold_tokens,
+            charged_nano: row.charged_nano,
+            charged_tokens: row.charged_tokens,
+            excess: row.excess,
+            budget: row.budget,
+            request_id: row.request_id,
+        }
+    }
+}
+
+/// `GET /api/v1/entries`.
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Query(query): Query<EntriesQuery>,
+) -> Reply {
+    let warrant = state.allow(&caller, READ)?;
+    let limit = checked_limit(query.limit)?;
+    let cursors = Cursors::new(&state.gate, "entries");
+    let filter = filter(&warrant, cursors, &query)?;
+    let asked = limit + ATTEMPTS;
+    let mut rows = state.gate.entries(&warrant).entries(&filter, asked).await?;
+    let next = cut_between_calls(&mut rows, limit);
+    if let Some(attempt) = query.attempt {
+        rows.retain(|row| row.attempt == attempt);
+    }
+    let items = rows.into_iter().map(EntryView::from).collect();
+    reply::json(&List { items, next: next.map(|call| cursors.seal(&call)) })
+}
+
+fn filter(
+    warrant: &Warrant,
+    cursors: Cursors<'_>,
+    query: &EntriesQuery,
+) -> Result<EntryFilter, Error> {
+    let time = |text: &Option<String>, param: &'static str| {
+        let read = text.as_deref().map(Timestamp::parse).transpose();
+        read.map_err(|error| error.with_param(param))
+    };
+    let mut filter = EntryFilter {
+        from: time(&query.from, "from")?,
+        to: time(&query.to, "to")?,
+        user: query.user.clone(),
+        key: query.key.clone(),
+        client: query.client.clone(),
+        group: query.group.clone(),
+        model: query.model.clone(),
+        state: query.state.clone(),
+        request: query.request_id.clone(),
+        call: query.call_id.clone(),
+        before: None,
+    };
+    if let Some(at) = time(&query.at, "at")? {
+        filter.from = Some(at);
+        filter.to = Some(at.plus(std::time::Duration::from_micros(1)));
+    }
+    if let Some(state) = &query.state {
+        EntryState::parse(state).map_err(|error| error.with_param("state"))?;
+    }
+    if query.attempt.is_some() && query.call_id.is_none() {
+        let what = "An attempt is one of a call. Name the call with call_id.";
+        return Err(Error::invalid(what).with_param("attempt"));
+    }
+    if let Some(cursor) = &query.cursor {
+        let call = cursors.open(cursor)?;
+        filter.before = Some(call.parse::<CallId>().map_err(Error::internal)?);
+    }
+    confine(warrant, &mut filter)?;
+    Ok(filter)
+}
+
+/// Cuts `rows` after `limit`, but not between two attempts of one call. Gives the last call that
+/// stays, if more follow.
+fn cut_between_calls(rows: &mut Vec<EntryRow>, limit: u32) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = rows.get(limit.checked_sub(1)?)?.call_id.clone();
+    let more = rows.iter().skip(limit).take_while(|row| row.call_id == last).count();
+    if rows.len() <= limit + more {
+        return None;
+    }
+    rows.truncate(limit + more);
+    Some(last)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+#[path = "entries_tests.rs"]
+mod tests;

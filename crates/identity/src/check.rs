@@ -1,0 +1,287 @@
+//! What people and software may write into an account or a key.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tollgate_kernel::{Error, Kind, PlainToken, Timestamp};
+
+/// The fewest characters of a password, which is the only factor so far (NIST SP 800-63B-4).
+pub(crate) const PASSWORD_MIN: usize = 15;
+/// The most characters of a password.
+pub(crate) const PASSWORD_MAX: usize = 128;
+/// The most characters of a name.
+const NAME_MAX: usize = 100;
+/// The most characters of an address (RFC 5321, 4.5.3.1).
+const EMAIL_MAX: usize = 254;
+/// The most networks of a key.
+const NETWORKS_MAX: usize = 64;
+/// The most models of a key.
+pub(crate) const MODELS_MAX: usize = 256;
+/// How long a key lasts unless something else is said.
+pub(crate) const KEY_LIFE: Duration = Duration::from_secs(90 * DAY_S);
+/// The longest life of a key.
+pub(crate) const KEY_LIFE_MAX: Duration = Duration::from_secs(366 * DAY_S);
+const DAY_S: u64 = 86_400;
+
+/// What is wrong with what was written. Pages say it in three languages, the API in English.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    Email,
+    PasswordShort,
+    PasswordLong,
+    PasswordSimilar,
+    PasswordWrong,
+    Name,
+    KeyName,
+    Locale,
+    ExternalId,
+    Networks,
+    Models,
+    ExpiryPast,
+    ExpiryFar,
+    BaseUrl,
+}
+
+impl Mistake {
+    /// The member at fault.
+    pub(crate) const fn param(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::PasswordShort | Self::PasswordLong | Self::PasswordSimilar => "password",
+            Self::PasswordWrong => "current_password",
+            Self::Name | Self::KeyName => "name",
+            Self::Locale => "locale",
+            Self::ExternalId => "external_id",
+            Self::Networks => "networks",
+            Self::Models => "models",
+            Self::ExpiryPast | Self::ExpiryFar => "expires_at",
+            Self::BaseUrl => "base_url",
+        }
+    }
+
+    /// The key of the words on pages.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Email => "wrong-email",
+            Self::PasswordShort => "wrong-password-short",
+            Self::PasswordLong => "wrong-password-long",
+            Self::PasswordSimilar => "wrong-password-similar",
+            Self::PasswordWrong => "wrong-current-password",
+            Self::Name => "wrong-name",
+            Self::KeyName => "wrong-key-name",
+            Self::Locale => "wrong-locale",
+            Self::ExternalId => "wrong-external-id",
+            Self::Networks => "wrong-networks",
+            Self::Models => "wrong-models",
+            Self::ExpiryPast => "wrong-expiry-past",
+            Self::ExpiryFar => "wrong-expiry-far",
+            Self::BaseUrl => "wrong-base-url",
+        }
+    }
+
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Email => "This is not an e-mail address. Write one like ada@example.com.",
+            Self::PasswordShort => {
+                "The password is too short. Use at least 15 characters; a few words in a row do."
+            }
+            Self::PasswordLong => "The password is too long. Use at most 128 characters.",
+            Self::PasswordSimilar => {
+                "The password is too similar to the e-mail address. Use other words."
+            }
+            Self::PasswordWrong => "The current password is not right. Try again.",
+            Self::Name => "A name has at most 100 characters and no control characters.",
+            Self::KeyName => "Give the key a name of 1 to 100 characters.",
+            Self::Locale => "A locale is a language tag such as en, ja or zh-Hans.",
+            Self::ExternalId => "An external id has 1 to 200 visible characters.",
+            Self::Networks => {
+                "A network is an address or a range such as 203.0.113.0/24; at most 64 of them."
+            }
+            Self::Models => "A key names at most 256 models.",
+            Self::ExpiryPast => "The key would have ended already. Name a time to come.",
+            Self::ExpiryFar => "A key lasts 366 days at most. Name an earlier time.",
+            Self::BaseUrl => "This is not the address of an API. Write one like https://api.openai.com/v1.",
+        }
+    }
+}
+
+impl From<Mistake> for Error {
+    fn from(mistake: Mistake) -> Self {
+        let kind = match mistake {
+            Mistake::PasswordWrong => Kind::Forbidden,
+            _ => Kind::InvalidRequest,
+        };
+        Self::new(kind, mistake.detail()).with_param(mistake.param())
+    }
+}
+
+/// An address as the person wrote it, without blanks around it. Whether mail arrives there is not
+/// known.
+pub(crate) fn email(text: &str) -> Result<String, Mistake> {
+    let text = text.trim();
+    let (local, domain) = text.rsplit_once('@').ok_or(Mistake::Email)?;
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>(),;:\\\"".contains(c);
+    let sound = !local.is_empty()
+        && !local.contains('@')
+        && !domain.is_empty()
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && !domain.contains("..")
+        && text.len() <= EMAIL_MAX
+        && text.chars().all(plain);
+    if sound { Ok(text.to_owned()) } else { Err(Mistake::Email) }
+}
+
+/// A new password for the account with this address. All characters count, blanks too.
+///
+/// The bytes are taken as they come: no crate here puts Unicode into a normal form (NFC), so that
+/// a password with composed letters has to be typed on keyboards that compose alike.
+pub(crate) fn password(password: &PlainToken, email: &str) -> Result<(), Mistake> {
+    let chars = password.expose().chars().count();
+    if chars < PASSWORD_MIN {
+        return Err(Mistake::PasswordShort);
+    }
+    if chars > PASSWORD_MAX {
+        return Err(Mistake::PasswordLong);
+    }
+    if is_similar(password.expose(), email) {
+        return Err(Mistake::PasswordSimilar);
+    }
+    Ok(())
+}
+
+/// Whether little is left of `password` without the parts of `email`.
+fn is_similar(password: &str, email: &str) -> bool {
+    const LEFT_MIN: usize = 8;
+    let mut rest = password.to_lowercase();
+    let whole = email.to_lowercase();
+    let parts = whole.split(|c: char| !c.is_alphanumeric()).filter(|p| p.chars().count() >= 3);
+    let mut named = false;
+    for part in parts {
+        named |= rest.contains(part);
+        rest = rest.replace(part, "");
+    }
+    named && rest.chars().filter(|c| c.is_alphanumeric()).count() < LEFT_MIN
+}
+
+/// What a person is called; it may be empty.
+pub(crate) fn name(text: &str) -> Result<String, Mistake> {
+    let text = text.trim();
+    if text.chars().count() <= NAME_MAX && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(Mistake::Name)
+}
+
+/// What a key is called.
+pub(crate) fn key_name(text: &str) -> Result<String, Mistake> {
+    let text = name(text).map_err(|_| Mistake::KeyName)?;
+    if text.is_empty() { Err(Mistake::KeyName) } else { Ok(text) }
+}
+
+/// A language tag (BCP 47) by its form.
+pub(crate) fn locale(text: &str) -> Result<String, Mistake> {
+    let sound = (2..=35).contains(&text.len())
+        && text.split('-').all(|part| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+    if sound { Ok(text.to_owned()) } else { Err(Mistake::Locale) }
+}
+
+/// What the owner's other software calls a person.
+pub(crate) fn external_id(text: &str) -> Result<String, Mistake> {
+    let sound = (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if sound { Ok(text.to_owned()) } else { Err(Mistake::ExternalId) }
+}
+
+/// Networks in CIDR form. A single address is a network of its own; bits below the prefix are
+/// cleared. An empty list is no restriction.
+pub(crate) fn networks(list: &[String]) -> Result<Option<Vec<String>>, Mistake> {
+    if list.len() > NETWORKS_MAX {
+        return Err(Mistake::Networks);
+    }
+    let read = |text: &String| {
+        let text = text.trim();
+        let single = || text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
+        let network = text.parse::<IpNet>().or_else(|_| single()).map_err(|_| Mistake::Networks)?;
+        Ok(network.trunc().to_string())
+    };
+    let networks = list.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok((!networks.is_empty()).then_some(networks))
+}
+
+/// When a key made or changed at `now` ends.
+pub(crate) fn expiry(wished: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Mistake> {
+    let ends = wished.unwrap_or_else(|| now.plus(KEY_LIFE));
+    if ends <= now {
+        return Err(Mistake::ExpiryPast);
+    }
+    if ends > now.plus(KEY_LIFE_MAX) {
+        return Err(Mistake::ExpiryFar);
+    }
+    Ok(ends)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> PlainToken {
+        PlainToken::new(text.to_owned())
+    }
+
+    #[test]
+    fn addresses_are_looked_at() {
+        for good in ["ada@example.com", " Ada.L+x@Example.com ", "o@localhost", "ü@exämple.de"] {
+            assert_eq!(email(good).unwrap(), good.trim());
+        }
+        for bad in ["", "ada", "@example.com", "ada@", "a b@c.de", "a@b@c.de", "a@.de", "a@b..de"] {
+            assert_eq!(email(bad), Err(Mistake::Email), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_have_15_to_128_characters_of_any_kind() {
+        let of = |n: usize| password(&typed(&"ö".repeat(n)), "ada@example.com");
+        assert_eq!(of(14), Err(Mistake::PasswordShort));
+        assert_eq!(of(15), Ok(()));
+        assert_eq!(of(128), Ok(()));
+        assert_eq!(of(129), Err(Mistake::PasswordLong));
+    }
+
+    #[test]
+    fn passwords_made_of_the_address_are_refused() {
+        let email = "ada.lovelace@example.com";
+        for bad in ["Ada.Lovelace@example.com", "adalovelace2026", "example!Lovelace1"] {
+            assert_eq!(password(&typed(bad), email), Err(Mistake::PasswordSimilar), "{bad}");
+        }
+        for good in ["four words about weaving", "ada counts to a hundred twice"] {
+            assert_eq!(password(&typed(good), email), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn networks_are_brought_into_one_form() {
+        let of = |list: &[&str]| networks(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(
+            of(&["10.1.2.3/8", " 203.0.113.7 ", "2001:db8::1/32"]).unwrap().unwrap(),
+            ["10.0.0.0/8", "203.0.113.7/32", "2001:db8::/32"]
+        );
+        for bad in ["", "10.0.0.0/33", "everywhere", "10.0.0"] {
+            assert_eq!(of(&[bad]), Err(Mistake::Networks), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_end_within_366_days() {
+        let now = Timestamp::from_secs(1_000_000);
+        let day = |n: u64| now.plus(Duration::from_secs(n * DAY_S));
+        assert_eq!(expiry(None, now), Ok(day(90)));
+        assert_eq!(expiry(Some(day(366)), now), Ok(day(366)));
+        assert_eq!(expiry(Some(day(367)), now), Err(Mistake::ExpiryFar));
+        assert_eq!(expiry(Some(now), now), Err(Mistake::ExpiryPast));
+    }
+}

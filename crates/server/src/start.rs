@@ -1,0 +1,131 @@
+//! From a checked configuration to an opened installation.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tollgate_edge::{RequestLog, Style, TrustedProxies};
+use tollgate_gate::DrainBounds;
+use tollgate_kernel::SystemClock;
+use tollgate_store::Target;
+use tollgate_vault::SystemRng;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use crate::config::{Config, Log, LogFormat};
+use crate::declare;
+use crate::exit::Exit;
+use crate::master_key;
+use crate::prices::PriceTable;
+use crate::wire::{Installation, Options, listen};
+
+/// An installation with its listener, ready to serve.
+pub struct Started {
+    /// The installation.
+    pub installation: Installation,
+    /// Where it will answer.
+    pub listener: TcpListener,
+    /// The one public origin.
+    pub public_url: Url,
+    /// Whether the master key was made just now: then it wants a copy.
+    pub new_master_key: bool,
+}
+
+/// Opens the installation that `config` describes.
+pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
+    if !config.certificates.is_empty() {
+        return Err(Exit::config(
+            "this version has no TLS of its own yet: put a proxy in front that has, name it in \
+             server.trusted_proxies, and take [tls] out of the file",
+        ));
+    }
+    let (master_key, new_master_key) = master_key::load(config, &SystemRng)?;
+    let listener = listen(config.server.listen).await?;
+    let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
+    let public_url = config.server.public_url(bound);
+    let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
+    let installation = Installation::open(Options {
+        target: target(config),
+        data_dir: config.server.data_dir.clone(),
+        master_key,
+        public_url: public_url.clone(),
+        brand: "Tollgate".to_owned(),
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone())?,
+        prices: prices(config)?,
+        drain: DrainBounds {
+            time: config.metering.drain,
+            tokens: u64::from(config.metering.drain_tokens),
+            answers: usize::try_from(config.metering.drain_streams).unwrap_or(usize::MAX),
+        },
+        request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
+        extra_roots: extra_roots(config)?,
+        log,
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(SystemRng),
+    })
+    .await?;
+    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
+    Ok(Started { installation, listener, public_url, new_master_key })
+}
+
+/// Where the state of `config` lives.
+pub fn target(config: &Config) -> Target {
+    match &config.store_url {
+        Some(url) => Target::Postgres { url: url.expose().to_owned() },
+        None => Target::Sqlite { data_dir: config.server.data_dir.clone() },
+    }
+}
+
+fn prices(config: &Config) -> Result<PriceTable, Exit> {
+    let bad = |error: crate::prices::BadPrices| Exit::config(error.to_string());
+    match &config.prices_file {
+        None => PriceTable::embedded().map_err(bad),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Exit::io(format!("cannot read {}", path.display()), &error))?;
+            PriceTable::with_file(&text).map_err(bad)
+        }
+    }
+}
+
+/// The certificates of `outbound.ca`, as DER.
+fn extra_roots(config: &Config) -> Result<Vec<Vec<u8>>, Exit> {
+    use rustls::pki_types::pem::PemObject;
+    let mut roots = Vec::new();
+    for path in &config.outbound.ca {
+        let bad = |error| Exit::config(format!("{}: {error}", path.display()));
+        let file = rustls::pki_types::CertificateDer::pem_file_iter(path).map_err(bad)?;
+        for certificate in file {
+            roots.push(certificate.map_err(bad)?.to_vec());
+        }
+    }
+    Ok(roots)
+}
+
+/// The request log on stderr: JSON for machines, pretty on a terminal.
+pub fn request_log(log: &Log) -> Result<RequestLog, Exit> {
+    Ok(RequestLog::start(std::io::stderr(), style(log))?)
+}
+
+/// What the server says of itself, on stderr too.
+pub fn tracing(log: &Log) {
+    let level = log.level.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call, as in tests, leaves the first one's subscriber.
+    let _ = match style(log) {
+        Style::Json => lines.json().flatten_event(true).try_init(),
+        Style::Pretty { colour } => lines.with_ansi(colour).with_target(false).try_init(),
+    };
+}
+
+fn style(log: &Log) -> Style {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    match log.format {
+        LogFormat::Json => Style::Json,
+        LogFormat::Pretty => Style::Pretty { colour },
+        LogFormat::Auto if terminal => Style::Pretty { colour },
+        LogFormat::Auto => Style::Json,
+    }
+}
