@@ -34,16 +34,19 @@ impl Default for DrainBounds {
 /// Something to read on.
 pub(crate) enum Job {
     /// A request whose answer is still to come.
-    Answer {
-        /// The request on its way.
-        send: Sending,
-        /// Its hold.
-        hold: Hold,
-        /// How it is metered.
-        plan: MeterPlan,
-    },
+    Answer(Box<Unanswered>),
     /// An answer in flow.
     Body(Box<Flow>),
+}
+
+/// A request on its way whose answer nobody waits for.
+pub(crate) struct Unanswered {
+    /// The request on its way.
+    pub(crate) send: Sending,
+    /// Its hold.
+    pub(crate) hold: Hold,
+    /// How it is metered.
+    pub(crate) plan: MeterPlan,
 }
 
 /// Where jobs are left.
@@ -94,7 +97,8 @@ async fn read_on(job: Job, bounds: DrainBounds) {
     let deadline = tokio::time::Instant::now() + bounds.time;
     let mut flow = match job {
         Job::Body(flow) => flow,
-        Job::Answer { mut send, hold, plan } => {
+        Job::Answer(job) => {
+            let Unanswered { mut send, hold, plan } = *job;
             match tokio::time::timeout_at(deadline, send.as_mut()).await {
                 Ok(Ok(response)) if response.status().is_success() => {
                     Box::new(Flow::of_answer(response, hold, plan))
@@ -127,7 +131,7 @@ fn refused(mut hold: Hold) {
 /// Too many at once: closed unread.
 fn close(job: Job) {
     match job {
-        Job::Answer { hold, plan, .. } => plan.give_up(hold, 0),
+        Job::Answer(job) => job.plan.give_up(job.hold, 0),
         Job::Body(mut flow) => flow.give_up(),
     }
 }

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use tollgate_kernel::{Error, Kind};
 
-use crate::drain::{Drain, Job};
+use crate::drain::{Drain, Job, Unanswered};
 use crate::flow::{Flow, MeterPlan};
 use crate::forward::Failed;
 use crate::hold::Hold;
@@ -67,7 +67,7 @@ impl Flight {
                     return Err(Failed { error, unspent: None });
                 }
                 hold.charge.fail_attempt();
-                Err(Failed { error, unspent: Some(hold) })
+                Err(Failed { error, unspent: Some(Box::new(hold)) })
             }
             Err(_) => {
                 if let Some(Cargo { hold, plan, .. }) = self.cargo.take() {
@@ -123,7 +123,7 @@ impl Drop for Flight {
     fn drop(&mut self) {
         if let Some(Cargo { stage, hold, plan }) = self.cargo.take() {
             self.drain.take(match stage {
-                Stage::Waiting(send) => Job::Answer { send, hold, plan },
+                Stage::Waiting(send) => Job::Answer(Box::new(Unanswered { send, hold, plan })),
                 Stage::Answered(response) => {
                     Job::Body(Box::new(Flow::of_answer(response, hold, plan)))
                 }

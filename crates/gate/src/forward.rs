@@ -42,7 +42,7 @@ pub struct Failed {
     /// What went wrong.
     pub error: Error,
     /// The hold, where nothing was used: it serves for another target, unchanged.
-    pub unspent: Option<Hold>,
+    pub unspent: Option<Box<Hold>>,
 }
 
 /// What forwarding needs of the gate.
@@ -63,11 +63,11 @@ impl Forwarder<'_> {
         let candidate = decided.candidates.get(target.at).filter(|_| target.permit == decided.id);
         let Some(candidate) = candidate else {
             let error = Error::internal("a target of another permit");
-            return Err(Failed { error, unspent: Some(hold) });
+            return Err(Failed { error, unspent: Some(Box::new(hold)) });
         };
         let request = match self.request(&decided, candidate) {
             Ok(request) => request,
-            Err(error) => return Err(Failed { error, unspent: Some(hold) }),
+            Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
         let may_overlap = hold.charge.open(candidate.upstream.id());
         if !may_overlap && let Err(error) = hold.charge.durable().await {
@@ -156,12 +156,15 @@ async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metere
         None => hold.charge.fail_attempt(),
     }
     if classify(parts.status.as_u16(), &body) != UpstreamFault::Caller {
-        return Err(Failed { error: translate(&parts, &body, candidate), unspent: Some(hold) });
+        return Err(Failed {
+            error: translate(&parts, &body, candidate),
+            unspent: Some(Box::new(hold)),
+        });
     }
     let scan = SecretScan::new(candidate.upstream.key());
     if scan.is_in(&body) {
         warn!(upstream = %candidate.upstream.id(), "the upstream's error held our own key");
-        return Err(Failed { error: leak(), unspent: Some(hold) });
+        return Err(Failed { error: leak(), unspent: Some(Box::new(hold)) });
     }
     // What the caller did wrong is said in the upstream's own words.
     let mut response = Response::new(Metered::whole(body));

@@ -23,6 +23,7 @@ mod policy;
 mod presented;
 mod prices;
 mod principal;
+mod proofs;
 mod rates;
 mod scan;
 mod standing;

@@ -127,11 +127,11 @@ fn ask(
     tokens: u32,
     standing: &mut RateStanding,
 ) -> Result<State, Error> {
-    if let Some(limit) = rates.concurrent {
-        if state.concurrent >= limit {
-            let what = format!("{limit} calls at the same time");
-            return Err(refused(holder, &what, Duration::from_secs(1)));
-        }
+    if let Some(limit) = rates.concurrent
+        && state.concurrent >= limit
+    {
+        let what = format!("{limit} calls at the same time");
+        return Err(refused(holder, &what, Duration::from_secs(1)));
     }
     state.concurrent += 1;
     if let Some(limit) = rates.requests_per_minute {

@@ -106,7 +106,8 @@ mod tests {
             mut cuts in proptest::collection::vec(0_usize..80, 0..6),
         ) {
             cuts.sort_unstable();
-            prop_assert!(run(&format!("{before}{KEY}{after}"), &cuts).is_err());
+            let text = format!("{before}{KEY}{after}");
+            prop_assert!(run(&text, &cuts).is_err());
         }
 
         #[test]

@@ -77,7 +77,7 @@ async fn forward(gate: &Gate, permit: &Permit, hold: Hold) -> Result<Response<Me
             Ok(answer) => return Ok(answer),
             Err(Failed { error, unspent }) => {
                 last = error;
-                hold = unspent;
+                hold = unspent.map(|unspent| *unspent);
             }
         }
     }

@@ -23,8 +23,7 @@ pub(crate) async fn one(
     let found = state.gate.models(&principal)?.into_iter().find(|model| model.id == id);
     let found = found.ok_or_else(|| {
         let shown: String = id.chars().take(100).collect();
-        let words =
-            format!("The model `{shown}` does not exist or you do not have access to it.");
+        let words = format!("The model `{shown}` does not exist or you do not have access to it.");
         Error::new(Kind::ModelNotFound, words).with_param("model")
     })?;
     Ok(reply::typed("application/json", render_model(&card(found))))

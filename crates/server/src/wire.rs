@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tollgate_edge::{
-    App, Authenticator, CsrfKeys, Edge, Hosts, Listener, Pace, Phase, RequestLog, Row, Serve,
-    TrustedProxies, page::Assets,
+    App, CsrfKeys, Edge, Hosts, Listener, Pace, Phase, RequestLog, Row, Serve, TrustedProxies,
+    page::Assets,
 };
-use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Presented, Prices, Principal, Purpose, Works};
-use tollgate_kernel::{Clock, Error, Network, Rng, Timestamp};
+use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Prices, Purpose, Works};
+use tollgate_kernel::{Clock, Error, Rng, Timestamp};
 use tollgate_models::ModelsState;
 use tollgate_root::Root;
 use tollgate_store::{Target, ledger};
@@ -98,7 +96,6 @@ impl Installation {
         })
         .await?;
         first_start::prepare(&gate, &jobs).await?;
-        let doors = Arc::new(Doors(gate.clone()));
         let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
         let edge = Edge::new(tollgate_edge::Parts {
             public_url: options.public_url,
@@ -107,8 +104,8 @@ impl Installation {
             hosts,
             clock,
             rng,
-            authenticator: doors.clone(),
-            csrf: doors,
+            authenticator: gate.clone(),
+            csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
             assets: Assets::shell(),
             nav: Vec::new(),
@@ -125,8 +122,7 @@ impl Installation {
         shutdown: watch::Receiver<Phase>,
         drain: Duration,
     ) -> Result<(), Error> {
-        let Self { app, works, data_dir, gate, jobs } = self;
-        drop(jobs);
+        let Self { app, works, data_dir, gate, jobs: _ } = self;
         let local = local_socket(&data_dir)?;
         let serve = |listener, app| Serve {
             listener,
@@ -194,24 +190,10 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The gate as the edge knows it.
-struct Doors(Arc<Gate>);
+/// The keys of form tokens, as the edge knows them.
+struct FormKeys(Arc<Gate>);
 
-impl Authenticator for Doors {
-    fn authenticate(
-        &self,
-        presented: Presented,
-        network: Network,
-    ) -> BoxFuture<'_, Result<Arc<Principal>, Error>> {
-        self.0.authenticate(presented, network).boxed()
-    }
-
-    fn anonymous(&self, network: Network) -> Arc<Principal> {
-        self.0.anonymous(network)
-    }
-}
-
-impl CsrfKeys for Doors {
+impl CsrfKeys for FormKeys {
     fn token(&self, binding: &str) -> String {
         text(&self.0.mac(Purpose::Csrf, binding.as_bytes()))
     }

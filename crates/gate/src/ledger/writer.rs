@@ -458,7 +458,7 @@ fn arm(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending) {
         // Once in a checkpoint is no traffic: such a call waits for its commit and costs no update.
         if cell.leased && cell.opens > 1 && risk > cell.risk {
             pending.risks.push((at, risk));
-            batch.leases.push(LeaseChange { account: cell.row.clone(), back: 0, risk: Some(risk) });
+            batch.leases.push(LeaseChange { account: cell.row.clone(), back: 0, risk: Some(risk), ends: false });
         }
     }
 }

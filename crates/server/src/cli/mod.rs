@@ -61,7 +61,9 @@ fn config(global: &Global, verb: &ConfigVerb) -> Result<(), Exit> {
     let config = Config::load(&Sources::of_process(global.config.as_deref(), Vec::new())?)?;
     match verb {
         ConfigVerb::Show { origin } => show(&config, *origin, global.json),
-        ConfigVerb::Check | ConfigVerb::Schema if global.json => println!("{}", json!({"ok": true})),
+        ConfigVerb::Check | ConfigVerb::Schema if global.json => {
+            println!("{}", json!({"ok": true}))
+        }
         ConfigVerb::Check | ConfigVerb::Schema => println!("The configuration is good."),
     }
     Ok(())

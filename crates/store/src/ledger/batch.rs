@@ -111,6 +111,9 @@ pub struct LeaseChange {
     pub back: i64,
     /// The risk from now on; `None` leaves it.
     pub risk: Option<i64>,
+    /// Whether the lease is over: then its row goes. Any other change leaves the row, also with
+    /// nothing in it, because the node goes on counting on it.
+    pub ends: bool,
 }
 
 /// A call whose slices are short: all of its accounts, or none.

@@ -25,7 +25,7 @@ impl LedgerStore {
     /// had reached the disk and only its answer was lost, that answer is returned.
     pub async fn commit(&mut self, batch: &Batch) -> Result<Committed, Error> {
         let seq = self.seq + 1;
-        self.conn.begin().await?;
+        self.begin().await?;
         match self.write(batch, seq).await {
             Ok(Committed::Done(outcome)) => {
                 self.conn.commit().await?;
@@ -41,6 +41,18 @@ impl LedgerStore {
                 let _ = self.conn.rollback().await;
                 Err(error)
             }
+        }
+    }
+
+    /// Begins a transaction, on a new connection where the old one was cut.
+    async fn begin(&mut self) -> Result<(), Error> {
+        match self.conn.begin().await {
+            // A file has no connection that could be cut.
+            Err(_) if self.conn.is_postgres() => {
+                self.conn = Conn::open(&self.target).await?;
+                self.conn.begin().await
+            }
+            begun => begun,
         }
     }
 
@@ -120,7 +132,9 @@ impl LedgerStore {
             let args = args![change.back, &**budget, *start_us];
             one_row(self.conn.execute(ACCOUNT, args).await?, "account", budget)?;
         }
-        self.conn.execute(GONE, args![self.node, &**budget, *start_us]).await?;
+        if change.ends {
+            self.conn.execute(GONE, args![self.node, &**budget, *start_us]).await?;
+        }
         Ok(())
     }
 
@@ -171,7 +185,8 @@ impl LedgerStore {
         Ok(Grant { granted })
     }
 
-    /// Moves `amount` of an account into this node's lease. The account's row is locked.
+    /// Moves `amount` of an account into this node's lease. The account's row is locked. The lease's
+    /// risk is never lowered by it: memory may use a higher one that this very commit stores.
     async fn lease(
         &mut self,
         account: &AccountRef,
@@ -184,7 +199,9 @@ impl LedgerStore {
             "INSERT INTO lease (node, budget, window_start, granted, risk, answered)
             VALUES ($1, $2, $3, $4, COALESCE($5, 0), 0)
             ON CONFLICT (node, budget, window_start) DO UPDATE SET
-                granted = lease.granted + excluded.granted, risk = COALESCE($5, lease.risk)";
+                granted = lease.granted + excluded.granted,
+                risk = CASE WHEN excluded.risk > lease.risk THEN excluded.risk
+                    ELSE lease.risk END";
         let AccountRef { budget, start_us, .. } = account;
         let changed = self.conn.execute(ACCOUNT, args![amount, &**budget, *start_us]).await?;
         one_row(changed, "account", budget)?;

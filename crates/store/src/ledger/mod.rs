@@ -30,6 +30,7 @@ use crate::sql::{Conn, Db, File};
 /// The ledger's one writer of this node.
 pub struct LedgerStore {
     conn: Conn,
+    target: Target,
     node: &'static str,
     boot: i64,
     seq: i64,
@@ -56,7 +57,7 @@ impl LedgerSource {
     pub async fn open(self) -> Result<(LedgerStore, Recovered), Error> {
         let Self { target, clock, rng } = self;
         let conn = Conn::open(&target).await?;
-        let mut store = LedgerStore { conn, node: NODE, boot: 0, seq: 0, clock, rng };
+        let mut store = LedgerStore { conn, target, node: NODE, boot: 0, seq: 0, clock, rng };
         let recovered = store.recover().await?;
         Ok((store, recovered))
     }

@@ -1,0 +1,145 @@
+//! Proofs that no step of the gate can be skipped, each beside a twin that compiles and differs in
+//! one line. (`compile_fail` accepts any error: the twin shows that it is the intended one.)
+//!
+//! A decision needs a principal; what was presented is not enough:
+//! ```
+//! # use std::sync::Arc; use tollgate_gate::{Call, Gate, Permit, Presented, Principal};
+//! fn decided(gate: &Gate, who: &Arc<Principal>, call: Call) -> Option<Permit> {
+//!     gate.decide(who, call).ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use std::sync::Arc; use tollgate_gate::{Call, Gate, Permit, Presented, Principal};
+//! fn decided(gate: &Gate, who: &Arc<Presented>, call: Call) -> Option<Permit> {
+//!     gate.decide(who, call).ok()
+//! }
+//! ```
+//!
+//! A hold needs a permit; the call alone is not enough:
+//! ```
+//! # use tollgate_gate::{Call, Gate, Hold, Permit};
+//! async fn held(gate: &Gate, permit: &Permit) -> Option<Hold> {
+//!     gate.reserve(permit).await.ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Call, Gate, Hold, Permit};
+//! async fn held(gate: &Gate, permit: &Call) -> Option<Hold> {
+//!     gate.reserve(permit).await.ok()
+//! }
+//! ```
+//!
+//! Forwarding needs a hold; a permit is not enough:
+//! ```
+//! # use tollgate_gate::{Gate, Hold, Permit, Target};
+//! async fn sent(gate: &Gate, hold: Hold, target: &Target) -> bool {
+//!     gate.forward(hold, target).await.is_ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Gate, Hold, Permit, Target};
+//! async fn sent(gate: &Gate, hold: Permit, target: &Target) -> bool {
+//!     gate.forward(hold, target).await.is_ok()
+//! }
+//! ```
+//!
+//! A hold serves once:
+//! ```
+//! # use tollgate_gate::{Gate, Hold, Target};
+//! async fn once(gate: &Gate, hold: Hold, target: &Target) {
+//!     drop(gate.forward(hold, target).await);
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Gate, Hold, Target};
+//! async fn once(gate: &Gate, hold: Hold, target: &Target) {
+//!     drop(gate.forward(hold, target).await);
+//!     drop(gate.forward(hold, target).await);
+//! }
+//! ```
+//!
+//! It cannot be copied:
+//! ```
+//! # use tollgate_gate::Hold;
+//! fn kept(hold: Hold) -> Hold {
+//!     hold
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::Hold;
+//! fn kept(hold: &Hold) -> Hold {
+//!     hold.clone()
+//! }
+//! ```
+//!
+//! A permit cannot be made outside:
+//! ```
+//! # use tollgate_gate::Permit;
+//! fn named(permit: Permit) -> String {
+//!     permit.model().to_owned()
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::Permit;
+//! fn named(permit: Permit) -> String {
+//!     let permit = Permit(permit.0);
+//!     permit.model().to_owned()
+//! }
+//! ```
+//!
+//! Nor can the right to act as the server itself:
+//! ```
+//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use tollgate_kernel::Job;
+//! fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
+//!     gate.system(&jobs.token(Job::Sweep))
+//! }
+//! ```
+//! ```compile_fail
+//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use tollgate_kernel::Job;
+//! fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
+//!     gate.system(&JobToken(Job::Sweep))
+//! }
+//! ```
+//!
+//! A transaction needs a warrant:
+//! ```
+//! # use std::sync::Arc; use tollgate_gate::{Gate, Principal, Warrant};
+//! async fn begun(gate: &Gate, warrant: &Warrant) -> bool {
+//!     gate.begin(warrant).await.is_ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use std::sync::Arc; use tollgate_gate::{Gate, Principal, Warrant};
+//! async fn begun(gate: &Gate, warrant: &Arc<Principal>) -> bool {
+//!     gate.begin(warrant).await.is_ok()
+//! }
+//! ```
+//!
+//! And it commits with an audit event, or not at all:
+//! ```
+//! # use tollgate_store::{AuditEvent, Tx};
+//! async fn done(tx: Tx) -> bool {
+//!     tx.commit(AuditEvent::new("key.revoke", "key:1")).await.is_ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_store::{AuditEvent, Tx};
+//! async fn done(tx: Tx) -> bool {
+//!     tx.commit().await.is_ok()
+//! }
+//! ```
+//!
+//! Who wires the gate has no writer left:
+//! ```
+//! # use tollgate_gate::{Gate, Parts}; use tollgate_store::{Actor, Writer};
+//! async fn wired(parts: Parts) {
+//!     drop(Gate::new(parts).await);
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Gate, Parts}; use tollgate_store::{Actor, Writer};
+//! async fn wired(parts: Parts) {
+//!     drop(Gate::new(parts).await);
+//!     let writer: Writer = parts.writer;
+//! }
+//! ```

@@ -1,0 +1,8 @@
+//! The management API of this door: JSON in, a use case, JSON out.
+
+pub(crate) mod keys;
+pub(crate) mod me;
+pub(crate) mod sessions;
+pub(crate) mod shapes;
+pub(crate) mod tokens;
+pub(crate) mod users;

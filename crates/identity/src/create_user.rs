@@ -1,0 +1,64 @@
+//! Making an account for somebody.
+
+use std::sync::Arc;
+
+use tollgate_gate::{Gate, Principal};
+use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
+use tollgate_store::{AccountState, AuditEvent, NewUser};
+
+use crate::list_users::{Account, require_known};
+use crate::{check, rank};
+
+/// What an account is to be.
+pub(crate) struct UserWish {
+    pub(crate) email: String,
+    pub(crate) password: Option<PlainToken>,
+    pub(crate) name: String,
+    pub(crate) locale: Option<String>,
+    pub(crate) role: Role,
+    pub(crate) plan: Option<Slug>,
+    pub(crate) groups: Vec<Slug>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) state: AccountState,
+}
+
+/// Makes an account. Without a password its person comes in by a link. Another owner is made by
+/// owners alone.
+pub(crate) async fn create_user(
+    gate: &Arc<Gate>,
+    caller: &Arc<Principal>,
+    wish: UserWish,
+) -> Result<Account, Error> {
+    let warrant = gate.allow(caller, Manage::write(Noun::Users))?;
+    let UserWish { password, role, plan, groups, state, .. } = wish;
+    if role == Role::Owner {
+        rank::require_owner(gate, &warrant).await?;
+    }
+    let email = check::email(&wish.email)?;
+    require_known(gate.read(&warrant), plan.as_ref(), &groups).await?;
+    let mut user = NewUser {
+        id: UserId::new(&**gate.clock(), &**gate.rng()),
+        name: check::name(&wish.name)?,
+        locale: wish.locale.as_deref().map(check::locale).transpose()?,
+        external_id: wish.external_id.as_deref().map(check::external_id).transpose()?,
+        email,
+        role,
+        plan,
+        password: None,
+    };
+    if let Some(password) = password {
+        check::password(&password, &user.email)?;
+        user.password = Some(Secret::new(gate.hash_password(password).await?));
+    }
+    let mut tx = gate.begin(&warrant).await?;
+    let mut user = tx.insert_user(user).await?;
+    if state != user.state {
+        user.state = state;
+        tx.update_user(&user).await?;
+    }
+    if !groups.is_empty() {
+        tx.set_groups_of(user.id, &groups).await?;
+    }
+    tx.commit(AuditEvent::new("user.create", format!("user:{}", user.id))).await?;
+    Ok(Account { user, groups })
+}
