@@ -11,12 +11,20 @@ use tollgate_store::{AuditEvent, Reader, Tx};
 pub struct ConsoleState {
     pub(crate) gate: Arc<Gate>,
     pub(crate) prices: Arc<dyn Prices>,
+    pub(crate) keys_in_the_clear: bool,
 }
 
 impl ConsoleState {
     /// The console in front of `gate`; `prices` are the ones that `gate` decides by.
     pub fn new(gate: Arc<Gate>, prices: Arc<dyn Prices>) -> Self {
-        Self { gate, prices }
+        Self { gate, prices, keys_in_the_clear: false }
+    }
+
+    /// Whether keys of upstreams may cross a network unencrypted: the ugly switch of the
+    /// configuration (`server.insecure_http`).
+    pub fn keys_in_the_clear(mut self, they_may: bool) -> Self {
+        self.keys_in_the_clear = they_may;
+        self
     }
 
     /// The proof that `caller` may do this.

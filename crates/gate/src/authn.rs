@@ -1,5 +1,5 @@
-//! Authentication: from what was presented to a principal, through a cache that is keyed by the hash
-//! of the whole credential and filled after the check.
+//! Authentication: from what was presented to a principal, through a cache that is keyed by the
+//! hash of the whole credential and filled after the check.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -211,7 +211,8 @@ impl Authn {
         };
         let live = self.lives.of(key.id.uuid(), owner);
         let credential = CredentialId::Key(key.id);
-        Ok(known(subject, client, role, Method::Key, credential, live, standing, self.clock.now()))
+        let whose = Whose { subject, client, role, method: Method::Key, credential };
+        Ok(whose.known(live, standing, self.clock.now()))
     }
 
     async fn known_session(
@@ -233,36 +234,38 @@ impl Authn {
         let live = self.lives.of(session.id.uuid(), Some(user.id.uuid()));
         let credential = CredentialId::Session(session.id);
         let subject = Subject::User(user.id);
-        let now = self.clock.now();
-        Ok(known(subject, Client::FirstParty, user.role, method, credential, live, standing, now))
+        let client = Client::FirstParty;
+        let whose = Whose { subject, client, role: user.role, method, credential };
+        Ok(whose.known(live, standing, self.clock.now()))
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one place that names every member")]
-fn known(
+/// What a credential's record says of who presents it.
+struct Whose {
     subject: Subject,
     client: Client,
     role: Role,
     method: Method,
     credential: CredentialId,
-    live: Arc<Live>,
-    standing: Standing,
-    at: Timestamp,
-) -> Known {
-    let generation = live.generation();
-    Known {
-        subject,
-        client,
-        role,
-        scopes: Scopes::All,
-        audience: None,
-        method,
-        at,
-        credential,
-        live,
-        generation,
-        standing,
-        noted_us: AtomicI64::new(0),
+}
+
+impl Whose {
+    fn known(self, live: Arc<Live>, standing: Standing, at: Timestamp) -> Known {
+        let Self { subject, client, role, method, credential } = self;
+        Known {
+            subject,
+            client,
+            role,
+            scopes: Scopes::All,
+            audience: None,
+            method,
+            at,
+            credential,
+            generation: live.generation(),
+            live,
+            standing,
+            noted_us: AtomicI64::new(0),
+        }
     }
 }
 
@@ -281,10 +284,9 @@ pub(crate) fn without_credential(
     method: Method,
     now: Timestamp,
 ) -> Arc<Known> {
-    let live = Arc::<Live>::default();
-    let standing = Standing::default();
-    let none = CredentialId::None;
-    Arc::new(known(subject, Client::FirstParty, role, method, none, live, standing, now))
+    let (client, credential) = (Client::FirstParty, CredentialId::None);
+    let whose = Whose { subject, client, role, method, credential };
+    Arc::new(whose.known(Arc::default(), Standing::default(), now))
 }
 
 /// Whether a minute has passed since the use of a credential was noted; if so it counts as noted.

@@ -36,7 +36,9 @@ impl Lives {
     pub(crate) fn of(&self, credential: Uuid, owner: Option<Uuid>) -> Arc<Live> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let known = book.by_credential.get(&credential).and_then(|entry| entry.live.upgrade());
-        if let Some(live) = known {
+        // A life does not begin again: a credential that counts once more, as of an account that
+        // was enabled again, gets a new one.
+        if let Some(live) = known.filter(|live| !live.has_ended()) {
             return live;
         }
         if book.by_credential.len() >= book.sweep_at.max(SWEEP_AT) {

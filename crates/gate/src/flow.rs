@@ -1,4 +1,5 @@
-//! An answer that flows: read as it passes, filtered, watched for our secrets, and settled at its end.
+//! An answer that flows: read as it passes, filtered, watched for our secrets, and settled at its
+//! end.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -69,7 +70,8 @@ impl MeterPlan {
         self.tally(hold, EntryState::Settled, usage, cost)
     }
 
-    /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of output.
+    /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of
+    /// output.
     pub(crate) fn give_up(&self, mut hold: Hold, streamed: u64) {
         let output_tokens = streamed.min(self.output_bound);
         let usage = Usage { input_tokens: self.input_bound, output_tokens, ..Usage::default() };
@@ -274,6 +276,7 @@ impl Flow {
             return Ok(());
         };
         splitter.push(data);
+        let frames = meter.text_frames();
         let mut ended = false;
         loop {
             let event = splitter.next_event().map_err(|_| {
@@ -293,7 +296,10 @@ impl Flow {
         let most = self.plan.output_bound;
         let over = meter.text_frames() > most.saturating_add(FRAME_SLACK)
             || meter.text_bytes() > most.saturating_mul(LONGEST_TOKEN).saturating_add(4_096);
-        if over && meter.usage().is_none() {
+        // Where the usage came last, the answer is as good as over. Where it comes with each piece,
+        // it says nothing of an end.
+        let grows = meter.text_frames() > frames && !ended;
+        if over && (meter.usage().is_none() || grows) {
             ready.clear();
             return Err(Error::new(
                 Kind::UpstreamFailed,

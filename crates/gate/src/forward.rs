@@ -189,7 +189,7 @@ fn translate(parts: &http::response::Parts, body: &[u8], candidate: &Candidate) 
     let source = format!("{id} answered {status}");
     match classify(status.as_u16(), body) {
         UpstreamFault::Ours => {
-            warn!(upstream = %id, %status, "the upstream refuses our key; the owner has to mend it");
+            warn!(upstream = %id, %status, "the upstream refuses our key; the owner mends it");
             let words = format!(
                 "The model provider {id} refused this server's own credential. The owner has been \
                  told."

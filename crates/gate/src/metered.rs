@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tollgate_kernel::{Error, Kind};
 
+use crate::Live;
 use crate::drain::{Drain, Job};
 use crate::flow::Flow;
 
@@ -15,7 +17,13 @@ use crate::flow::Flow;
 pub struct Metered {
     source: Source,
     drain: Option<Drain>,
-    revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    revoked: Option<Revoked>,
+}
+
+/// The end of the credential that a stream was opened with.
+struct Revoked {
+    live: Arc<Live>,
+    woken: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 enum Source {
@@ -28,10 +36,10 @@ impl Metered {
     /// The body of an answer that is metered as it passes.
     pub(crate) fn new(flow: Flow, drain: Drain) -> Self {
         let live = if flow.is_stream() { flow.live() } else { None };
-        let revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = match live {
-            Some(live) => Some(Box::pin(async move { live.ended().await })),
-            None => None,
-        };
+        let revoked = live.map(|live| {
+            let ended = live.clone();
+            Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
+        });
         Self { source: Source::Flow(Box::new(flow)), drain: Some(drain), revoked }
     }
 
@@ -40,8 +48,12 @@ impl Metered {
         Self { source: Source::Whole(Some(body)), drain: None, revoked: None }
     }
 
-    fn poll_revoked(&mut self, context: &mut Context<'_>) -> bool {
-        self.revoked.as_mut().is_some_and(|revoked| revoked.as_mut().poll(context).is_ready())
+    /// Whether the credential has ended. An upstream that is always ahead of its reader never lets
+    /// the stream wait, so each piece looks; a stream that waits is woken too.
+    fn is_revoked(&mut self, waits: bool, context: &mut Context<'_>) -> bool {
+        self.revoked.as_mut().is_some_and(|revoked| {
+            revoked.live.has_ended() || (waits && revoked.woken.as_mut().poll(context).is_ready())
+        })
     }
 }
 
@@ -60,6 +72,12 @@ impl Body for Metered {
             Source::Over => return Poll::Ready(None),
             Source::Flow(flow) => flow.poll_next(context),
         };
+        let goes_on = matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_))));
+        if goes_on && self.is_revoked(polled.is_pending(), context) {
+            self.hand_over();
+            let words = "The credential of this call was revoked, so the stream has ended.";
+            return Poll::Ready(Some(Err(Error::new(Kind::Unauthenticated, words))));
+        }
         match polled {
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Poll::Ready(Some(Err(error))) => {
@@ -67,11 +85,6 @@ impl Body for Metered {
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending if self.poll_revoked(context) => {
-                self.hand_over();
-                let words = "The credential of this call was revoked, so the stream has ended.";
-                Poll::Ready(Some(Err(Error::new(Kind::Unauthenticated, words))))
-            }
             Poll::Pending => Poll::Pending,
         }
     }

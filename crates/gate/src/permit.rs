@@ -13,8 +13,8 @@ use crate::standing::Resolved;
 use crate::upstream::Upstream;
 use crate::{Call, Principal};
 
-/// The proof that a principal may make a call. It owns the call and its targets, so that nothing else
-/// can be sent with it.
+/// The proof that a principal may make a call. It owns the call and its targets, so that nothing
+/// else can be sent with it.
 pub struct Permit(pub(crate) Arc<Decided>);
 
 /// What was decided.
@@ -94,7 +94,8 @@ impl Decided {
         Charged { money: money.unwrap_or(0), tokens: whole(self.input_bound + output), calls: 1 }
     }
 
-    /// The largest ceiling with which the call would fit into `left` of `unit`; `None` if none does.
+    /// The largest ceiling with which the call would fit into `left` of `unit`; `None` if none
+    /// does.
     pub(crate) fn ceiling_for(&self, unit: Unit, left: i64) -> Option<u64> {
         let most = self.ceiling?;
         let choices = self.call.request.choices();
@@ -230,8 +231,8 @@ impl Decider<'_> {
             return Err(Error::new(
                 Kind::PriceUnknown,
                 format!(
-                    "A budget in money applies to this call, and it has no price: the model {model} \
-                     is not in the price table, or the call asks for something that the table does \
+                    "A budget in money applies to this call, and it has no price: the model \
+                     {model} is not in the price table, or the call asks for something that the table does \
                      not price (sound, predicted output, tools that run at the provider, another \
                      service tier)."
                 ),
@@ -264,7 +265,8 @@ fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Er
     Ok(bytes.max(window))
 }
 
-/// The most output tokens of each answer: the smallest of what the caller, the plan and the model say.
+/// The most output tokens of each answer: the smallest of what the caller, the plan and the model
+/// say.
 fn ceiling(call: &ModelCall, resolved: &Resolved, facts: &[Option<ModelFacts>]) -> Option<u64> {
     if call.request.route() == Route::Embeddings {
         return None;

@@ -53,8 +53,8 @@ impl Policy {
         }
     }
 
-    /// The plan in effect for somebody with this plan of their own and in these groups, and the group
-    /// that it comes from.
+    /// The plan in effect for somebody with this plan of their own and in these groups, and the
+    /// group that it comes from.
     pub(crate) fn plan_of(&self, own: Option<&Slug>, groups: &[Slug]) -> Option<InEffect> {
         if let Some(plan) = own.and_then(|id| self.plans.get(id)) {
             return Some(InEffect { plan: plan.clone(), group: None });
@@ -66,7 +66,8 @@ impl Policy {
                 let plan = self.plans.get(group.plan.as_ref()?)?;
                 Some((group.priority, id, plan))
             })
-            // Of two groups with one priority the first by name counts, so that it is always the same.
+            // Of two groups with one priority the first by name counts, so that it is always the
+            // same.
             .max_by(|(a, a_id, _), (b, b_id, _)| a.cmp(b).then_with(|| b_id.cmp(a_id)));
         if let Some((_, id, plan)) = by_group {
             return Some(InEffect { plan: plan.clone(), group: Some(id.clone()) });

@@ -17,8 +17,8 @@ pub struct ModelFacts {
 
 /// A dated table of prices.
 pub trait Prices: Send + Sync {
-    /// What is known at `at` of `model`, by the name that its provider has for it. `None`: it has no
-    /// price.
+    /// What is known at `at` of `model`, by the name that its provider has for it. `None`: it has
+    /// no price.
     fn facts(&self, model: &str, at: Timestamp) -> Option<ModelFacts>;
 }
 

@@ -150,7 +150,7 @@ impl Principal {
             (false, _) if own_figures => Ok(Reach::Own),
             _ => Err(Error::new(
                 Kind::Forbidden,
-                "This credential may not do that. Sign in as an owner or admin, or use an admin key.",
+                "This credential may not do that. Sign in as owner or admin, or use an admin key.",
             )),
         }
     }

@@ -89,14 +89,14 @@
 //!
 //! Nor can the right to act as the server itself:
 //! ```
-//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use tollgate_kernel::Job;
-//! fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
+//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use
+//! tollgate_kernel::Job; fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
 //!     gate.system(&jobs.token(Job::Sweep))
 //! }
 //! ```
 //! ```compile_fail
-//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use tollgate_kernel::Job;
-//! fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
+//! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use
+//! tollgate_kernel::Job; fn as_server(gate: &Gate, jobs: &Jobs) -> Arc<Principal> {
 //!     gate.system(&JobToken(Job::Sweep))
 //! }
 //! ```

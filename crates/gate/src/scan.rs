@@ -1,4 +1,5 @@
-//! The second net: our own key in an upstream's answer is found, also cut across chunks, and stops it.
+//! The second net: our own key in an upstream's answer is found, also cut across chunks, and stops
+//! it.
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -58,8 +59,8 @@ impl SecretScan {
 pub(crate) fn leak() -> Error {
     Error::new(
         Kind::UpstreamFailed,
-        "The model provider's answer was stopped because it held a secret of this server. The owner \
-         has been told.",
+        "The model provider's answer was stopped because it held a secret of this server. The \
+         owner has been told.",
     )
 }
 

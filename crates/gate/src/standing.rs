@@ -81,8 +81,8 @@ impl Standing {
         let no_plan = || {
             Error::new(
                 Kind::Forbidden,
-                "No plan is in effect for this account, so it may not call models. Ask the owner of \
-                 this installation for one.",
+                "No plan is in effect for this account, so it may not call models. Ask the owner \
+                 of this installation for one.",
             )
         };
         let holder = self.holder.ok_or_else(no_plan)?;

@@ -3,6 +3,7 @@
 //! One file for each use case; the page and the API call the same one, so that each rule stands
 //! once. `routes.rs` says what is offered, `api/` and `pages/` only translate.
 
+mod add_provider;
 mod api;
 mod change_me;
 mod check;
@@ -10,6 +11,7 @@ mod create_key;
 mod create_user;
 mod delete_user;
 mod end_session;
+mod first_call;
 mod issue_token;
 mod limits;
 mod list_keys;

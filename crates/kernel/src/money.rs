@@ -81,8 +81,8 @@ impl Price {
         ])
     }
 
-    /// The most that a call can cost with at most this many tokens: every token at the dearest class
-    /// and tier that may apply.
+    /// The most that a call can cost with at most this many tokens: every token at the dearest
+    /// class and tier that may apply.
     pub fn worst_case(&self, input_tokens: u64, output_tokens: u64) -> Nano {
         let input = [Class::Input, Class::CachedInput, Class::CacheWrite]
             .map(|class| self.dearest(class, input_tokens))
@@ -116,8 +116,8 @@ impl Price {
             .fold(self.base(class), Nano::max)
     }
 
-    /// The tiers that an input of this length reaches. A class whose own price is not stated costs as
-    /// input, in each tier too.
+    /// The tiers that an input of this length reaches. A class whose own price is not stated costs
+    /// as input, in each tier too.
     fn reached(&self, class: Class, input_tokens: u64) -> impl Iterator<Item = &Tier> {
         let follows_input = match class {
             Class::CachedInput => self.cached_input.is_none(),

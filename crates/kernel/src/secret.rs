@@ -44,7 +44,8 @@ impl PlainToken {
         &self.0
     }
 
-    /// The last characters, for people to tell tokens apart: 8 of a token of at least 32, else none.
+    /// The last characters, for people to tell tokens apart: 8 of a token of at least 32, else
+    /// none.
     pub fn tail(&self) -> String {
         let chars = self.0.chars().count();
         if chars < 32 {

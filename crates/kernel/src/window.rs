@@ -16,7 +16,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of `period` that contains `now`, by the calendar of `zone`. Weeks start on Monday.
+    /// The window of `period` that contains `now`, by the calendar of `zone`. Weeks start on
+    /// Monday.
     pub fn containing(now: Timestamp, period: Period, zone: &TimeZone) -> Result<Self, Error> {
         let local = now.to_jiff().to_zoned(zone.clone());
         Self::of(&local, period).map_err(Error::internal)

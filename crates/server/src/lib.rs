@@ -1,5 +1,6 @@
 //! The parts of the `tollgate` binary: configuration, command line, wiring, prices, the demo model.
 
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod declare;

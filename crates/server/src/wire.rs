@@ -1,5 +1,5 @@
-//! Wiring: the one place that makes a `Root`, opens the store and the vault, and puts the doors side
-//! by side.
+//! Wiring: the one place that makes a `Root`, opens the store and the vault, and puts the doors
+//! side by side.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,14 @@ impl Installation {
         });
         let app = App::build(rows(&gate, options.request_bytes), edge)?;
         Ok(Self { gate, jobs, app, works, data_dir: options.data_dir })
+    }
+
+    /// Closes it in good order, for a verb that does not serve.
+    pub async fn close(self) -> Result<(), Error> {
+        let Self { gate, works, .. } = self;
+        drop(gate);
+        works.run(std::future::ready(())).await;
+        Ok(())
     }
 
     /// Answers on `listener`, and for the command line on the socket in the data folder, until

@@ -1,5 +1,5 @@
-//! The whole server in a struct, for tests: on a free port, with a store of its own and a demo model
-//! behind it.
+//! The whole server in a struct, for tests: on a free port, with a store of its own and a demo
+//! model behind it.
 
 mod client;
 mod people;

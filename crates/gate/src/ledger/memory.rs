@@ -407,8 +407,8 @@ impl Memory {
         }
     }
 
-    /// The last journal row, up to `last`, that recovery does not need; `None` while it is not worth
-    /// a statement.
+    /// The last journal row, up to `last`, that recovery does not need; `None` while it is not
+    /// worth a statement.
     pub(super) fn trim(&mut self, last: i64) -> Option<i64> {
         const WORTH: i64 = 32;
         let keep = self.rows.keys().next().map_or(last, |first| first - 1);
@@ -418,8 +418,8 @@ impl Memory {
         })
     }
 
-    /// Calls whose open records stand far behind `last`: they are written once more, so that one long
-    /// stream does not keep the whole journal.
+    /// Calls whose open records stand far behind `last`: they are written once more, so that one
+    /// long stream does not keep the whole journal.
     pub(super) fn carry_over(&self, last: i64) -> Vec<Arc<Opened>> {
         const FAR: i64 = 256;
         const MOST: usize = 256;

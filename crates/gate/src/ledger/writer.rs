@@ -160,14 +160,16 @@ impl Writer {
         memory.now = now;
         let mut pending = Pending::default();
         let mut batch = self.gather(&mut memory, &mut pending, now);
-        let done = memory.stopping && batch.is_empty();
-        if done {
+        let ending = memory.stopping && batch.is_empty();
+        if ending {
             close_leases(&mut memory, &mut batch, &mut pending, |_| true);
         } else if now.saturating_sub(self.checkpoint) >= CHECKPOINT {
             self.checkpoint = now;
             checkpoint(&mut memory, &mut batch, &mut pending, now);
             carry_over(&memory, &mut batch, &mut pending, self.last);
         }
+        // One commit may be too small for all leases: the last batch is the one that closes none.
+        let done = ending && batch.leases.is_empty();
         batch.trim = memory.trim(self.last);
         (batch, pending, done)
     }
@@ -458,7 +460,8 @@ fn arm(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending) {
         // Once in a checkpoint is no traffic: such a call waits for its commit and costs no update.
         if cell.leased && cell.opens > 1 && risk > cell.risk {
             pending.risks.push((at, risk));
-            batch.leases.push(LeaseChange { account: cell.row.clone(), back: 0, risk: Some(risk), ends: false });
+            let account = cell.row.clone();
+            batch.leases.push(LeaseChange { account, back: 0, risk: Some(risk), ends: false });
         }
     }
 }
@@ -470,7 +473,8 @@ fn take_lowered(memory: &mut Memory, batch: &mut Batch) {
         let back = cell.free().max(0);
         if cell.leased && back > 0 {
             cell.granted -= back;
-            batch.leases.push(LeaseChange { account: cell.row.clone(), back, risk: None });
+            let account = cell.row.clone();
+            batch.leases.push(LeaseChange { account, back, risk: None, ends: false });
         }
     }
 }
@@ -485,7 +489,8 @@ fn checkpoint(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending, now
         cell.risk_wanted = 0;
         if cold && !armed.contains(&at) && !refilled.contains(&at) {
             cell.risk = 0;
-            batch.leases.push(LeaseChange { account: cell.row.clone(), back: 0, risk: Some(0) });
+            let account = cell.row.clone();
+            batch.leases.push(LeaseChange { account, back: 0, risk: Some(0), ends: false });
         }
     }
     close_leases(memory, batch, pending, |cell| now.saturating_sub(cell.touched) >= IDLE);
@@ -523,7 +528,8 @@ fn close_leases(
         cell.risk = 0;
         cell.closing = true;
         pending.closing.push(at);
-        batch.leases.push(LeaseChange { account: cell.row.clone(), back, risk: Some(0) });
+        let account = cell.row.clone();
+        batch.leases.push(LeaseChange { account, back, risk: Some(0), ends: true });
     }
     for at in gone {
         memory.remove(at);

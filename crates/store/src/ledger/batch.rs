@@ -149,8 +149,8 @@ pub struct Batch {
     pub moved: Vec<Moved>,
     /// Give-backs and changed risks.
     pub leases: Vec<LeaseChange>,
-    /// What the node's own leases have free for the attempts, shared by them in turn: an attempt that
-    /// is refused uses nothing of it.
+    /// What the node's own leases have free for the attempts, shared by them in turn: an attempt
+    /// that is refused uses nothing of it.
     pub offers: HashMap<AccountRef, i64>,
     /// Exact attempts, in turn.
     pub attempts: Vec<Attempt>,

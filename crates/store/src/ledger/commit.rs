@@ -37,7 +37,8 @@ impl LedgerStore {
                 Ok(Committed::Fenced)
             }
             Err(error) => {
-                // The first error is the one that tells; a failed rollback ends with the connection.
+                // The first error is the one that tells; a failed rollback ends with the
+                // connection.
                 let _ = self.conn.rollback().await;
                 Err(error)
             }
@@ -185,7 +186,8 @@ impl LedgerStore {
         Ok(Grant { granted })
     }
 
-    /// Moves `amount` of an account into this node's lease. The account's row is locked. The lease's
+    /// Moves `amount` of an account into this node's lease. The account's row is locked. The
+    /// lease's
     /// risk is never lowered by it: memory may use a higher one that this very commit stores.
     async fn lease(
         &mut self,

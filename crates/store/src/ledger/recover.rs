@@ -59,7 +59,8 @@ impl LedgerStore {
         row.ok_or_else(|| Error::internal("the node gave no row"))?.int("boot")
     }
 
-    /// The calls of the journal that have no entry: they were in flight, and are charged their hold.
+    /// The calls of the journal that have no entry: they were in flight, and are charged their
+    /// hold.
     async fn unfolded(&mut self) -> Result<Vec<Fold>, Error> {
         const JOURNAL: &str = "SELECT records FROM journal WHERE node = $1 ORDER BY seq";
         let mut open: BTreeMap<EntryKey, Arc<Opened>> = BTreeMap::new();

@@ -1,0 +1,129 @@
+//! What doors may do with secrets: hash, seal and mint, never open.
+
+use std::sync::Arc;
+
+use tollgate_kernel::{Clock, Error, PlainToken, Rng, Secret, Slug};
+use tollgate_protocol::api_key::{self, TokenType};
+use tollgate_protocol::jwt::AccessClaims;
+use tollgate_store::UpstreamRecord;
+use tollgate_vault::{HashedToken, ProviderKey, Purpose, Sealed, SigningKey, Verdict};
+
+use crate::load;
+use crate::{Gate, Warrant};
+
+impl Gate {
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The randomness of ids and tokens.
+    pub fn rng(&self) -> &Arc<dyn Rng> {
+        &self.rng
+    }
+
+    /// A new token of `kind` with its hash for the store: the token is shown once.
+    pub fn new_token(&self, kind: TokenType) -> (PlainToken, HashedToken) {
+        let token = api_key::mint(kind, &*self.rng);
+        let purpose = match kind {
+            TokenType::Session => Purpose::Session,
+            TokenType::Setup | TokenType::Link => Purpose::Link,
+            TokenType::User | TokenType::App | TokenType::Admin | TokenType::Tool => {
+                Purpose::ApiKey
+            }
+        };
+        let hash = self.vault.mac(purpose, token.expose().as_bytes());
+        (token, hash)
+    }
+
+    /// The hash by which a presented token is looked up; `None` for what is no token of this kind.
+    pub fn hash_presented(&self, kind: TokenType, token: &PlainToken) -> Option<HashedToken> {
+        let fits = api_key::parse(token.expose()) == Some(kind);
+        let purpose = match kind {
+            TokenType::Session => Purpose::Session,
+            TokenType::Setup | TokenType::Link => Purpose::Link,
+            _ => Purpose::ApiKey,
+        };
+        fits.then(|| self.vault.mac(purpose, token.expose().as_bytes()))
+    }
+
+    /// A keyed hash for one of the doors' own purposes.
+    pub fn mac(&self, purpose: Purpose, data: &[u8]) -> HashedToken {
+        self.vault.mac(purpose, data)
+    }
+
+    /// The text to store for a password. Takes its turn in a small pool.
+    pub async fn hash_password(&self, password: PlainToken) -> Result<String, Error> {
+        self.passwords.hash(password).await
+    }
+
+    /// Whether a password is the one behind `stored`; without one the same work is done in vain.
+    pub async fn check_password(
+        &self,
+        stored: Option<String>,
+        password: PlainToken,
+    ) -> Result<Verdict, Error> {
+        self.passwords.check(stored, password).await
+    }
+
+    /// Seals our key for an upstream; `version` is the one that its record will have.
+    pub fn seal_key(
+        &self,
+        _: &Warrant,
+        upstream: &Slug,
+        version: i64,
+        key: &Secret,
+    ) -> Result<Vec<u8>, Error> {
+        let place = load::key_place(upstream, version);
+        Ok(self.vault.seal::<ProviderKey>(&place, key, &*self.rng)?.into_bytes())
+    }
+
+    /// The sealed key of `upstream`, sealed anew for the version that its record will have next.
+    /// Moved back to an older row, neither opens.
+    pub fn carry_key(
+        &self,
+        _: &Warrant,
+        upstream: &UpstreamRecord,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(bytes) = &upstream.api_key_sealed else { return Ok(None) };
+        let sealed = Sealed::<ProviderKey>::from_bytes(bytes.clone());
+        let place = |version| load::key_place(&upstream.id, version);
+        let key = self.opener.open(&place(upstream.version), &sealed)?;
+        let sealed =
+            self.vault.seal::<ProviderKey>(&place(upstream.version + 1), &key, &*self.rng)?;
+        Ok(Some(sealed.into_bytes()))
+    }
+
+    /// Makes an access token. The issuer is this installation whatever `claims` say.
+    pub fn mint(&self, _: &Warrant, claims: AccessClaims) -> Result<PlainToken, Error> {
+        self.tokens.mint(claims)
+    }
+
+    /// The audience of tokens for the models door.
+    pub fn models_audience(&self) -> String {
+        self.tokens.models_audience()
+    }
+
+    /// Whether tokens may be made for `audience`.
+    pub fn knows_audience(&self, audience: &str) -> bool {
+        self.tokens.knows(audience)
+    }
+
+    /// A value that tells whether the master key is the one that this store was made with.
+    pub fn check_value(&self) -> [u8; 16] {
+        self.vault.check_value()
+    }
+
+    /// Whether there is a key to sign tokens with.
+    pub fn can_sign(&self) -> bool {
+        self.tokens.can_sign()
+    }
+
+    /// A new signing key, sealed, with its public point.
+    pub fn new_signing_key(&self, _: &Warrant, kid: &str) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let place = crate::tokens::place(kid);
+        let (sealed, public): (Sealed<SigningKey>, _) =
+            self.vault.generate_signing_key(&place, kid, &*self.rng)?;
+        Ok((sealed.into_bytes(), public.point().to_vec()))
+    }
+}

@@ -1,0 +1,164 @@
+//! What runs beside the calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, Limited};
+use tollgate_kernel::{Error, Slug};
+use tollgate_protocol::openai::{ModelCard, parse_models};
+use tracing::{info, warn};
+
+use crate::Gate;
+use crate::catalogue::Listed;
+use crate::drain::Drainer;
+use crate::ledger::LedgerThread;
+use crate::load;
+
+/// How often the store is asked for events.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How often the upstreams are asked for their models.
+const REFRESH: Duration = Duration::from_secs(300);
+
+/// The longest list of models that is read.
+const LIST: usize = 4 * 1024 * 1024;
+
+/// What runs beside the calls: the drainer, the reader of events, the refresher of lists.
+pub struct Works {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) drainer: Drainer,
+    pub(crate) thread: LedgerThread,
+    pub(crate) seen: i64,
+}
+
+impl Works {
+    /// Runs until `stop` says so, then finishes what is under way: answers that are still read, and
+    /// everything that is to be written.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { gate, drainer, mut thread, mut seen } = self;
+        let drainer = tokio::spawn(drainer.run());
+        let beside = async {
+            tokio::join!(poll_events(&gate, &mut seen), refresh_lists(&gate), tidy_up(&gate));
+        };
+        tokio::select! {
+            () = stop => {}
+            () = beside => {}
+        }
+        write_touches(&gate).await;
+        drop(gate);
+        drainer.abort();
+        // What the drainer still held is dropped by the abort, and charged in full.
+        drop(drainer.await);
+        if tokio::task::spawn_blocking(move || thread.stop()).await.is_err() {
+            warn!("the ledger did not stop in good order");
+        }
+    }
+}
+
+async fn poll_events(gate: &Arc<Gate>, seen: &mut i64) {
+    loop {
+        // A hint may come earlier; the poll decides.
+        drop(tokio::time::timeout(POLL, gate.hint.notified()).await);
+        if let Err(error) = heed_new(gate, seen).await {
+            warn!(cause = error.cause(), "events cannot be read: {error}");
+        }
+    }
+}
+
+async fn heed_new(gate: &Arc<Gate>, seen: &mut i64) -> Result<(), Error> {
+    let reader = &gate.authn.reader;
+    let mut policy_changed = false;
+    loop {
+        let events = reader.events_after(*seen).await?;
+        let Some(last) = events.last() else { break };
+        let newest = last.seq;
+        for event in &events {
+            policy_changed |= gate.lives.heed(event, reader).await?;
+        }
+        *seen = newest;
+    }
+    if policy_changed {
+        gate.reload().await?;
+    }
+    Ok(())
+}
+
+async fn refresh_lists(gate: &Arc<Gate>) {
+    loop {
+        gate.refresh_lists().await;
+        tokio::time::sleep(REFRESH).await;
+    }
+}
+
+async fn tidy_up(gate: &Arc<Gate>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        write_touches(gate).await;
+        gate.passwords.rest();
+    }
+}
+
+async fn write_touches(gate: &Arc<Gate>) {
+    let waiting = gate.authn.touches.take();
+    let keys: Vec<_> = waiting.keys.into_iter().map(|(id, (at, from))| (id, at, from)).collect();
+    let sessions: Vec<_> = waiting.sessions.into_iter().collect();
+    let written = async {
+        if !keys.is_empty() {
+            gate.writer.touch_keys(&keys).await?;
+        }
+        if !sessions.is_empty() {
+            gate.writer.touch_sessions(&sessions).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = written.await {
+        warn!(cause = error.cause(), "uses of credentials cannot be noted: {error}");
+    }
+}
+
+impl Gate {
+    /// Reads the policy and the signing keys anew.
+    pub(crate) async fn reload(&self) -> Result<(), Error> {
+        let reader = &self.authn.reader;
+        let policy = load::policy(reader, &self.opener, &self.policy.load()).await?;
+        self.tokens.load(&reader.signing_keys().await?, &self.opener)?;
+        self.policy.store(Arc::new(policy));
+        Ok(())
+    }
+
+    /// Asks every upstream for its models. One that does not answer keeps the list it had.
+    pub async fn refresh_lists(&self) {
+        for id in self.policy.load_full().upstream_order.clone() {
+            match self.fetch_list(&id).await {
+                Ok(models) => self.catalogue.put(&id, models),
+                Err(error) => {
+                    info!(upstream = %id, cause = error.cause(), "no list of models: {error}");
+                }
+            }
+        }
+    }
+
+    async fn fetch_list(&self, id: &Slug) -> Result<Vec<Listed>, Error> {
+        let upstream = self.policy.load().upstreams.get(id).cloned();
+        let upstream = upstream.ok_or_else(Error::not_found)?;
+        let request = upstream.request(Method::GET, "/models", HeaderMap::new(), Bytes::new())?;
+        let answer = async {
+            let answer = self.transport.clone().send(request).await;
+            let answer = answer.map_err(|error| error.into_error(id))?;
+            let good = answer.status().is_success();
+            let body = Limited::new(answer.into_body(), LIST).collect().await;
+            let body = body.map_err(Error::unavailable)?.to_bytes();
+            if good { Ok(body) } else { Err(Error::unavailable("the list was refused")) }
+        };
+        let body = tokio::time::timeout(Duration::from_secs(10), answer).await;
+        let cards = parse_models(&body.map_err(Error::unavailable)??)?;
+        let listed = |card: ModelCard| Listed {
+            id: card.id,
+            created: card.created_s,
+            owned_by: card.owned_by,
+        };
+        Ok(cards.into_iter().map(listed).collect())
+    }
+}
