@@ -232,9 +232,9 @@ impl Decider<'_> {
                 Kind::PriceUnknown,
                 format!(
                     "A budget in money applies to this call, and it has no price: the model \
-                     {model} is not in the price table, or the call asks for something that the table does \
-                     not price (sound, predicted output, tools that run at the provider, another \
-                     service tier)."
+                     {model} is not in the price table, or the call asks for something that \
+                     the table does not price (sound, predicted output, tools that run at the \
+                     provider, another service tier)."
                 ),
             )
             .with_param("model"));

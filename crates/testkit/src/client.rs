@@ -11,7 +11,7 @@ pub struct Client {
     http: reqwest::Client,
 }
 
-/// An answer, read whole.
+/// An answer, read as far as it came.
 #[derive(Debug)]
 pub struct Answer {
     /// Its status.
@@ -20,6 +20,8 @@ pub struct Answer {
     pub headers: reqwest::header::HeaderMap,
     /// Its body.
     pub text: String,
+    /// Whether the body broke off.
+    pub cut: bool,
 }
 
 impl Answer {
@@ -36,6 +38,44 @@ impl Answer {
     /// The `code` of an error in OpenAI's shape.
     pub fn code(&self) -> String {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The `message` of an error in OpenAI's shape.
+    pub fn message(&self) -> String {
+        self.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The data of all server-sent events, as text.
+    pub fn events(&self) -> Vec<&str> {
+        let data = |event: &'_ str| -> Option<usize> {
+            event.starts_with("data: ").then_some(0).or_else(|| Some(event.find("\ndata: ")? + 1))
+        };
+        let event = |event| data(event).and_then(|at| event.get(at + "data: ".len()..));
+        self.text.split("\n\n").filter_map(event).collect()
+    }
+
+    /// The events that are JSON.
+    pub fn frames(&self) -> Vec<Value> {
+        self.events().into_iter().filter_map(|data| serde_json::from_str(data).ok()).collect()
+    }
+
+    /// The code of the error that a stream ended with; empty where it ended otherwise.
+    pub fn last_error(&self) -> String {
+        let frames = self.frames();
+        let Some(last) = frames.last().filter(|_| !self.text.ends_with("data: [DONE]\n\n")) else {
+            return String::new();
+        };
+        let code = if last["type"] == "error" { &last["code"] } else { &last["error"]["code"] };
+        code.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The texts of all deltas of a chat stream, put together.
+    pub fn said(&self) -> String {
+        let frames = self.frames();
+        let delta = |frame: &Value| {
+            frame["choices"][0]["delta"]["content"].as_str().or(frame["delta"].as_str()).map(str::to_owned)
+        };
+        frames.iter().filter_map(delta).collect()
     }
 }
 
@@ -60,12 +100,21 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its answer. An error where there was none.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
-        let response = request.send().await?;
+        let mut response = request.send().await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Ok(Answer { status, headers, text: response.text().await? })
+        let mut body = Vec::new();
+        let cut = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer { status, headers, text, cut })
     }
 
     /// `GET path`.
@@ -76,6 +125,12 @@ impl Client {
     /// `POST path` with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         self.send(self.request("POST", path).json(body)).await
+    }
+
+    /// `POST path` with this text as JSON body.
+    pub async fn post_text(&self, path: &str, body: &str) -> Result<Answer> {
+        let request = self.request("POST", path).header("content-type", "application/json");
+        self.send(request.body(body.to_owned())).await
     }
 
     /// A chat call of `model` with at most `max_tokens` of output.

@@ -2,9 +2,15 @@
 //! model behind it.
 
 mod client;
+mod database;
+mod ledger;
 mod people;
+mod raw;
 mod server;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, chat_body};
+pub use database::{Database, Engine, Locked};
+pub use ledger::count;
 pub use people::{KeySpec, PlanSpec};
-pub use server::{Engine, TestServer};
+pub use raw::RawCall;
+pub use server::{Log, PROVIDER_KEY, Setup, TestServer};

@@ -1,16 +1,24 @@
 //! People, keys, plans and upstreams, made without the pages.
 
-use anyhow::Result;
-use tollgate_kernel::{Budget, KeyId, ModelPattern, Rates, Role, Secret, Slug, UserId};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tollgate_gate::{Presented, Principal};
+use tollgate_kernel::{
+    Budget, KeyId, ModelPattern, Network, PlainToken, Plan, Rates, Role, Secret, Slug, UserId,
+};
 use tollgate_protocol::api_key::TokenType;
+use tollgate_store::settings::INSTALLATION_BUDGETS;
 use tollgate_store::{
-    AuditEvent, KeyHolder, NewKey, NewSecret, NewUser, PlanBody, PlanRecord, UpstreamRecord,
+    AccountState, AuditEvent, GroupRecord, KeyHolder, ModelRecord, NewKey, NewSecret, NewUser,
+    Owner, PlanBody, PlanRecord, UpstreamRecord,
 };
 
 use crate::TestServer;
 
 /// What a plan allows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PlanSpec {
     /// Its rates.
     pub rates: Rates,
@@ -18,6 +26,32 @@ pub struct PlanSpec {
     pub budgets: Vec<Budget>,
     /// Its models; all where none is named.
     pub models: Vec<&'static str>,
+    /// Its output ceiling.
+    pub max_output_tokens: u32,
+}
+
+impl Default for PlanSpec {
+    fn default() -> Self {
+        Self {
+            rates: Rates::default(),
+            budgets: Vec::new(),
+            models: Vec::new(),
+            max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS,
+        }
+    }
+}
+
+impl PlanSpec {
+    fn body(&self) -> Result<PlanBody> {
+        let names = if self.models.is_empty() { vec!["*"] } else { self.models.clone() };
+        Ok(PlanBody {
+            models: names.into_iter().map(ModelPattern::parse).collect::<Result<_, _>>()?,
+            rates: self.rates,
+            budgets: self.budgets.clone(),
+            time_zone: "UTC".to_owned(),
+            max_output_tokens: self.max_output_tokens,
+        })
+    }
 }
 
 /// What a key restricts.
@@ -51,20 +85,118 @@ impl TestServer {
 
     /// Makes a plan.
     pub async fn add_plan(&self, id: &str, spec: &PlanSpec) -> Result<()> {
-        let names = if spec.models.is_empty() { vec!["*"] } else { spec.models.clone() };
-        let body = PlanBody {
-            models: names.into_iter().map(ModelPattern::parse).collect::<Result<_, _>>()?,
-            rates: spec.rates,
-            budgets: spec.budgets.clone(),
-            time_zone: "UTC".to_owned(),
-            max_output_tokens: 4_096,
-        };
-        let plan = PlanRecord::new(Slug::parse(id)?, body);
+        let plan = PlanRecord::new(Slug::parse(id)?, spec.body()?);
         let mut tx = self.gate.begin(&self.system).await?;
         tx.put_plan(&plan).await?;
         tx.commit(AuditEvent::new("plan.make", id)).await?;
         self.gate.heed().await;
         Ok(())
+    }
+
+    /// Changes a plan.
+    pub async fn change_plan(&self, id: &str, spec: &PlanSpec) -> Result<()> {
+        let read = self.gate.read(&self.system).plan(&Slug::parse(id)?).await?;
+        let mut plan = read.context("no such plan")?;
+        plan.body = spec.body()?;
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.put_plan(&plan).await?;
+        tx.commit(AuditEvent::new("plan.change", id)).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Makes names for models of upstream `demo`: each alias with what the demo model is to do
+    /// (`chunks=3,every=1ms`).
+    pub async fn mocks<A: AsRef<str>, D: AsRef<str>>(&self, mocks: &[(A, D)]) -> Result<()> {
+        let mut tx = self.gate.begin(&self.system).await?;
+        for (alias, directives) in mocks {
+            let (alias, directives) = (Slug::parse(alias.as_ref())?, directives.as_ref());
+            let model = format!("mock/{directives}");
+            tx.put_model(&ModelRecord::new(alias, Slug::parse("demo")?, model)).await?;
+        }
+        tx.commit(AuditEvent::new("model.make", "mocks")).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Makes a name for a model of an upstream.
+    pub async fn add_model(
+        &self,
+        alias: &str,
+        upstream: &str,
+        model: &str,
+        budgets: Vec<Budget>,
+    ) -> Result<()> {
+        let (slug, upstream) = (Slug::parse(alias)?, Slug::parse(upstream)?);
+        let mut record = ModelRecord::new(slug, upstream, model.to_owned());
+        record.budgets = budgets;
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.put_model(&record).await?;
+        tx.commit(AuditEvent::new("model.make", alias)).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Sets time-outs of an upstream, in milliseconds: `first_byte_ms`, `silence_ms`.
+    pub async fn set_timeouts(&self, id: &str, timeouts: &[(&str, u64)]) -> Result<()> {
+        let read = self.gate.read(&self.system).upstream(&Slug::parse(id)?).await?;
+        let mut upstream = read.context("no such upstream")?;
+        upstream.api_key_sealed = self.gate.carry_key(&self.system, &upstream)?;
+        upstream.timeouts = timeouts.iter().map(|(name, ms)| ((*name).to_owned(), *ms)).collect();
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.put_upstream(&upstream).await?;
+        tx.commit(AuditEvent::new("upstream.change", id)).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Sets the budgets of the whole installation.
+    pub async fn set_installation_budgets(&self, budgets: &[Budget]) -> Result<()> {
+        let text = serde_json::to_string(budgets)?;
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.set_setting(INSTALLATION_BUDGETS, Some(&text)).await?;
+        tx.commit(AuditEvent::new("settings.change", INSTALLATION_BUDGETS)).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Makes a group with a pool.
+    pub async fn add_group(&self, id: &str, pool: Vec<Budget>, members: &[UserId]) -> Result<()> {
+        let mut group = GroupRecord::new(Slug::parse(id)?, id.to_owned());
+        group.pool = pool;
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.put_group(&group).await?;
+        tx.set_members(&group.id, members).await?;
+        tx.commit(AuditEvent::new("group.make", id)).await?;
+        self.gate.heed().await;
+        Ok(())
+    }
+
+    /// Allows a person to come in, or no longer. Nobody is told: the server finds out by itself.
+    pub async fn set_active(&self, user: UserId, active: bool) -> Result<()> {
+        let read = self.gate.read(&self.system).user(Owner::All, user).await?;
+        let mut record = read.context("no such user")?;
+        record.state = if active { AccountState::Active } else { AccountState::Disabled };
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.update_user(&record).await?;
+        tx.commit(AuditEvent::new("user.change", user.to_string())).await?;
+        Ok(())
+    }
+
+    /// Revokes a key. Nobody is told: the server finds out by itself.
+    pub async fn revoke_key(&self, key: KeyId) -> Result<()> {
+        let mut tx = self.gate.begin(&self.system).await?;
+        tx.revoke_key(Owner::All, key).await?;
+        tx.commit(AuditEvent::new("key.revoke", key.to_string())).await?;
+        Ok(())
+    }
+
+    /// Who presents this key, as the gate sees it.
+    pub async fn principal(&self, key: &str) -> Result<Arc<Principal>> {
+        let mut presented = Presented::new();
+        presented.bearer(PlainToken::new(key.to_owned()));
+        let network = Network::of(Ipv4Addr::LOCALHOST.into());
+        Ok(self.gate.authenticate(presented, network).await?)
     }
 
     /// Makes a person with this plan.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,26 +13,37 @@ use tollgate_kernel::{Job, Manage, Noun, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
 use tollgate_server::wire::{Installation, Options};
-use tollgate_store::Target;
 use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
 
+use crate::database::{Database, Engine};
 use crate::Client;
 
-/// The environment variable that names a PostgreSQL server where databases may be made.
-const POSTGRES: &str = "TOLLGATE_TEST_POSTGRES";
-
-/// Which store a server has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// Files in a temporary folder.
-    Sqlite,
-    /// A database of its own on the server that the environment names.
-    Postgres,
-}
+/// The meter file of the demo model, in the server's folder.
+pub(crate) const METER: &str = "demo-model.meter";
 
 /// The key that our server has for the demo model.
 pub const PROVIDER_KEY: &str = "sk-canary-provider-key-0123456789abcdef";
+
+/// How a server is to be.
+pub struct Setup {
+    /// Its store.
+    pub engine: Engine,
+    /// How far it reads on when callers leave.
+    pub drain: DrainBounds,
+    /// Prices before those of the embedded table, as a price file.
+    pub prices: Option<&'static str>,
+    /// The largest request.
+    pub request_bytes: usize,
+}
+
+impl Setup {
+    /// The usual server on this store.
+    pub fn on(engine: Engine) -> Self {
+        let request_bytes = 32 * 1024 * 1024;
+        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes }
+    }
+}
 
 /// A running server, with a demo model as its one upstream `demo`.
 pub struct TestServer {
@@ -46,6 +57,8 @@ pub struct TestServer {
     pub system: Warrant,
     /// What it wrote to its request log.
     pub log: Log,
+    /// Where its state is.
+    pub database: Database,
     folder: TempDir,
     stop: watch::Sender<Phase>,
     serving: Option<JoinHandle<Result<(), tollgate_kernel::Error>>>,
@@ -54,31 +67,44 @@ pub struct TestServer {
 impl TestServer {
     /// Starts a server with a demo model behind it.
     pub async fn start(engine: Engine) -> Result<Self> {
-        Self::start_with(engine, DrainBounds::default()).await
+        Self::start_as(Setup::on(engine)).await
     }
 
     /// Starts a server that reads on for so long when callers leave.
     pub async fn start_with(engine: Engine, drain: DrainBounds) -> Result<Self> {
+        Self::start_as(Setup { drain, ..Setup::on(engine) }).await
+    }
+
+    /// Starts a server that is like this.
+    pub async fn start_as(setup: Setup) -> Result<Self> {
+        let Setup { engine, drain, prices, request_bytes } = setup;
         let folder = tempfile::tempdir()?;
+        let meter = folder.path().join(METER);
         let model = DemoModel::start(demo_model::Options {
             api_key: Some(PROVIDER_KEY.to_owned()),
             remember: true,
+            meter: Some(meter),
             ..demo_model::Options::default()
         })
         .await?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let log = Log::default();
+        let database = Database::make(engine, &folder).await?;
+        let prices = match prices {
+            Some(file) => PriceTable::with_file(file)?,
+            None => PriceTable::embedded()?,
+        };
         let options = Options {
-            target: target(engine, &folder).await?,
+            target: database.target(),
             data_dir: folder.path().to_owned(),
             master_key: MasterKey::generate(&SystemRng),
             public_url: Url::parse(&url)?,
             brand: "Tollgate".to_owned(),
             trusted_proxies: TrustedProxies::default(),
-            prices: PriceTable::embedded()?,
+            prices,
             drain,
-            request_bytes: 32 * 1024 * 1024,
+            request_bytes,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: Arc::new(SystemClock::new()),
@@ -91,7 +117,7 @@ impl TestServer {
         let (stop, stopping) = watch::channel(Phase::Running);
         let serving = installation.serve(listener, stopping, Duration::from_secs(30));
         let serving = Some(tokio::spawn(serving));
-        let server = Self { url, model, gate, system, log, folder, stop, serving };
+        let server = Self { url, model, gate, system, log, database, folder, stop, serving };
         server.add_upstream("demo", &server.model.base_url(), PROVIDER_KEY).await?;
         server.gate.refresh_lists().await;
         Ok(server)
@@ -117,36 +143,9 @@ impl TestServer {
         self.stop.send_replace(Phase::Draining);
         let Some(serving) = self.serving.take() else { return Ok(()) };
         serving.await.context("the server panicked")??;
-        Ok(())
+        drop(self.gate);
+        self.database.remove().await
     }
-}
-
-/// A database for one test.
-async fn target(engine: Engine, folder: &TempDir) -> Result<Target> {
-    match engine {
-        Engine::Sqlite => Ok(Target::Sqlite { data_dir: folder.path().to_owned() }),
-        Engine::Postgres => {
-            let server = std::env::var(POSTGRES)
-                .map_err(|_| anyhow!("{POSTGRES} must name a PostgreSQL server"))?;
-            let name = folder.path().file_name().and_then(|name| name.to_str());
-            let name = name.unwrap_or("x").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            let name = format!("tollgate_{}", name.to_lowercase());
-            make_database(&server, &name).await?;
-            let mut url = Url::parse(&server)?;
-            url.set_path(&name);
-            Ok(Target::Postgres { url: url.into() })
-        }
-    }
-}
-
-/// Makes a database with the client that comes with PostgreSQL.
-async fn make_database(server: &str, name: &str) -> Result<()> {
-    let sql = format!("CREATE DATABASE {name}");
-    let made = tokio::process::Command::new("psql").args([server, "-qc", &sql]).output().await?;
-    if made.status.success() {
-        return Ok(());
-    }
-    Err(anyhow!("psql: {}", String::from_utf8_lossy(&made.stderr)))
 }
 
 /// What a server wrote to its request log.

@@ -1,3 +1,9 @@
-//! The models door.
+//! The models door. What depends on the store is in `both`, and runs on each engine.
 
-mod walk;
+mod both;
+mod faults;
+mod metering;
+mod rates;
+mod refusals;
+
+both::suite!(Sqlite);

@@ -1,35 +1,16 @@
 //! Key → call → entry.
 
-use std::time::Duration;
-
 use tollgate_kernel::EntryState;
-use tollgate_store::ledger::{EntryFilter, EntryRow};
 use tollgate_testkit::{Engine, TestServer};
 
-/// The entries of a server, once there are `count` of them; they are to be visible within two
-/// seconds.
-pub(crate) async fn entries(server: &TestServer, count: usize) -> Vec<EntryRow> {
-    let reader = server.gate.entries(&server.system).clone();
-    for _ in 0..200 {
-        let rows = reader.entries(&EntryFilter::default(), 10_000).await.unwrap();
-        if rows.len() >= count {
-            return rows;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("fewer than {count} entries within two seconds");
-}
-
-#[tokio::test]
-async fn a_call_with_a_key_reaches_the_model_and_leaves_one_exact_entry() {
-    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+pub(crate) async fn a_call_with_a_key_reaches_the_model_and_leaves_one_exact_entry(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
     let (user, key) = server.caller("alice", Vec::new()).await.unwrap();
     let answer = server.with_bearer(&key).chat("tollgate-demo", 20).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
     let usage = answer.json()["usage"].clone();
 
-    let entries = entries(&server, 1).await;
-    assert_eq!(entries.len(), 1);
+    let entries = server.entries(1).await.unwrap();
     let entry = &entries[0];
     assert_eq!(entry.state, EntryState::Settled);
     assert_eq!(entry.user.as_deref(), Some(user.to_string().as_str()));

@@ -1,0 +1,163 @@
+//! The store of one test, and ways to get in its way.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tollgate_store::Target;
+use url::Url;
+
+/// The environment variable that names a PostgreSQL server where databases may be made.
+const POSTGRES: &str = "TOLLGATE_TEST_POSTGRES";
+
+/// Which store a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Files in a temporary folder.
+    Sqlite,
+    /// A database of its own on the server that the environment names.
+    Postgres,
+}
+
+/// A store that belongs to one test.
+pub enum Database {
+    /// In this folder.
+    Sqlite(PathBuf),
+    /// On this server, under this name.
+    Postgres {
+        /// The server's own URL.
+        server: String,
+        /// The database.
+        name: String,
+        /// The URL of the database.
+        url: String,
+    },
+}
+
+impl Database {
+    /// Makes one.
+    pub(crate) async fn make(engine: Engine, folder: &TempDir) -> Result<Self> {
+        if engine == Engine::Sqlite {
+            return Ok(Self::Sqlite(folder.path().to_owned()));
+        }
+        let server = std::env::var(POSTGRES).map_err(|_| {
+            anyhow!(
+                "{POSTGRES} is not set: it must hold the URL of a PostgreSQL server on which \
+                 databases may be made, like postgres://postgres@127.0.0.1:5432/postgres"
+            )
+        })?;
+        let name = folder.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Folders differ by the case of letters, names of databases do not: so the id goes along.
+        let name: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("tollgate_it_{name}");
+        psql(&server, &format!("CREATE DATABASE {name}")).await?;
+        let mut url = Url::parse(&server)?;
+        url.set_path(&name);
+        Ok(Self::Postgres { server, name, url: url.into() })
+    }
+
+    /// Where the server finds it.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Self::Sqlite(data_dir) => Target::Sqlite { data_dir: data_dir.clone() },
+            Self::Postgres { url, .. } => Target::Postgres { url: url.clone() },
+        }
+    }
+
+    /// Removes what does not go with the folder.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres { server, name, .. } => {
+                psql(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+            }
+        }
+    }
+
+    /// Locks the ledger's tables from another connection, until the lock is released.
+    pub async fn lock_ledger(&self) -> Result<Locked> {
+        match self {
+            Self::Sqlite(folder) => {
+                let mut command = Command::new("sqlite3");
+                command.arg(folder.join("ledger.db"));
+                let lock = "PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; SELECT 'locked';\n";
+                Locked::take(command, lock).await
+            }
+            Self::Postgres { url, .. } => {
+                let mut command = Command::new("psql");
+                command.args([url, "-qAt"]);
+                let lock = "BEGIN; LOCK TABLE node IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n";
+                Locked::take(command, lock).await
+            }
+        }
+    }
+
+    /// Cuts every connection that the server has to the database; nothing on SQLite, which has
+    /// none.
+    pub async fn cut_connections(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres { server, name, .. } => {
+                let sql = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+                );
+                psql(server, &sql).await
+            }
+        }
+    }
+
+    /// The files of the store, where it has any.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let Self::Sqlite(folder) = self else { return Ok(Vec::new()) };
+        let is_ours = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.contains(".db")
+        };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            files.push(entry?.path());
+        }
+        files.retain(|path| is_ours(path));
+        Ok(files)
+    }
+}
+
+/// A lock that another process holds. Dropped, that process ends and the lock with it.
+pub struct Locked(Child);
+
+impl Locked {
+    async fn take(mut command: Command, sql: &str) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot start the database's client")?;
+        let stdin = child.stdin.as_mut().context("no standard input")?;
+        stdin.write_all(sql.as_bytes()).await?;
+        stdin.flush().await?;
+        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        while let Some(line) = lines.next_line().await? {
+            if line == "locked" {
+                return Ok(Self(child));
+            }
+        }
+        Err(anyhow!("the lock was not given"))
+    }
+
+    /// Gives the lock back.
+    pub async fn release(mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        self.0.wait().await?;
+        Ok(())
+    }
+}
+
+/// Runs a statement with the client that comes with PostgreSQL.
+async fn psql(server: &str, sql: &str) -> Result<()> {
+    let done = Command::new("psql").args([server, "-qc", sql]).output().await?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(anyhow!("psql: {}", String::from_utf8_lossy(&done.stderr)))
+}

@@ -1,0 +1,173 @@
+//! Budgets: whose, in which unit, and what a refusal says.
+
+use std::time::Duration;
+
+use tollgate_kernel::{Budget, Period, Unit};
+use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer, chat_body};
+
+use super::until;
+
+/// A dollar for a million tokens of input, two for a million of output.
+const PRICES: &str = "model,also_matches,input,output\nmock,mock/*,1,2\n";
+
+fn budget(unit: Unit, limit: i64) -> Budget {
+    Budget { unit, limit, period: Period::Day }
+}
+
+/// The bytes of the usual call of `model`.
+fn bytes(model: &str, max_tokens: u64) -> i64 {
+    i64::try_from(chat_body(model, max_tokens).to_string().len()).unwrap()
+}
+
+pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
+    let setup = Setup { prices: Some(PRICES), ..Setup::on(engine) };
+    let server = TestServer::start_as(setup).await.unwrap();
+    server.mocks(&[("whole", "spend=hold,input=10,delay=10ms")]).await.unwrap();
+    let hold_nano = bytes("whole", 50) * 1_000 + 50 * 2_000;
+    let spent_nano = 10 * 1_000 + 50 * 2_000;
+
+    // The user may make 30 calls, the key 20, and there is money for a few more than ten.
+    let plan = PlanSpec { budgets: vec![budget(Unit::Calls, 30)], ..PlanSpec::default() };
+    server.add_plan("alice", &plan).await.unwrap();
+    let user = server.add_user("alice@example.com", Some("alice")).await.unwrap();
+    let spec = KeySpec { budgets: vec![budget(Unit::Calls, 20)], ..KeySpec::default() };
+    let (_, key) = server.add_key(user, &spec).await.unwrap();
+    let money = 12 * spent_nano + (hold_nano - spent_nano);
+    server.set_installation_budgets(&[budget(Unit::Money, money)]).await.unwrap();
+
+    let client = server.with_bearer(&key);
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.chat("whole", 50).await.unwrap() })
+        })
+        .collect();
+    let mut good = 0;
+    for call in calls {
+        good += i64::from(call.await.unwrap().status == 200);
+    }
+    while client.chat("whole", 50).await.unwrap().status == 200 {
+        good += 1;
+    }
+    assert_eq!(good, 12, "as many as the money is enough for");
+
+    let entries = server.entries(12).await.unwrap();
+    assert!(entries.iter().all(|entry| entry.charged_nano == spent_nano));
+    let limits = server.settled_limits(&key).await.unwrap();
+    assert_eq!(limits.len(), 3);
+    for limit in limits {
+        let used = if limit.account.unit == Unit::Money { 12 * spent_nano } else { 12 };
+        assert_eq!((limit.used, limit.held), (used, 0), "{limit:?}");
+    }
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn each_unit_has_its_budget(engine: Engine) {
+    let setup = Setup { prices: Some(PRICES), ..Setup::on(engine) };
+    let server = TestServer::start_as(setup).await.unwrap();
+    server.mocks(&[("whole", "spend=hold,input=10")]).await.unwrap();
+    let hold = bytes("whole", 50) + 50;
+    let hold_nano = bytes("whole", 50) * 1_000 + 50 * 2_000;
+    for (name, unit, limit, used) in [
+        ("calls", Unit::Calls, 2, 2),
+        ("tokens", Unit::Tokens, hold + 60, 120),
+        ("money", Unit::Money, hold_nano + 110_000, 220_000),
+    ] {
+        let (_, key) = server.caller(name, vec![budget(unit, limit)]).await.unwrap();
+        let client = server.with_bearer(&key);
+        for _ in 0..2 {
+            let answer = client.chat("whole", 50).await.unwrap();
+            assert_eq!(answer.status, 200, "{name}: {}", answer.text);
+        }
+        let refused = client.chat("whole", 50).await.unwrap();
+        assert_eq!(refused.status, 429, "{name}");
+        assert_eq!(refused.json()["error"]["type"], "insufficient_quota", "{name}");
+        assert_eq!(refused.code(), "insufficient_quota", "{name}");
+        assert_eq!(refused.header("x-should-retry"), "false", "{name}");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=86_400).contains(&wait), "{name}: {wait} s until the day is over");
+        let limits = server.settled_limits(&key).await.unwrap();
+        assert_eq!(limits[0].used, used, "{name}");
+    }
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn a_refusal_says_what_would_fit(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let limit = bytes("tollgate-demo", 500) + 37;
+    let (_, key) = server.caller("alice", vec![budget(Unit::Tokens, limit)]).await.unwrap();
+    let client = server.with_bearer(&key);
+
+    let refused = client.chat("tollgate-demo", 500).await.unwrap();
+    assert_eq!(refused.status, 429);
+    let words = refused.message();
+    let hold = bytes("tollgate-demo", 500) + 500;
+    for part in [
+        format!("up to {hold} tokens"),
+        format!("{limit} tokens is left"),
+        "at most 37".to_owned(),
+        "your plan".to_owned(),
+    ] {
+        assert!(words.contains(&part), "{part}: {words}");
+    }
+    // One more than that does not fit either (three digits, as many bytes as before).
+    assert_eq!(client.chat("tollgate-demo", 138).await.unwrap().status, 429);
+    let answer = client.chat("tollgate-demo", 37).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn what_is_in_use_comes_back(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    server.mocks(&[("slow", "chunks=3,slow-tail=600ms")]).await.unwrap();
+    let limit = bytes("slow", 50) + 50;
+    let (_, key) = server.caller("alice", vec![budget(Unit::Tokens, limit)]).await.unwrap();
+    let client = server.with_bearer(&key);
+
+    let first = client.clone();
+    let first = tokio::spawn(async move { first.chat("slow", 50).await.unwrap() });
+    let held = || async { server.limits(&key).await.unwrap()[0].held == limit };
+    assert!(until(Duration::from_secs(2), held).await, "the first call holds all");
+    let second = client.chat("tollgate-demo", 2).await.unwrap();
+    assert_eq!(second.status, 429);
+    assert_eq!(second.code(), "budget_in_use", "{}", second.text);
+    assert_eq!(second.json()["error"]["type"], "rate_limit_exceeded");
+    assert_eq!(second.header("retry-after"), "1");
+    assert_eq!(second.header("x-should-retry"), "", "a retry may succeed");
+
+    assert_eq!(first.await.unwrap().status, 200);
+    let third = client.chat("tollgate-demo", 2).await.unwrap();
+    assert_eq!(third.status, 200, "{}", third.text);
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn groups_models_and_the_installation_have_budgets_too(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (alice, alices) = server.caller("alice", Vec::new()).await.unwrap();
+    let (bob, bobs) = server.caller("bob", Vec::new()).await.unwrap();
+    let (_, carols) = server.caller("carol", Vec::new()).await.unwrap();
+    let pool = vec![budget(Unit::Calls, 3)];
+    server.add_group("friends", pool, &[alice, bob]).await.unwrap();
+    let two = vec![budget(Unit::Calls, 2)];
+    server.add_model("scarce", "demo", "tollgate-demo", two).await.unwrap();
+    server.set_installation_budgets(&[budget(Unit::Calls, 6)]).await.unwrap();
+
+    let call = async |key: &str, model: &str| {
+        let answer = server.with_bearer(key).chat(model, 5).await.unwrap();
+        if answer.status == 200 { String::new() } else { answer.message() }
+    };
+    assert_eq!(call(&alices, "scarce").await, "");
+    assert_eq!(call(&carols, "scarce").await, "");
+    let words = call(&carols, "scarce").await;
+    assert!(words.contains("budget of this model"), "{words}");
+    assert_eq!(call(&bobs, "tollgate-demo").await, "");
+    assert_eq!(call(&alices, "tollgate-demo").await, "");
+    let words = call(&bobs, "tollgate-demo").await;
+    assert!(words.contains("budget of your group"), "{words}");
+    assert_eq!(call(&carols, "tollgate-demo").await, "");
+    assert_eq!(call(&carols, "tollgate-demo").await, "");
+    let words = call(&carols, "tollgate-demo").await;
+    assert!(words.contains("budget of this installation"), "{words}");
+    assert_eq!(server.entries(6).await.unwrap().len(), 6);
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,104 @@
+//! Budgets whose limit changes, that run dry, that live through a restart.
+
+use std::time::Duration;
+
+use tollgate_kernel::{Budget, EntryState, Period, Unit};
+use tollgate_testkit::{Engine, PlanSpec, TestServer, count};
+
+fn calls(limit: i64) -> PlanSpec {
+    let budgets = vec![Budget { unit: Unit::Calls, limit, period: Period::Week }];
+    PlanSpec { budgets, ..PlanSpec::default() }
+}
+
+pub(crate) async fn a_raised_limit_lets_calls_in_at_once(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", calls(3).budgets).await.unwrap();
+    let client = server.with_bearer(&key);
+    for (limit, from) in [(3, 0), (5, 3), (40, 5)] {
+        server.change_plan("alice", &calls(limit)).await.unwrap();
+        for at in from..limit {
+            let answer = client.chat("tollgate-demo", 5).await.unwrap();
+            assert_eq!(answer.status, 200, "call {at} of {limit}: {}", answer.text);
+        }
+        let refused = client.chat("tollgate-demo", 5).await.unwrap();
+        assert_eq!(refused.code(), "insufficient_quota", "beyond {limit}: {}", refused.text);
+    }
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn a_lowered_limit_refuses_at_once(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", calls(1_000).budgets).await.unwrap();
+    let client = server.with_bearer(&key);
+    for _ in 0..10 {
+        assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    }
+    // The node holds a slice of hundreds by now, which must not count any more.
+    server.change_plan("alice", &calls(12)).await.unwrap();
+    for _ in 10..12 {
+        assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    }
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().code(), "insufficient_quota");
+    server.change_plan("alice", &calls(4)).await.unwrap();
+    let refused = client.chat("tollgate-demo", 5).await.unwrap();
+    assert_eq!(refused.code(), "insufficient_quota");
+    assert!(refused.message().contains("0 calls is left"), "{}", refused.message());
+    server.change_plan("alice", &calls(13)).await.unwrap();
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().code(), "insufficient_quota");
+    let [budget] = &server.settled_limits(&key).await.unwrap()[..] else { panic!("one budget") };
+    assert_eq!((budget.used, budget.limit), (13, 13));
+    server.stop().await.unwrap();
+}
+
+/// A lease with nothing left in it is disarmed and, half a minute later, given back. Neither may
+/// stop the ledger.
+pub(crate) async fn a_spent_lease_can_be_given_back_later(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", calls(40).budgets).await.unwrap();
+    let (_, other) = server.caller("bob", calls(1_000_000).budgets).await.unwrap();
+    let client = server.with_bearer(&key);
+    let mut good = 0;
+    while client.chat("tollgate-demo", 5).await.unwrap().status == 200 {
+        good += 1;
+    }
+    assert_eq!(good, 40);
+    // Long enough for a checkpoint to find the lease cold; then the limit is changed, and the next
+    // refusal finds the account as it is.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    while tokio::time::Instant::now() < deadline {
+        let answer = server.with_bearer(&other).chat("tollgate-demo", 5).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.change_plan("alice", &calls(39)).await.unwrap();
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().code(), "insufficient_quota");
+    server.change_plan("alice", &calls(50)).await.unwrap();
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn a_restart_keeps_what_was_spent(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    // More people than leases are given back in one commit.
+    let mut keys = Vec::new();
+    server.add_plan("some", &calls(20)).await.unwrap();
+    for at in 0..600 {
+        let email = format!("user-{at}@example.com");
+        let user = server.add_user(&email, Some("some")).await.unwrap();
+        keys.push(server.add_key(user, &Default::default()).await.unwrap().1);
+    }
+    for key in &keys {
+        let client = server.with_bearer(key);
+        assert_eq!(client.chat("tollgate-demo", 2).await.unwrap().status, 200);
+        assert_eq!(client.chat("tollgate-demo", 2).await.unwrap().status, 200);
+    }
+    let server = server.restart().await.unwrap();
+    let entries = server.entries(1_200).await.unwrap();
+    assert_eq!(count(&entries, EntryState::Settled), 1_200, "and no reserve of a crash");
+    for key in keys.iter().step_by(97) {
+        let [budget] = &server.settled_limits(key).await.unwrap()[..] else { panic!("one") };
+        assert_eq!((budget.used, budget.held), (2, 0));
+    }
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,56 @@
+//! What depends on the store, as plain functions of the engine.
+
+pub(crate) mod budgets;
+pub(crate) mod changes;
+pub(crate) mod hangups;
+pub(crate) mod overshoot;
+pub(crate) mod store_down;
+pub(crate) mod walk;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// A test of each function on one engine.
+macro_rules! suite {
+    ($engine:ident) => {
+        both::suite! { $engine:
+            walk: a_call_with_a_key_reaches_the_model_and_leaves_one_exact_entry;
+            budgets: several_scopes_are_held_at_once, each_unit_has_its_budget,
+                a_refusal_says_what_would_fit, what_is_in_use_comes_back,
+                groups_models_and_the_installation_have_budgets_too;
+            changes: a_raised_limit_lets_calls_in_at_once, a_lowered_limit_refuses_at_once,
+                a_spent_lease_can_be_given_back_later, a_restart_keeps_what_was_spent;
+            overshoot: m1_of_a_thousand_calls_at_once_fifty_fit,
+                settled_and_held_never_exceed_the_limit;
+            hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
+                m2_calls_cut_before_their_first_byte_are_metered_exactly,
+                m2_json_calls_cut_before_their_answer_are_metered_exactly;
+            store_down: m7_a_locked_ledger_is_unavailable_and_comes_back,
+                m7_cut_connections_come_back;
+        }
+    };
+    ($engine:ident: $($module:ident: $($name:ident),+;)+) => {$($(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            both::$module::$name(tollgate_testkit::Engine::$engine).await;
+        }
+    )+)+};
+}
+pub(crate) use suite;
+
+/// Asks again and again until `is_so` says yes; the answer is whether it did within `patience`.
+pub(crate) async fn until<F: Future<Output = bool>>(
+    patience: Duration,
+    mut is_so: impl FnMut() -> F,
+) -> bool {
+    let deadline = tokio::time::Instant::now() + patience;
+    loop {
+        if is_so().await {
+            return true;
+        }
+        if tokio::time::Instant::now() > deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

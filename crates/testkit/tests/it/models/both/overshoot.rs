@@ -1,0 +1,134 @@
+//! A thousand calls at once never spend more than there is, and spend all that there is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tollgate_gate::BudgetStanding;
+use tollgate_kernel::{Budget, EntryState, Period, Unit};
+use tollgate_testkit::{Answer, Client, Engine, TestServer, chat_body, count};
+
+fn tokens(limit: i64) -> Budget {
+    Budget { unit: Unit::Tokens, limit, period: Period::Month }
+}
+
+/// A call whose body has `bytes` bytes, and so many that its input counts as.
+fn sized(model: &str, max_tokens: u64, bytes: usize) -> Value {
+    let mut body = chat_body(model, max_tokens);
+    let empty = body.to_string().len();
+    let padding = "x".repeat(bytes - empty);
+    let text = body["messages"][0]["content"].as_str().unwrap().to_owned() + &padding;
+    body["messages"][0]["content"] = Value::from(text);
+    assert_eq!(body.to_string().len(), bytes);
+    body
+}
+
+/// Sends `body` so often at the same time.
+async fn at_once(client: &Client, body: &Value, times: usize) -> Vec<Answer> {
+    let calls = (0..times).map(|_| {
+        let (client, body) = (client.clone(), body.clone());
+        tokio::spawn(async move { client.post("/v1/chat/completions", &body).await.unwrap() })
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}
+
+pub(crate) async fn m1_of_a_thousand_calls_at_once_fifty_fit(engine: Engine) {
+    const HOLD: i64 = 200 + 100;
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", vec![tokens(50 * HOLD)]).await.unwrap();
+    server.mocks(&[("whole", "spend=hold,input=200,delay=20ms")]).await.unwrap();
+    let client = server.with_bearer(&key);
+
+    let answers = at_once(&client, &sized("whole", 100, 200), 1_000).await;
+    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    for refused in answers.iter().filter(|answer| answer.status != 200) {
+        assert_eq!(refused.status, 429, "{}", refused.text);
+        let code = refused.code();
+        assert!(code == "insufficient_quota" || code == "budget_in_use", "{code}");
+    }
+    assert_eq!(good, 50);
+    assert_eq!(server.model.totals().finished, 50, "calls that were forwarded");
+
+    let entries = server.entries(50).await.unwrap();
+    assert_eq!(count(&entries, EntryState::Settled), 50);
+    assert!(entries.iter().all(|entry| entry.charged_tokens == HOLD && !entry.excess));
+    let [limit] = &server.settled_limits(&key).await.unwrap()[..] else { panic!("one budget") };
+    assert_eq!((limit.used, limit.held), (50 * HOLD, 0));
+    server.stop().await.unwrap();
+}
+
+/// Looks at a budget again and again, in memory and in the database, while calls run.
+async fn watch(server: Arc<TestServer>, key: String, over: Arc<AtomicBool>) -> usize {
+    let mut looks = 0;
+    while !over.load(Ordering::SeqCst) {
+        for budget in server.limits(&key).await.unwrap() {
+            let BudgetStanding { limit, used, held, .. } = budget;
+            assert!(used + held <= limit, "{used} settled and {held} held of {limit}");
+            let stored = server.standing(&budget).await.unwrap();
+            assert!(stored.spent + stored.leased <= limit, "{stored:?} of {limit}");
+        }
+        looks += 1;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    looks
+}
+
+pub(crate) async fn settled_and_held_never_exceed_the_limit(engine: Engine) {
+    const SMALL: i64 = 200 + 100;
+    const LARGE: i64 = 2_000 + 1_000;
+    let limit = 60 * SMALL + 17;
+    let server = Arc::new(TestServer::start(engine).await.unwrap());
+    let (_, key) = server.caller("alice", vec![tokens(limit)]).await.unwrap();
+    let mocks =
+        [("small", "spend=third,input=67,delay=5ms"), ("large", "spend=third,input=667,delay=5ms")];
+    server.mocks(&mocks).await.unwrap();
+    let (small, large) = (sized("small", 100, 200), sized("large", 1_000, 2_000));
+    let over = Arc::new(AtomicBool::new(false));
+    let watching = tokio::spawn(watch(server.clone(), key.clone(), over.clone()));
+
+    let client = server.with_bearer(&key);
+    let calls: Vec<_> = (0..400)
+        .map(|at| {
+            let body = if at % 10 == 0 { large.clone() } else { small.clone() };
+            let client = client.clone();
+            tokio::spawn(async move { client.post("/v1/chat/completions", &body).await.unwrap() })
+        })
+        .collect();
+    let mut good = 0;
+    for call in calls {
+        let answer = call.await.unwrap();
+        assert!(answer.status == 200 || answer.status == 429, "{}", answer.text);
+        good += usize::from(answer.status == 200);
+    }
+    // At least as many as fit if each spent its hold.
+    assert!(good >= 6, "{good} of 400 came through");
+
+    // Calls one after the other use the rest, until less than one hold is left.
+    let refused = loop {
+        let answer = client.post("/v1/chat/completions", &small).await.unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+        good += 1;
+    };
+    assert_eq!(refused.code(), "insufficient_quota", "{}", refused.text);
+    over.store(true, Ordering::SeqCst);
+    assert!(watching.await.unwrap() > 5, "looks at the budget");
+
+    let entries = server.entries(good).await.unwrap();
+    let charged: i64 = entries.iter().map(|entry| entry.charged_tokens).sum();
+    let [budget] = &server.settled_limits(&key).await.unwrap()[..] else { panic!("one budget") };
+    assert_eq!(budget.used, charged);
+    assert!(limit - charged < SMALL, "{} is left, a hold is {SMALL}", limit - charged);
+    assert!(refused.message().contains(&format!("{} tokens is left", limit - charged)));
+    let totals = server.model.totals();
+    assert_eq!(i64::try_from(totals.input_tokens + totals.output_tokens).unwrap(), charged);
+    assert_eq!(LARGE, 10 * SMALL);
+    Arc::into_inner(server).unwrap().stop().await.unwrap();
+}

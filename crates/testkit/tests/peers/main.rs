@@ -1,0 +1,244 @@
+//! The official OpenAI SDKs, Python and Node, unmodified, against a whole server.
+//!
+//! `cargo xtask test` says where the interpreters are; without that these tests fail.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tollgate_kernel::{Budget, EntryState, Period, Rates, Unit};
+use tollgate_store::ledger::{EntryFilter, EntryRow};
+use tollgate_testkit::{Engine, KeySpec, PlanSpec, TestServer};
+
+/// One of the two SDKs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sdk {
+    Python,
+    Node,
+}
+
+impl Sdk {
+    fn command(self) -> tokio::process::Command {
+        let (variable, script) = match self {
+            Self::Python => ("TOLLGATE_TEST_PYTHON", "tests/peers/python/sdk.py"),
+            Self::Node => ("TOLLGATE_TEST_NODE", "tests/peers/node/sdk.mjs"),
+        };
+        let interpreter = std::env::var(variable)
+            .unwrap_or_else(|_| panic!("{variable} must name an interpreter: cargo xtask test"));
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(script);
+        let mut command = tokio::process::Command::new(interpreter);
+        command.arg(script);
+        command
+    }
+
+    /// Runs scenarios; what each one saw, by its name.
+    async fn run(
+        self,
+        server: &TestServer,
+        key: &str,
+        scenarios: &[&str],
+        settings: &[(&str, &str)],
+    ) -> BTreeMap<String, Value> {
+        let mut command = self.command();
+        command.args(scenarios).env("TOLLGATE_URL", &server.url).env("TOLLGATE_KEY", key);
+        command.env("TOLLGATE_MODEL", "tollgate-demo");
+        command.env("TOLLGATE_EMBEDDING_MODEL", "tollgate-demo-embedding");
+        command.envs(settings.iter().copied());
+        let done = command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{self:?} {scenarios:?}: {said}");
+        let lines = String::from_utf8(done.stdout).unwrap();
+        let seen = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        seen.map(|seen| (seen["scenario"].as_str().unwrap().to_owned(), seen)).collect()
+    }
+}
+
+async fn entries(server: &TestServer, count: usize) -> Vec<EntryRow> {
+    let reader = server.gate.entries(&server.system).clone();
+    for _ in 0..300 {
+        let rows = reader.entries(&EntryFilter::default(), 1_000).await.unwrap();
+        if rows.len() >= count {
+            return rows;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("fewer than {count} entries within three seconds");
+}
+
+/// The usage that an SDK saw is that of the entry of its request.
+fn same_usage(seen: &Value, entries: &[EntryRow]) {
+    let id = seen["request_id"].as_str().unwrap();
+    let entry = entries.iter().find(|entry| entry.request_id == id).expect("an entry");
+    assert_eq!(entry.state, EntryState::Settled, "{seen}");
+    if seen["usage"].is_object() {
+        assert_eq!(seen["usage"]["input"], entry.usage.input_tokens, "{seen}");
+        assert_eq!(seen["usage"]["output"], entry.usage.output_tokens, "{seen}");
+    }
+}
+
+async fn everyday(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
+    let scenarios = [
+        "chat",
+        "stream",
+        "stream_with_usage",
+        "responses",
+        "responses_stream",
+        "embeddings",
+        "tool_call",
+        "models_list",
+    ];
+    let seen = sdk.run(&server, &key, &scenarios, &[]).await;
+    let entries = entries(&server, 8).await;
+
+    for name in ["chat", "stream", "stream_with_usage", "responses", "responses_stream"] {
+        let seen = &seen[name];
+        assert!(!seen["text"].as_str().unwrap().is_empty(), "{seen}");
+        assert_eq!(seen["attempts"], 1, "{seen}");
+        same_usage(seen, &entries);
+    }
+    assert!(seen["stream"]["usage"].is_null(), "usage was not asked for: {}", seen["stream"]);
+    assert!(seen["stream"]["pieces"].as_u64().unwrap() > 1);
+    assert!(seen["stream_with_usage"]["usage"].is_object());
+    assert_eq!(seen["responses_stream"]["status"], "completed");
+    assert_eq!(seen["embeddings"]["count"], 2);
+    assert_eq!(seen["tool_call"]["tool"], "weather");
+    assert_eq!(seen["tool_call"]["attempts"], 2);
+    let models = seen["models_list"]["models"].as_array().unwrap();
+    assert!(models.iter().any(|model| model == "tollgate-demo"), "{models:?}");
+    assert_eq!(seen["models_list"]["retrieved"], models[0]);
+    server.stop().await.unwrap();
+}
+
+async fn refusals(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
+    let seen = sdk.run(&server, &key, &["wrong_key", "model_not_allowed"], &[]).await;
+
+    let wrong = &seen["wrong_key"];
+    assert_eq!(wrong["error"]["class"], "AuthenticationError", "{wrong}");
+    assert_eq!(wrong["error"]["status"], 401);
+    assert_eq!(wrong["error"]["code"], "invalid_api_key");
+    assert_eq!(wrong["attempts"], 1, "a retry cannot cure it");
+    assert!(!wrong.to_string().contains("sk-wrong"), "a wrong key is not echoed: {wrong}");
+
+    let missing = &seen["model_not_allowed"];
+    assert_eq!(missing["error"]["class"], "NotFoundError", "{missing}");
+    assert_eq!(missing["error"]["code"], "model_not_found");
+    assert_eq!(missing["attempts"], 1);
+    assert!(missing["error"]["request_id"].is_string());
+    server.stop().await.unwrap();
+}
+
+async fn limits(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let slow = Rates { requests_per_minute: Some(3), ..Rates::default() };
+    let spec = PlanSpec { rates: slow, ..PlanSpec::default() };
+    server.add_plan("slow", &spec).await.unwrap();
+    let user = server.add_user("slow@example.com", Some("slow")).await.unwrap();
+    let (_, key) = server.add_key(user, &KeySpec::default()).await.unwrap();
+    let seen = sdk.run(&server, &key, &["rate_limit"], &[("TOLLGATE_CALLS", "6")]).await;
+    let seen = &seen["rate_limit"];
+    assert_eq!(seen["succeeded"], 3, "{seen}");
+    assert_eq!(seen["error"]["class"], "RateLimitError");
+    assert_eq!(seen["error"]["code"], "rate_limit_exceeded");
+    let wait: u64 = seen["error"]["retry_after"].as_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{seen}");
+
+    let small = Budget { unit: Unit::Calls, limit: 2, period: Period::Day };
+    let (_, key) = server.caller("small", vec![small]).await.unwrap();
+    let seen = sdk.run(&server, &key, &["empty_budget"], &[("TOLLGATE_CALLS", "6")]).await;
+    let seen = &seen["empty_budget"];
+    assert_eq!(seen["succeeded"], 2, "{seen}");
+    assert_eq!(seen["error"]["class"], "RateLimitError");
+    assert_eq!(seen["error"]["code"], "insufficient_quota");
+    assert_eq!(seen["error"]["should_retry"], "false");
+    assert_eq!(seen["attempts"], 3, "an empty budget stops the SDK at once: {seen}");
+    server.stop().await.unwrap();
+}
+
+async fn retries(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
+    let mocks = [("busy", "status=429,retry-after=1"), ("dry", "quota")];
+    server.mocks(&mocks).await.unwrap();
+    let busy = [("TOLLGATE_MODEL", "busy")];
+    let seen = sdk.run(&server, &key, &["retries"], &busy).await;
+    let seen = &seen["retries"];
+    assert_eq!(seen["error"]["status"], 503, "{seen}");
+    assert_eq!(seen["attempts"], 3, "two retries, as the SDK is used to: {seen}");
+    let dry = [("TOLLGATE_MODEL", "dry")];
+    let seen = sdk.run(&server, &key, &["retries"], &dry).await;
+    assert_eq!(seen["retries"]["attempts"], 1, "{}", seen["retries"]);
+    server.stop().await.unwrap();
+}
+
+async fn cancel(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
+    server.mocks(&[("slow", "chunks=40,every=10ms")]).await.unwrap();
+    let model = [("TOLLGATE_MODEL", "slow")];
+    let seen = sdk.run(&server, &key, &["cancel_mid_stream"], &model).await;
+    let seen = &seen["cancel_mid_stream"];
+    assert!(seen["pieces"].as_u64().unwrap() >= 3, "{seen}");
+    let entries = entries(&server, 1).await;
+    let id = seen["request_id"].as_str().unwrap();
+    let entry = entries.iter().find(|entry| entry.request_id == id).expect("an entry");
+    assert_eq!(entry.state, EntryState::Settled, "the rest was read, and is charged exactly");
+    assert_eq!(entry.usage.output_tokens, 40);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_everyday_calls() {
+    everyday(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_refusals() {
+    refusals(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_limits() {
+    limits(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_retries() {
+    retries(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_cancels_in_mid_stream() {
+    cancel(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_everyday_calls() {
+    everyday(Sdk::Node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_refusals() {
+    refusals(Sdk::Node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_limits() {
+    limits(Sdk::Node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_retries() {
+    retries(Sdk::Node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_cancels_in_mid_stream() {
+    cancel(Sdk::Node).await;
+}
