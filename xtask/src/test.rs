@@ -14,10 +14,13 @@ const SETUP: &[Step] = &[Step::call("setup", |run| {
 
 /// What needs a service or software that others wrote. A new step is one line here and one test
 /// target with `test = false` in its crate's manifest.
-const SERVICES: &[Step] = &[Step::tests_on_postgres(
-    "store contract on PostgreSQL",
-    &["-p", "tollgate-store", "--test", "contract_postgres"],
-)];
+const SERVICES: &[Step] = &[
+    Step::tests_on_postgres(
+        "store contract on PostgreSQL",
+        &["-p", "tollgate-store", "--test", "contract_postgres"],
+    ),
+    Step::tests("official SDKs", &["-p", "tollgate-testkit", "--test", "peers"]),
+];
 
 /// Runs everything at `root`, with the lock file as it is.
 ///

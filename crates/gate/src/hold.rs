@@ -78,12 +78,12 @@ fn refusal(decided: &Decided, legs: &[LegAsk], decision: &Decision) -> Error {
     let unit = account.unit;
     let hold = amount(decided.worst_case().of(unit), unit);
     let mut words = format!(
-        "The budget of {} for this {} allows {}. This call may need up to {hold}, and {} {} left.",
+        "The budget of {} for this {} allows {}. This call may need up to {hold}. Left{}: {}.",
         whose(account.holder.kind()),
         account.period.as_str(),
         amount(leg.limit, unit),
+        if spent { "" } else { " at this moment" },
         amount(left, unit),
-        if spent { "is" } else { "is at this moment" },
     );
     if let Some(ceiling) = decided.ceiling_for(unit, left) {
         words.push_str(&format!(" It would fit with max_tokens of at most {ceiling}."));
@@ -112,7 +112,9 @@ fn whose(kind: &str) -> &str {
 /// An amount with its unit, for people.
 fn amount(n: i64, unit: Unit) -> String {
     match unit {
+        Unit::Tokens if n == 1 => "1 token".to_owned(),
         Unit::Tokens => format!("{n} tokens"),
+        Unit::Calls if n == 1 => "1 call".to_owned(),
         Unit::Calls => format!("{n} calls"),
         Unit::Money => {
             let nano = u128::from(n.unsigned_abs());

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
-use tollgate_kernel::{Job, Manage, Noun, SystemClock};
+use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
 use tollgate_server::wire::{Installation, Options};
@@ -57,11 +57,19 @@ pub struct TestServer {
     pub system: Warrant,
     /// What it wrote to its request log.
     pub log: Log,
-    /// Where its state is.
-    pub database: Database,
-    folder: TempDir,
+    house: House,
     stop: watch::Sender<Phase>,
-    serving: Option<JoinHandle<Result<(), tollgate_kernel::Error>>>,
+    serving: Serving,
+}
+
+type Serving = JoinHandle<Result<(), tollgate_kernel::Error>>;
+
+/// What stays the same over a restart.
+struct House {
+    setup: Setup,
+    master_key: Secret,
+    database: Database,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -77,34 +85,40 @@ impl TestServer {
 
     /// Starts a server that is like this.
     pub async fn start_as(setup: Setup) -> Result<Self> {
-        let Setup { engine, drain, prices, request_bytes } = setup;
         let folder = tempfile::tempdir()?;
-        let meter = folder.path().join(METER);
         let model = DemoModel::start(demo_model::Options {
             api_key: Some(PROVIDER_KEY.to_owned()),
             remember: true,
-            meter: Some(meter),
+            meter: Some(folder.path().join(METER)),
             ..demo_model::Options::default()
         })
         .await?;
+        let database = Database::make(setup.engine, &folder).await?;
+        let master_key = MasterKey::generate(&SystemRng).to_text();
+        let house = House { setup, master_key, database, folder };
+        let server = Self::open(house, model, Log::default()).await?;
+        server.add_upstream("demo", &server.model.base_url(), PROVIDER_KEY).await?;
+        server.gate.refresh_lists().await;
+        Ok(server)
+    }
+
+    async fn open(house: House, model: DemoModel, log: Log) -> Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
-        let log = Log::default();
-        let database = Database::make(engine, &folder).await?;
-        let prices = match prices {
+        let prices = match house.setup.prices {
             Some(file) => PriceTable::with_file(file)?,
             None => PriceTable::embedded()?,
         };
         let options = Options {
-            target: database.target(),
-            data_dir: folder.path().to_owned(),
-            master_key: MasterKey::generate(&SystemRng),
+            target: house.database.target(),
+            data_dir: house.folder.path().to_owned(),
+            master_key: MasterKey::from_text(house.master_key.expose())?,
             public_url: Url::parse(&url)?,
             brand: "Tollgate".to_owned(),
             trusted_proxies: TrustedProxies::default(),
             prices,
-            drain,
-            request_bytes,
+            drain: house.setup.drain,
+            request_bytes: house.setup.request_bytes,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: Arc::new(SystemClock::new()),
@@ -116,11 +130,8 @@ impl TestServer {
         let system = gate.allow(&principal, Manage::write(Noun::Users))?;
         let (stop, stopping) = watch::channel(Phase::Running);
         let serving = installation.serve(listener, stopping, Duration::from_secs(30));
-        let serving = Some(tokio::spawn(serving));
-        let server = Self { url, model, gate, system, log, database, folder, stop, serving };
-        server.add_upstream("demo", &server.model.base_url(), PROVIDER_KEY).await?;
-        server.gate.refresh_lists().await;
-        Ok(server)
+        let serving = tokio::spawn(serving);
+        Ok(Self { url, model, gate, system, log, house, stop, serving })
     }
 
     /// A client without a credential.
@@ -135,17 +146,43 @@ impl TestServer {
 
     /// The folder of its files.
     pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.house.folder.path()
+    }
+
+    /// Where its state is.
+    pub fn database(&self) -> &Database {
+        &self.house.database
+    }
+
+    /// Stops it in good order and starts it again on the same store, at another address.
+    pub async fn restart(self) -> Result<Self> {
+        let Self { model, gate, log, house, stop, serving, .. } = self;
+        close(stop, serving, gate).await?;
+        let server = Self::open(house, model, log).await?;
+        server.gate.refresh_lists().await;
+        Ok(server)
     }
 
     /// Stops it in good order.
-    pub async fn stop(mut self) -> Result<()> {
-        self.stop.send_replace(Phase::Draining);
-        let Some(serving) = self.serving.take() else { return Ok(()) };
-        serving.await.context("the server panicked")??;
-        drop(self.gate);
-        self.database.remove().await
+    pub async fn stop(self) -> Result<()> {
+        let Self { gate, house, stop, serving, .. } = self;
+        close(stop, serving, gate).await?;
+        house.database.remove().await
     }
+}
+
+/// Ends what serves, and waits until nobody uses the store any more.
+async fn close(stop: watch::Sender<Phase>, serving: Serving, gate: Arc<Gate>) -> Result<()> {
+    stop.send_replace(Phase::Draining);
+    serving.await.context("the server panicked")??;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while Arc::strong_count(&gate) > 1 {
+        if tokio::time::Instant::now() > deadline {
+            bail!("the gate is still in use after the server has stopped");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
 }
 
 /// What a server wrote to its request log.

@@ -1,6 +1,100 @@
-//! Pages.
-use tollgate_edge::Row;
-use tollgate_edge::page::NavItem;
+//! The pages of those who run the installation, one file for each noun.
+
+mod audit;
+mod form;
+mod overview;
+mod parts;
+mod plans;
+mod say;
+mod settings;
+mod upstreams;
+mod usage;
+mod users;
+
+use tollgate_edge::page::{NavItem, Texts, Words};
+use tollgate_edge::{Row, Visit};
+use tollgate_kernel::{Access, Manage, Noun};
+
+use crate::pages::audit::AuditPage;
+use crate::pages::plans::PlanForm;
+use crate::pages::settings::SettingsForm;
+use crate::pages::upstreams::UpstreamForm;
+use crate::pages::usage::UsagePage;
+use crate::pages::users::{UserForm, UsersPage};
 use crate::state::ConsoleState;
-pub fn nav() -> Vec<NavItem> { Vec::new() }
-pub(crate) fn rows() -> Vec<Row<ConsoleState>> { Vec::new() }
+
+fluent_templates::static_loader! {
+    pub(crate) static TEXTS = {
+        locales: "./locales",
+        fallback_language: "en",
+        // Marks around what is filled in would end up in addresses and commands that are copied.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+/// The console's entry of the navigation, for those who may manage the installation.
+pub fn nav() -> Vec<NavItem> {
+    let texts: &'static Texts = &TEXTS;
+    vec![NavItem { path: "/admin", access: read(Noun::Settings), texts, key: "nav-admin" }]
+}
+
+const fn read(noun: Noun) -> Access {
+    Access::Page(Manage::read(noun))
+}
+
+const fn write(noun: Noun) -> Access {
+    Access::Page(Manage::write(noun))
+}
+
+pub(crate) fn rows() -> Vec<Row<ConsoleState>> {
+    use Noun::{Audit, Plans, Settings, Upstreams, Users};
+    vec![
+        Row::get("/admin", read(Settings), "How the installation is doing", overview::show),
+        Row::get("/admin/users", read(Users), "The people", users::list).asks::<UsersPage>(),
+        Row::get("/admin/users/{id}", read(Users), "One person", users::show),
+        Row::post("/admin/users/{id}", write(Users), "Change a person", users::update)
+            .takes::<UserForm>(),
+        Row::get("/admin/plans", read(Plans), "The plans", plans::list)
+            .asks::<form::Part>(),
+        Row::get("/admin/new-plan", write(Plans), "A form for a plan", plans::blank),
+        Row::post("/admin/new-plan", write(Plans), "Make a plan", plans::create)
+            .takes::<PlanForm>(),
+        Row::get("/admin/plans/{id}", read(Plans), "One plan", plans::show),
+        Row::post("/admin/plans/{id}", write(Plans), "Change a plan", plans::update)
+            .takes::<PlanForm>(),
+        // Everybody may look at their own usage; this page is about everybody's.
+        Row::get("/admin/usage", read(Users), "What was used", usage::show).asks::<UsagePage>(),
+        Row::get("/admin/upstreams", read(Upstreams), "The upstreams", upstreams::list)
+            .asks::<form::Part>(),
+        Row::get(
+            "/admin/new-upstream",
+            write(Upstreams),
+            "A form for an upstream",
+            upstreams::blank,
+        ),
+        Row::post("/admin/new-upstream", write(Upstreams), "Add an upstream", upstreams::create)
+            .takes::<UpstreamForm>(),
+        Row::get("/admin/upstreams/{id}", read(Upstreams), "One upstream", upstreams::show),
+        Row::post(
+            "/admin/upstreams/{id}",
+            write(Upstreams),
+            "Change an upstream",
+            upstreams::update,
+        )
+        .takes::<UpstreamForm>(),
+        Row::get("/admin/settings", read(Settings), "The settings", settings::show)
+            .asks::<form::Part>(),
+        Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
+            .takes::<SettingsForm>(),
+        Row::get("/admin/audit", read(Audit), "Who did what", audit::list).asks::<AuditPage>(),
+    ]
+}
+
+/// The console's texts in this person's language.
+pub(crate) fn words(visit: &Visit) -> Words {
+    visit.words(&TEXTS)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

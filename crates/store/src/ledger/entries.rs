@@ -5,12 +5,12 @@ use tollgate_kernel::{CallId, EntryKey, EntryState, Error, Timestamp, Usage};
 use super::batch::{AccountRef, Fold};
 use crate::sql::{Conn, Db, Row, Value, args};
 
-const COLUMNS: usize = 23;
+const COLUMNS: usize = 24;
 
 const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
     key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
     output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
-    hold_tokens, excess, budget)";
+    hold_tokens, excess, budget, charged_calls)";
 
 /// Writes the entries of `folds`. A second entry for one call and attempt is an error.
 pub(super) async fn insert(conn: &mut Conn, folds: &[Fold]) -> Result<(), Error> {
@@ -83,6 +83,7 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold, budget: Option<&str>) {
         opened.hold.tokens.into(),
         tally.excess.into(),
         budget.into(),
+        tally.charged.calls.into(),
     ]);
 }
 
@@ -152,6 +153,8 @@ pub struct EntryRow {
     pub charged_nano: i64,
     /// What the accounts in tokens were charged.
     pub charged_tokens: i64,
+    /// What the accounts in calls were charged.
+    pub charged_calls: i64,
     /// What was held in money.
     pub hold_nano: i64,
     /// What was held in tokens.
@@ -293,6 +296,12 @@ impl LedgerReader {
             None => Ok(Standing::default()),
         }
     }
+
+    /// Closes all connections in good order. Whoever reads afterwards is told that the store is
+    /// away.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
 }
 
 fn span_and_names(filter: &EntryFilter) -> Vec<Value> {
@@ -331,6 +340,7 @@ fn entry_row(row: &Row) -> Result<EntryRow, Error> {
         cost_nano: row.opt_int("cost_nano")?,
         charged_nano: row.int("charged_nano")?,
         charged_tokens: row.int("charged_tokens")?,
+        charged_calls: row.int("charged_calls")?,
         hold_nano: row.int("hold_nano")?,
         hold_tokens: row.int("hold_tokens")?,
         excess: row.flag("excess")?,

@@ -6,7 +6,9 @@ use crate::sql::Conn;
 
 /// Statements in the order of their versions; they only add. `{blob}` and `{strict}` are the
 /// engine's own words.
-const MIGRATIONS: &[&[&str]] = &[&[
+const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS];
+
+const TABLES: &[&str] = &[
     "CREATE TABLE account (
         budget TEXT NOT NULL,
         window_start BIGINT NOT NULL,
@@ -68,7 +70,11 @@ const MIGRATIONS: &[&[&str]] = &[&[
     ) {strict}",
     "CREATE INDEX entry_at ON entry (at)",
     "CREATE INDEX entry_user ON entry (user_id, at)",
-]];
+];
+
+/// Without it the crash reserve of a budget in calls had an entry that told no amount.
+const CHARGED_CALLS: &[&str] =
+    &["ALTER TABLE entry ADD COLUMN charged_calls BIGINT NOT NULL DEFAULT 0"];
 
 /// Brings the tables to the newest version.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<(), Error> {

@@ -1,0 +1,146 @@
+//! Forms: their controls, and what comes back when something in them is wrong.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{Banner, Command, Definitions, Field, Head, Summary, Tone};
+use tollgate_kernel::{Error, Kind};
+
+use super::parts::Tabs;
+
+/// Which part of a list a page shows, and whether something was just saved.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Part {
+    /// Where the part before ended.
+    pub(crate) cursor: Option<String>,
+    /// Whether a change was just made.
+    pub(crate) saved: Option<u8>,
+}
+
+/// A choice of one.
+#[derive(Template)]
+#[template(path = "select.html")]
+pub(crate) struct Select {
+    pub(crate) id: &'static str,
+    pub(crate) label: String,
+    /// Value and label of each.
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) chosen: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// Several lines of text.
+#[derive(Template)]
+#[template(path = "area.html")]
+pub(crate) struct Area {
+    pub(crate) id: &'static str,
+    pub(crate) label: String,
+    pub(crate) value: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// One control of a form, or something between them.
+#[derive(Template)]
+#[template(path = "control.html")]
+pub(crate) enum Control {
+    Field(Field),
+    Select(Select),
+    Area(Area),
+    Heading(String),
+    Facts(Definitions),
+}
+
+impl Control {
+    /// The control's id, label and error, if it has an error.
+    fn fault(&self) -> Option<Field> {
+        let (id, label, error) = match self {
+            Self::Field(field) => (field.id, &field.label, &field.error),
+            Self::Select(select) => (select.id, &select.label, &select.error),
+            Self::Area(area) => (area.id, &area.label, &area.error),
+            Self::Heading(_) | Self::Facts(_) => return None,
+        };
+        let error = error.as_ref().map(|error| format!("{label}: {error}"));
+        error.is_some().then(|| Field::new(id, "text", String::new()).error(error))
+    }
+}
+
+/// A page that is a form.
+#[derive(Template)]
+#[template(path = "form.html")]
+pub(crate) struct FormPage {
+    pub(crate) tabs: Tabs,
+    pub(crate) head: Head,
+    pub(crate) banner: Option<Banner>,
+    pub(crate) summary: Option<Summary>,
+    pub(crate) id: &'static str,
+    pub(crate) action: String,
+    pub(crate) csrf: String,
+    pub(crate) controls: Vec<Control>,
+    /// The words on the button; none where nothing can be changed.
+    pub(crate) submit: Option<String>,
+    pub(crate) command: Command,
+}
+
+impl FormPage {
+    /// The same with the errors of its controls summed up on top, each a link to its control.
+    pub(crate) fn summed_up(mut self, w: Words) -> Self {
+        let faults: Vec<Field> = self.controls.iter().filter_map(Control::fault).collect();
+        let faults: Vec<&Field> = faults.iter().collect();
+        self.summary = Summary::of(w.locale(), &faults);
+        self
+    }
+}
+
+/// What is wrong with a form, and where.
+pub(crate) struct Wrong {
+    /// The control; none is the form as a whole.
+    pub(crate) field: Option<&'static str>,
+    pub(crate) text: String,
+}
+
+impl Wrong {
+    /// This control is at fault, in the words of `key`.
+    pub(crate) fn at(w: Words, field: &'static str, key: &str) -> Self {
+        Self { field: Some(field), text: w.get(key) }
+    }
+
+    /// What an error means on a form with these controls. An error that no other entry could mend
+    /// stays an error.
+    pub(crate) fn of(w: Words, error: Error, fields: &[&'static str]) -> Result<Self, Error> {
+        match error.kind() {
+            Kind::InvalidRequest => {
+                let param = error.param().unwrap_or_default();
+                let known = |name: &str| fields.iter().find(|field| **field == name).copied();
+                let last = param.rsplit('.').next().unwrap_or(param);
+                let list = param.split('[').next().unwrap_or(param);
+                match known(param).or_else(|| known(last)).or_else(|| known(list)) {
+                    Some(field) => Ok(Self::at(w, field, &format!("wrong-{field}"))),
+                    None => Err(error),
+                }
+            }
+            Kind::Conflict if fields.contains(&"id") => Ok(Self::at(w, "id", "wrong-taken")),
+            Kind::Conflict => Ok(Self { field: None, text: w.get("wrong-changed") }),
+            _ => Err(error),
+        }
+    }
+
+    /// What is wrong with this control, if it is the one.
+    pub(crate) fn on(wrong: Option<&Self>, field: &'static str) -> Option<String> {
+        wrong.filter(|wrong| wrong.field == Some(field)).map(|wrong| wrong.text.clone())
+    }
+
+    /// What is wrong with the form as a whole.
+    pub(crate) fn banner(wrong: Option<&Self>) -> Option<Banner> {
+        let wrong = wrong.filter(|wrong| wrong.field.is_none())?;
+        Some(Banner { tone: Tone::Danger, text: wrong.text.clone(), link: None })
+    }
+}
+
+impl HtmlSafe for Select {}
+impl HtmlSafe for Area {}
+impl HtmlSafe for Control {}

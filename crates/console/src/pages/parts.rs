@@ -1,0 +1,107 @@
+//! Parts that the console's pages are made of, beside those of the page shell.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{Banner, Command, Empty, Head, Link, Table, Tone};
+
+/// The pages of the console, in the order of its tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Overview,
+    Users,
+    Plans,
+    Usage,
+    Upstreams,
+    Settings,
+    Audit,
+}
+
+impl Section {
+    const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Users,
+        Self::Plans,
+        Self::Usage,
+        Self::Upstreams,
+        Self::Settings,
+        Self::Audit,
+    ];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/admin",
+            Self::Users => "/admin/users",
+            Self::Plans => "/admin/plans",
+            Self::Usage => "/admin/usage",
+            Self::Upstreams => "/admin/upstreams",
+            Self::Settings => "/admin/settings",
+            Self::Audit => "/admin/audit",
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Overview => "tab-overview",
+            Self::Users => "tab-users",
+            Self::Plans => "tab-plans",
+            Self::Usage => "tab-usage",
+            Self::Upstreams => "tab-upstreams",
+            Self::Settings => "tab-settings",
+            Self::Audit => "tab-audit",
+        }
+    }
+}
+
+/// The tabs of the console.
+#[derive(Template)]
+#[template(path = "tabs.html")]
+pub(crate) struct Tabs {
+    w: Words,
+    here: Section,
+}
+
+impl Tabs {
+    /// The tabs on a page of this section.
+    pub(crate) fn new(w: Words, here: Section) -> Self {
+        Self { w, here }
+    }
+}
+
+/// What a list page has between its head and its end: rows, or what would be there.
+pub(crate) enum Rows {
+    Table(Table),
+    Empty(Empty),
+}
+
+/// A page that lists something.
+#[derive(Template)]
+#[template(path = "list.html")]
+pub(crate) struct ListPage {
+    pub(crate) tabs: Tabs,
+    pub(crate) head: Head,
+    pub(crate) banner: Option<Banner>,
+    /// What filters the list.
+    pub(crate) filter: Option<Filter>,
+    pub(crate) rows: Rows,
+    /// What stands below the rows.
+    pub(crate) links: Vec<Link>,
+    pub(crate) command: Command,
+}
+
+/// A form whose fields end up in the address.
+#[derive(Template)]
+#[template(path = "filter.html")]
+pub(crate) struct Filter {
+    pub(crate) action: &'static str,
+    pub(crate) controls: Vec<super::form::Control>,
+    pub(crate) submit: String,
+}
+
+/// Says that a change was made.
+pub(crate) fn saved(w: Words, was_saved: bool) -> Option<Banner> {
+    was_saved.then(|| Banner { tone: Tone::Ok, text: w.get("saved"), link: None })
+}
+
+impl HtmlSafe for Tabs {}
+impl HtmlSafe for Filter {}

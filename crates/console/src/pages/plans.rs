@@ -1,0 +1,377 @@
+//! `/admin/plans`: the plans, and a form for each.
+
+use axum::extract::State;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{
+    Banner, Cell, Column, Command, Empty, Field, Head, Link, Table, Tone,
+};
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Form, Path, Query, Visit};
+use tollgate_kernel::{Budget, ModelPattern, Period, Plan, Rates, Slug, Unit};
+use tollgate_store::{PlanBody, PlanRecord};
+
+use super::form::{Area, Control, FormPage, Part, Wrong};
+use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::{say, words};
+use crate::listing::{Cursors, ListQuery};
+use crate::members::RatesChange;
+use crate::plans::{self, PlanChange};
+use crate::state::ConsoleState;
+
+/// A plan as a form has it. An empty field is no limit.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PlanForm {
+    /// Its name, in the form of a new one.
+    id: String,
+    /// A pattern on each line.
+    models: String,
+    requests_per_minute: String,
+    tokens_per_minute: String,
+    concurrent: String,
+    time_zone: String,
+    max_output_tokens: String,
+    money_day: String,
+    money_week: String,
+    money_month: String,
+    tokens_day: String,
+    tokens_week: String,
+    tokens_month: String,
+    calls_day: String,
+    calls_week: String,
+    calls_month: String,
+}
+
+/// The controls of a new plan's form. Errors of the API's budgets cannot come from it.
+const FIELDS: [&str; 7] = [
+    "id",
+    "models",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "concurrent",
+    "time_zone",
+    "max_output_tokens",
+];
+
+/// A cell of the grid of budgets: at most one for each unit and period.
+type Slot<'a> = (&'static str, Unit, Period, &'a mut String);
+
+impl PlanForm {
+    fn of(record: &PlanRecord) -> Self {
+        let PlanBody { models, rates, budgets, time_zone, max_output_tokens } = &record.body;
+        let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
+        let Rates { requests_per_minute, tokens_per_minute, concurrent } = rates;
+        let rate = |rate: &Option<u32>| rate.map_or_else(String::new, |rate| rate.to_string());
+        let mut form = Self {
+            id: record.id.to_string(),
+            models: models.join("\n"),
+            requests_per_minute: rate(requests_per_minute),
+            tokens_per_minute: rate(tokens_per_minute),
+            concurrent: rate(concurrent),
+            time_zone: time_zone.clone(),
+            max_output_tokens: max_output_tokens.to_string(),
+            ..Self::default()
+        };
+        for (_, unit, period, text) in form.slots() {
+            let same = |budget: &&Budget| budget.unit == unit && budget.period == period;
+            if let Some(budget) = budgets.iter().find(same) {
+                *text = say::typed(unit, budget.limit);
+            }
+        }
+        form
+    }
+
+    fn slots(&mut self) -> [Slot<'_>; 9] {
+        use Period::{Day, Month, Week};
+        use Unit::{Calls, Money, Tokens};
+        [
+            ("money_day", Money, Day, &mut self.money_day),
+            ("money_week", Money, Week, &mut self.money_week),
+            ("money_month", Money, Month, &mut self.money_month),
+            ("tokens_day", Tokens, Day, &mut self.tokens_day),
+            ("tokens_week", Tokens, Week, &mut self.tokens_week),
+            ("tokens_month", Tokens, Month, &mut self.tokens_month),
+            ("calls_day", Calls, Day, &mut self.calls_day),
+            ("calls_week", Calls, Week, &mut self.calls_week),
+            ("calls_month", Calls, Month, &mut self.calls_month),
+        ]
+    }
+
+    /// The change that is meant; `id` is the name of a plan that exists.
+    fn change(&mut self, w: Words, id: Option<Slug>) -> Result<PlanChange, Wrong> {
+        let id = match id {
+            Some(id) => id,
+            None => Slug::parse(self.id.trim()).map_err(|_| Wrong::at(w, "id", "wrong-id"))?,
+        };
+        let models = self.models.split_whitespace().map(ModelPattern::parse);
+        let models: Result<Vec<_>, _> = models.collect();
+        let models = models.map_err(|_| Wrong::at(w, "models", "wrong-models"))?;
+        let rates = RatesChange {
+            requests_per_minute: Some(rate(w, "requests_per_minute", &self.requests_per_minute)?),
+            tokens_per_minute: Some(rate(w, "tokens_per_minute", &self.tokens_per_minute)?),
+            concurrent: Some(rate(w, "concurrent", &self.concurrent)?),
+        };
+        let mut budgets = Vec::new();
+        for (name, unit, period, text) in self.slots() {
+            if text.trim().is_empty() {
+                continue;
+            }
+            let limit = match unit {
+                Unit::Money => say::read_money(text),
+                Unit::Tokens | Unit::Calls => say::read_number(text),
+            };
+            let limit = limit.filter(|limit| *limit <= Budget::MAX);
+            let limit = limit.ok_or_else(|| Wrong::at(w, name, "wrong-amount"))?;
+            budgets.push(Budget { unit, limit, period });
+        }
+        let zone = self.time_zone.trim();
+        let zone = if zone.is_empty() { "UTC" } else { zone };
+        Ok(PlanChange {
+            id: Some(id),
+            models: Some(models),
+            rates: Some(rates),
+            budgets: Some(budgets),
+            time_zone: Some(zone.to_owned()),
+            max_output_tokens: Some(rate(w, "max_output_tokens", &self.max_output_tokens)?),
+        })
+    }
+}
+
+/// Reads a whole number from 1 on; nothing is no limit.
+fn rate(w: Words, name: &'static str, text: &str) -> Result<Option<u32>, Wrong> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let read = say::read_number(text).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+    read.map(Some).ok_or_else(|| Wrong::at(w, name, "wrong-number"))
+}
+
+/// `GET /admin/plans`.
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Query(part): Query<Part>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, plans::READ)?;
+    let cursors = Cursors::new(&state.gate, "plans");
+    let query = ListQuery { limit: None, cursor: part.cursor };
+    let page = state.read(&warrant).plans(&cursors.request(&query)?).await?;
+    let make = Link { href: "/admin/new-plan".to_owned(), text: w.get("plan-make") };
+    let next = page.next.map(|key| Link {
+        href: format!("/admin/plans?cursor={}", cursors.seal(&key)),
+        text: w.get("next"),
+    });
+    let rows = if page.items.is_empty() {
+        Rows::Empty(Empty { text: w.get("plans-empty"), action: Some(make.clone()), command: None })
+    } else {
+        let columns = ["plan", "models", "rates", "budgets", "max-output"];
+        Rows::Table(Table {
+            caption: w.get("plans-caption"),
+            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+            rows: page.items.iter().map(|plan| row(w, plan)).collect(),
+            next,
+        })
+    };
+    let title = w.get("tab-plans");
+    let page = ListPage {
+        tabs: Tabs::new(w, Section::Plans),
+        head: Head { title: title.clone(), lead: w.get("plans-lead"), action: Some(make) },
+        banner: saved(w, part.saved.is_some()),
+        filter: None,
+        rows,
+        links: Vec::new(),
+        command: Command::same(visit.locale(), "tollgate plan list"),
+    };
+    visit.show(&title, &page)
+}
+
+fn row(w: Words, plan: &PlanRecord) -> Vec<Cell> {
+    let PlanBody { models, rates, budgets, max_output_tokens, .. } = &plan.body;
+    let href = format!("/admin/plans/{}", plan.id);
+    let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
+    let models = match models[..] {
+        [] => w.get("no-models"),
+        ["*"] => w.get("all-models"),
+        _ => models.join(", "),
+    };
+    let rates = [
+        ("rate-requests", rates.requests_per_minute),
+        ("rate-tokens", rates.tokens_per_minute),
+        ("rate-concurrent", rates.concurrent),
+    ];
+    let rates = rates.into_iter().filter_map(|(key, rate)| {
+        let rate = say::number(rate?.into());
+        Some(w.with(key, &[("limit", rate.into())]))
+    });
+    let unlimited = |texts: Vec<String>| {
+        if texts.is_empty() { w.get("unlimited") } else { texts.join(" · ") }
+    };
+    let budgets = budgets.iter().map(|budget| say::budget(w, budget));
+    vec![
+        Cell::Link(Link { href, text: plan.id.to_string() }),
+        Cell::Text(models),
+        Cell::Text(unlimited(rates.collect())),
+        Cell::Text(unlimited(budgets.collect())),
+        Cell::Text(say::number((*max_output_tokens).into())),
+    ]
+}
+
+/// `GET /admin/new-plan`.
+pub(crate) async fn blank(visit: Visit) -> Reply {
+    let w = words(&visit);
+    let form = PlanForm {
+        models: "*".to_owned(),
+        time_zone: "UTC".to_owned(),
+        max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS.to_string(),
+        ..PlanForm::default()
+    };
+    let page = form_page(&visit, w, form, &Shown::New, None);
+    visit.show(&w.get("plan-make"), &page)
+}
+
+/// `GET /admin/plans/{id}`.
+pub(crate) async fn show(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, plans::READ)?;
+    let record = plans::find(&state, &warrant, &id).await?;
+    let shown = Shown::Known { id: id.clone(), declared: record.declared };
+    let page = form_page(&visit, w, PlanForm::of(&record), &shown, None);
+    visit.show(id.as_str(), &page)
+}
+
+/// `POST /admin/new-plan`.
+pub(crate) async fn create(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Form(mut form): Form<PlanForm>,
+) -> Reply {
+    let w = words(&visit);
+    let wrong = match form.change(w, None) {
+        Ok(change) => match plans::make(&state, &caller, change).await {
+            Ok(_) => return reply::see_other("/admin/plans?saved=1"),
+            Err(error) => Wrong::of(w, error, &FIELDS)?,
+        },
+        Err(wrong) => wrong,
+    };
+    let page = form_page(&visit, w, form, &Shown::New, Some(&wrong));
+    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("plan-make"), &page)
+}
+
+/// `POST /admin/plans/{id}`.
+pub(crate) async fn update(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<Slug>,
+    Form(mut form): Form<PlanForm>,
+) -> Reply {
+    let w = words(&visit);
+    let wrong = match form.change(w, Some(id.clone())) {
+        Ok(change) => match plans::alter(&state, &caller, &id, change).await {
+            Ok(_) => return reply::see_other("/admin/plans?saved=1"),
+            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+        },
+        Err(wrong) => wrong,
+    };
+    let shown = Shown::Known { id: id.clone(), declared: false };
+    let page = form_page(&visit, w, form, &shown, Some(&wrong));
+    visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
+}
+
+/// Which plan a form is about.
+enum Shown {
+    New,
+    Known { id: Slug, declared: bool },
+}
+
+fn form_page(
+    visit: &Visit,
+    w: Words,
+    form: PlanForm,
+    shown: &Shown,
+    wrong: Option<&Wrong>,
+) -> FormPage {
+    let (title, action, submit, line, declared) = match shown {
+        Shown::New => (
+            w.get("plan-make"),
+            "/admin/new-plan".to_owned(),
+            w.get("plan-make"),
+            "tollgate plan add small --model 'gpt-4o*' --budget tokens:100000:day".to_owned(),
+            false,
+        ),
+        Shown::Known { id, declared } => (
+            id.to_string(),
+            format!("/admin/plans/{id}"),
+            w.get("plan-save"),
+            format!("tollgate plan set {id} --concurrent 4"),
+            *declared,
+        ),
+    };
+    let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
+    FormPage {
+        tabs: Tabs::new(w, Section::Plans),
+        head: Head { title, lead: w.get("plan-lead"), action: None },
+        banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
+        summary: None,
+        id: "plan-form",
+        action,
+        csrf: visit.csrf(),
+        controls: controls(w, form, matches!(shown, Shown::New), wrong),
+        submit: (!declared).then_some(submit),
+        command: Command::same(visit.locale(), line),
+    }
+    .summed_up(w)
+}
+
+fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: Option<&Wrong>) -> Vec<Control> {
+    let number = |id: &'static str, key: &str, value: &str| {
+        let field = Field::new(id, "text", w.get(key)).value(value).optional();
+        Control::Field(field.error(Wrong::on(wrong, id)))
+    };
+    let mut controls = Vec::new();
+    if is_new {
+        let field = Field::new("id", "text", w.get("plan-id")).value(form.id.clone());
+        let field = field.hint(w.get("id-hint")).error(Wrong::on(wrong, "id"));
+        controls.push(Control::Field(field));
+    }
+    controls.push(Control::Area(Area {
+        id: "models",
+        label: w.get("column-models"),
+        value: form.models.clone(),
+        hint: Some(w.get("models-hint")),
+        error: Wrong::on(wrong, "models"),
+    }));
+    let ceiling = Field::new("max_output_tokens", "text", w.get("max-output"));
+    let ceiling = ceiling.value(form.max_output_tokens.clone()).hint(w.get("max-output-hint"));
+    let ceiling = ceiling.error(Wrong::on(wrong, "max_output_tokens")).optional();
+    controls.push(Control::Field(ceiling));
+    controls.push(Control::Heading(w.get("rates-heading")));
+    controls.push(number("requests_per_minute", "requests-per-minute", &form.requests_per_minute));
+    controls.push(number("tokens_per_minute", "tokens-per-minute", &form.tokens_per_minute));
+    controls.push(number("concurrent", "concurrent", &form.concurrent));
+    controls.push(Control::Heading(w.get("budgets-heading")));
+    for (id, unit, period, text) in form.slots() {
+        let label = say::budget_name(w, unit, period);
+        let field = Field::new(id, "text", label).value(text.clone()).optional();
+        let field = match unit {
+            Unit::Money => field.hint(w.get("money-hint")),
+            Unit::Tokens | Unit::Calls => field,
+        };
+        controls.push(Control::Field(field.error(Wrong::on(wrong, id))));
+    }
+    let zone = Field::new("time_zone", "text", w.get("time-zone")).value(form.time_zone.clone());
+    let zone = zone.hint(w.get("time-zone-hint")).error(Wrong::on(wrong, "time_zone"));
+    controls.push(Control::Field(zone));
+    controls
+}

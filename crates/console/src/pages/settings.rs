@@ -1,0 +1,145 @@
+//! `/admin/settings`: who may sign up, and the default plan.
+
+use axum::extract::State;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{Cell, Command, Definitions, Head};
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Form, Query, Visit};
+use tollgate_gate::Warrant;
+use tollgate_kernel::{Error, Slug};
+use tollgate_store::PageRequest;
+
+use super::form::{Control, FormPage, Part, Select, Wrong};
+use super::parts::{Section, Tabs, saved};
+use super::{say, words};
+use crate::settings::{self, Registration, SettingsChange, SettingsView};
+use crate::state::ConsoleState;
+
+/// The settings as a form has them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettingsForm {
+    registration: Registration,
+    /// The plan; empty for none.
+    default_plan: String,
+}
+
+/// `GET /admin/settings`.
+pub(crate) async fn show(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Query(part): Query<Part>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, settings::READ)?;
+    let now = settings::read(&state, &warrant).await?;
+    let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
+    let mut page = form_page(&visit, w, &now, plans, None);
+    page.banner = saved(w, part.saved.is_some());
+    visit.show(&w.get("tab-settings"), &page)
+}
+
+/// `POST /admin/settings`.
+pub(crate) async fn update(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Form(form): Form<SettingsForm>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, settings::WRITE)?;
+    let default_plan = match form.default_plan.as_str() {
+        "" => Ok(None),
+        id => Slug::parse(id).map(Some),
+    };
+    let wrong = match default_plan {
+        Ok(plan) => {
+            let registration = Some(form.registration);
+            let change =
+                SettingsChange { registration, default_plan: Some(plan), budgets: None };
+            match settings::alter(&state, &caller, change).await {
+                Ok(_) => return reply::see_other("/admin/settings?saved=1"),
+                Err(error) => Wrong::of(w, error, &["default_plan"])?,
+            }
+        }
+        Err(_) => Wrong::at(w, "default_plan", "wrong-default_plan"),
+    };
+    let now = settings::read(&state, &warrant).await?;
+    let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
+    let typed = SettingsView { registration: form.registration, ..now };
+    let page = form_page(&visit, w, &typed, plans, Some(&wrong));
+    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("tab-settings"), &page)
+}
+
+/// The plans to choose from, after `none`.
+pub(crate) async fn plan_options(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    none: String,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut options = vec![(String::new(), none)];
+    let plans = state.read(warrant).plans(&PageRequest::first(PageRequest::MAX)).await?;
+    options.extend(plans.items.into_iter().map(|plan| (plan.id.to_string(), plan.id.to_string())));
+    Ok(options)
+}
+
+fn form_page(
+    visit: &Visit,
+    w: Words,
+    settings: &SettingsView,
+    plans: Vec<(String, String)>,
+    wrong: Option<&Wrong>,
+) -> FormPage {
+    let registration = [Registration::Closed, Registration::Open].map(|choice| {
+        let name = choice.as_str().to_owned();
+        (name, w.get(&format!("registration-{}", choice.as_str())))
+    });
+    let budgets = settings.budgets.iter().map(|budget| say::budget(w, budget));
+    let budgets: Vec<String> = budgets.collect();
+    let budgets = if budgets.is_empty() { w.get("unlimited") } else { budgets.join(" · ") };
+    let plan = settings.default_plan.as_ref().map_or_else(String::new, Slug::to_string);
+    let controls = vec![
+        Control::Select(Select {
+            id: "registration",
+            label: w.get("registration"),
+            options: registration.into(),
+            chosen: settings.registration.as_str().to_owned(),
+            hint: Some(w.get("registration-hint")),
+            error: None,
+        }),
+        Control::Select(Select {
+            id: "default_plan",
+            label: w.get("default-plan"),
+            options: plans,
+            chosen: plan,
+            hint: Some(w.get("default-plan-hint")),
+            error: Wrong::on(wrong, "default_plan"),
+        }),
+        Control::Facts(Definitions {
+            items: vec![(w.get("installation-budgets"), Cell::Text(budgets))],
+        }),
+    ];
+    let origin = visit.exchange().edge().origin();
+    let line = format!(
+        "curl -X PATCH {origin}/api/v1/settings -H \"Authorization: Bearer $TOLLGATE_ADMIN_KEY\" \
+         -d '{{\"registration\": \"{}\"}}'",
+        settings.registration.as_str()
+    );
+    FormPage {
+        tabs: Tabs::new(w, Section::Settings),
+        head: Head { title: w.get("tab-settings"), lead: w.get("settings-lead"), action: None },
+        banner: None,
+        summary: None,
+        id: "settings-form",
+        action: "/admin/settings".to_owned(),
+        csrf: visit.csrf(),
+        controls,
+        submit: Some(w.get("settings-save")),
+        command: Command::same(visit.locale(), line),
+    }
+    .summed_up(w)
+}

@@ -1,0 +1,254 @@
+//! `/admin/upstreams`: the model providers, and a form for each.
+
+use axum::extract::State;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{
+    Banner, Cell, Column, Command, Empty, Field, Head, Link, Table, Tone,
+};
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Form, Path, Query, Visit};
+use tollgate_kernel::{Secret, Slug, Timestamp};
+use tollgate_store::UpstreamRecord;
+
+use super::form::{Control, FormPage, Part, Wrong};
+use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::{say, words};
+use crate::listing::{Cursors, ListQuery};
+use crate::state::ConsoleState;
+use crate::upstreams::{self, UpstreamChange};
+
+/// An upstream as a form has it.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct UpstreamForm {
+    /// Its name, in the form of a new one.
+    id: String,
+    base_url: String,
+    /// A new key; an empty one leaves the key as it is.
+    #[schemars(with = "String", extend("writeOnly" = true))]
+    api_key: Option<Secret>,
+    header: String,
+}
+
+const FIELDS: [&str; 4] = ["id", "base_url", "api_key", "header"];
+
+impl UpstreamForm {
+    fn of(record: &UpstreamRecord) -> Self {
+        Self {
+            id: record.id.to_string(),
+            base_url: record.base_url.clone(),
+            api_key: None,
+            header: record.header.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The change that is meant; `id` is the name of an upstream that exists.
+    fn change(&self, w: Words, id: Option<Slug>) -> Result<UpstreamChange, Wrong> {
+        let id = match id {
+            Some(id) => id,
+            None => Slug::parse(self.id.trim()).map_err(|_| Wrong::at(w, "id", "wrong-id"))?,
+        };
+        let key = self.api_key.clone().filter(|key| !key.expose().trim().is_empty());
+        let header = Some(self.header.trim().to_owned()).filter(|header| !header.is_empty());
+        Ok(UpstreamChange {
+            id: Some(id),
+            base_url: Some(self.base_url.clone()),
+            api_key: key.map(Some),
+            header: Some(header),
+            timeouts: None,
+        })
+    }
+}
+
+/// `GET /admin/upstreams`.
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Query(part): Query<Part>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, upstreams::READ)?;
+    let cursors = Cursors::new(&state.gate, "upstreams");
+    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let all = state.read(&warrant).upstreams().await?;
+    let page = Cursors::cut(all, &request, |upstream| upstream.id.to_string());
+    let add = Link { href: "/admin/new-upstream".to_owned(), text: w.get("upstream-add") };
+    let next = page.next.map(|key| Link {
+        href: format!("/admin/upstreams?cursor={}", cursors.seal(&key)),
+        text: w.get("next"),
+    });
+    let rows = if page.items.is_empty() {
+        let text = w.get("upstreams-empty");
+        Rows::Empty(Empty { text, action: Some(add.clone()), command: None })
+    } else {
+        let columns = ["upstream", "base-url", "key", "changed"];
+        Rows::Table(Table {
+            caption: w.get("upstreams-caption"),
+            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+            rows: page.items.iter().map(|record| row(w, record, state.now())).collect(),
+            next,
+        })
+    };
+    let title = w.get("tab-upstreams");
+    let page = ListPage {
+        tabs: Tabs::new(w, Section::Upstreams),
+        head: Head { title: title.clone(), lead: w.get("upstreams-lead"), action: Some(add) },
+        banner: saved(w, part.saved.is_some()),
+        filter: None,
+        rows,
+        links: Vec::new(),
+        command: Command::same(visit.locale(), "tollgate upstream list"),
+    };
+    visit.show(&title, &page)
+}
+
+fn row(w: Words, record: &UpstreamRecord, now: Timestamp) -> Vec<Cell> {
+    let href = format!("/admin/upstreams/{}", record.id);
+    let key = if record.api_key_sealed.is_some() { "key-set" } else { "key-none" };
+    vec![
+        Cell::Link(Link { href, text: record.id.to_string() }),
+        Cell::Code(record.base_url.clone()),
+        Cell::Text(w.get(key)),
+        say::ago(w, record.updated_at, now),
+    ]
+}
+
+/// `GET /admin/new-upstream`.
+pub(crate) async fn blank(visit: Visit) -> Reply {
+    let w = words(&visit);
+    let page = form_page(&visit, w, &UpstreamForm::default(), &Shown::New, None);
+    visit.show(&w.get("upstream-add"), &page)
+}
+
+/// `GET /admin/upstreams/{id}`.
+pub(crate) async fn show(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, upstreams::READ)?;
+    let record = upstreams::find(&state, &warrant, &id).await?;
+    let page = form_page(&visit, w, &UpstreamForm::of(&record), &Shown::of(&record), None);
+    visit.show(id.as_str(), &page)
+}
+
+/// `POST /admin/new-upstream`.
+pub(crate) async fn create(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Form(form): Form<UpstreamForm>,
+) -> Reply {
+    let w = words(&visit);
+    let wrong = match form.change(w, None) {
+        Ok(change) => match upstreams::make(&state, &caller, change).await {
+            Ok(_) => return reply::see_other("/admin/upstreams?saved=1"),
+            Err(error) => Wrong::of(w, error, &FIELDS)?,
+        },
+        Err(wrong) => wrong,
+    };
+    let page = form_page(&visit, w, &form, &Shown::New, Some(&wrong));
+    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("upstream-add"), &page)
+}
+
+/// `POST /admin/upstreams/{id}`.
+pub(crate) async fn update(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<Slug>,
+    Form(form): Form<UpstreamForm>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, upstreams::WRITE)?;
+    let record = upstreams::find(&state, &warrant, &id).await?;
+    let wrong = match form.change(w, Some(id.clone())) {
+        Ok(change) => match upstreams::alter(&state, &caller, &id, change).await {
+            Ok(_) => return reply::see_other("/admin/upstreams?saved=1"),
+            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+        },
+        Err(wrong) => wrong,
+    };
+    let page = form_page(&visit, w, &form, &Shown::of(&record), Some(&wrong));
+    visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
+}
+
+/// Which upstream a form is about.
+enum Shown {
+    New,
+    Known { id: Slug, declared: bool, has_key: bool },
+}
+
+impl Shown {
+    fn of(record: &UpstreamRecord) -> Self {
+        let has_key = record.api_key_sealed.is_some();
+        Self::Known { id: record.id.clone(), declared: record.declared, has_key }
+    }
+}
+
+fn form_page(
+    visit: &Visit,
+    w: Words,
+    form: &UpstreamForm,
+    shown: &Shown,
+    wrong: Option<&Wrong>,
+) -> FormPage {
+    let (title, action, submit, line, declared) = match shown {
+        Shown::New => (
+            w.get("upstream-add"),
+            "/admin/new-upstream".to_owned(),
+            w.get("upstream-add"),
+            "tollgate upstream add openai https://api.openai.com/v1 --api-key-env OPENAI_API_KEY"
+                .to_owned(),
+            false,
+        ),
+        Shown::Known { id, declared, .. } => (
+            id.to_string(),
+            format!("/admin/upstreams/{id}"),
+            w.get("upstream-save"),
+            format!("tollgate upstream set {id} --api-key-file key.txt"),
+            *declared,
+        ),
+    };
+    let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
+    FormPage {
+        tabs: Tabs::new(w, Section::Upstreams),
+        head: Head { title, lead: w.get("upstream-lead"), action: None },
+        banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
+        summary: None,
+        id: "upstream-form",
+        action,
+        csrf: visit.csrf(),
+        controls: controls(w, form, shown, wrong),
+        submit: (!declared).then_some(submit),
+        command: Command::same(visit.locale(), line),
+    }
+    .summed_up(w)
+}
+
+fn controls(w: Words, form: &UpstreamForm, shown: &Shown, wrong: Option<&Wrong>) -> Vec<Control> {
+    let mut fields = Vec::new();
+    if matches!(shown, Shown::New) {
+        let field = Field::new("id", "text", w.get("upstream-id")).value(form.id.clone());
+        fields.push(field.hint(w.get("id-hint")).error(Wrong::on(wrong, "id")));
+    }
+    let url = Field::new("base_url", "url", w.get("column-base-url"));
+    let url = url.value(form.base_url.clone()).hint(w.get("base-url-hint"));
+    fields.push(url.error(Wrong::on(wrong, "base_url")));
+    let hint = match shown {
+        Shown::Known { has_key: true, .. } => "api-key-keep",
+        _ => "api-key-hint",
+    };
+    let key = Field::new("api_key", "password", w.get("api-key")).optional();
+    fields.push(key.hint(w.get(hint)).error(Wrong::on(wrong, "api_key")));
+    let header = Field::new("header", "text", w.get("header")).value(form.header.clone());
+    let header = header.hint(w.get("header-hint")).error(Wrong::on(wrong, "header"));
+    fields.push(header.optional());
+    fields.into_iter().map(Control::Field).collect()
+}

@@ -1,0 +1,141 @@
+//! Callers who leave: what they caused is metered all the same, to the token.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tollgate_gate::DrainBounds;
+use tollgate_kernel::{EntryState, Rng, SeededRng};
+use tollgate_store::ledger::EntryRow;
+use tollgate_testkit::{Engine, RawCall, Setup, TestServer, chat_body, count};
+
+use super::until;
+
+const CALLS: usize = 1_000;
+
+/// Random numbers that are the same in every run.
+struct Dice(SeededRng);
+
+impl Dice {
+    fn below(&self, most: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % most
+    }
+}
+
+/// Makes `calls` names, each for a model of its own that does what the function says. The last
+/// directive tells them apart in the demo model's meter and does nothing else.
+async fn models(server: &TestServer, calls: usize, directives: impl Fn(usize) -> String) {
+    let named = |at| (format!("m{at}"), format!("{},retry-after={at}", directives(at)));
+    let mocks: Vec<_> = (0..calls).map(named).collect();
+    server.mocks(&mocks).await.unwrap();
+}
+
+/// Compares every entry with what the demo model metered of the same call. Entries of calls that
+/// the function calls hopeless are estimates, and not below the meter.
+async fn compare(server: &TestServer, entries: &[EntryRow], hopeless: impl Fn(usize) -> bool) {
+    let lines = server.metered(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(lines.len(), entries.len(), "calls that the demo model metered");
+    let number = |model: &str| -> usize {
+        model.rsplit("retry-after=").next().unwrap().parse().expect("a model of this test")
+    };
+    let lines: HashMap<usize, _> =
+        lines.into_iter().map(|line| (number(&line.model), line)).collect();
+    assert_eq!(lines.len(), entries.len(), "one call of each model");
+    for entry in entries {
+        let at: usize = entry.model.trim_start_matches('m').parse().unwrap();
+        let line = &lines[&at];
+        let usage = entry.usage;
+        if hopeless(at) {
+            assert_eq!(entry.state, EntryState::Estimated, "{entry:?} {line:?}");
+            assert!(usage.input_tokens >= line.input_tokens, "{entry:?} {line:?}");
+            assert!(usage.output_tokens >= line.output_tokens, "{entry:?} {line:?}");
+        } else {
+            assert_eq!(entry.state, EntryState::Settled, "{entry:?} {line:?}");
+            assert!(line.reported && !line.cut, "{line:?}");
+            assert_eq!(usage.input_tokens, line.input_tokens, "{entry:?} {line:?}");
+            assert_eq!(usage.output_tokens, line.output_tokens, "{entry:?} {line:?}");
+        }
+    }
+}
+
+fn streamed(model: &str) -> Value {
+    let mut body = chat_body(model, 200);
+    body["stream"] = Value::Bool(true);
+    body
+}
+
+pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: Engine) {
+    // One in ten outlasts the drainer by far.
+    let hopeless = |at: usize| at % 10 == 3;
+    let drain = DrainBounds { time: Duration::from_secs(3), ..DrainBounds::default() };
+    let server = TestServer::start_as(Setup { drain, ..Setup::on(engine) }).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    models(&server, CALLS, |at| {
+        let tail = if hopeless(at) { ",slow-tail=120s" } else { "" };
+        format!("chunks={},every=1ms{tail}", 20 + at % 50)
+    })
+    .await;
+
+    let dice = Arc::new(Dice(SeededRng::new(7)));
+    let at_once = Arc::new(Semaphore::new(64));
+    let callers: Vec<_> = (0..CALLS)
+        .map(|at| {
+            let (url, key) = (server.url.clone(), key.clone());
+            let (dice, at_once) = (dice.clone(), at_once.clone());
+            tokio::spawn(async move {
+                let _turn = at_once.acquire().await.unwrap();
+                let body = streamed(&format!("m{at}"));
+                let call = RawCall::post(&url, "/v1/chat/completions", &key, &body).await;
+                let mut call = call.unwrap();
+                // The head is some 600 bytes long, an event 250. Those that last too long are left
+                // in their first half, so that nobody waits for the other.
+                let most = if hopeless(at) { 3_000 } else { 14_000 };
+                let bytes = 1 + usize::try_from(dice.below(most)).unwrap();
+                call.hear(bytes).await.unwrap();
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let entries = server.entries_within(CALLS, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(count(&entries, EntryState::Estimated), CALLS / 10);
+    compare(&server, &entries, hopeless).await;
+    server.stop().await.unwrap();
+}
+
+pub(crate) async fn m2_calls_cut_before_their_first_byte_are_metered_exactly(engine: Engine) {
+    cut_before_the_answer(engine, true).await;
+}
+
+pub(crate) async fn m2_json_calls_cut_before_their_answer_are_metered_exactly(engine: Engine) {
+    cut_before_the_answer(engine, false).await;
+}
+
+/// Callers who leave as soon as the provider has their request.
+async fn cut_before_the_answer(engine: Engine, streams: bool) {
+    const CALLS: usize = 50;
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    models(&server, CALLS, |at| format!("chunks={},delay=300ms", 5 + at)).await;
+    let mut calls = Vec::new();
+    for at in 0..CALLS {
+        let model = format!("m{at}");
+        let body = if streams { streamed(&model) } else { chat_body(&model, 200) };
+        let call = RawCall::post(&server.url, "/v1/chat/completions", &key, &body).await;
+        calls.push(call.unwrap());
+    }
+    let all_open = || async {
+        let totals = server.model.totals();
+        totals.open + totals.finished == u64::try_from(CALLS).unwrap()
+    };
+    assert!(until(Duration::from_secs(10), all_open).await, "the provider has all requests");
+    drop(calls);
+    let entries = server.entries_within(CALLS, Duration::from_secs(20)).await.unwrap();
+    compare(&server, &entries, |_| false).await;
+    server.stop().await.unwrap();
+}
