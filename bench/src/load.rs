@@ -29,6 +29,10 @@ pub struct Load {
     pub path: String,
     /// Headers of each call, for example `authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Values of `authorization`, of which each call has one; none: no call has such a header.
+    pub credentials: Arc<[HeaderValue]>,
+    /// Which of them a call has.
+    pub choice: Choice,
     /// The bodies, one after the other and again from the first; JSON.
     pub bodies: Arc<[Bytes]>,
     /// Connections.
@@ -43,6 +47,35 @@ pub struct Load {
     pub process: Option<Process>,
 }
 
+/// Which of several credentials a call has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// One after the other, and again from the first.
+    InTurn,
+    /// Drawn uniformly, the same ones in every run.
+    Drawn,
+}
+
+impl Choice {
+    /// The place of the credential of call `number` among `count`, which is not 0.
+    fn place(self, number: u64, count: usize) -> usize {
+        let number = match self {
+            Self::InTurn => number,
+            Self::Drawn => mixed(number),
+        };
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        usize::try_from(number.checked_rem(count).unwrap_or(0)).unwrap_or(0)
+    }
+}
+
+/// A number that looks drawn at random; splitmix64's finaliser.
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 /// What was measured. Times are in microseconds.
 #[derive(Debug)]
 pub struct Report {
@@ -50,6 +83,8 @@ pub struct Report {
     pub calls: u64,
     /// Calls that were not.
     pub errors: u64,
+    /// What was wrong with one of them.
+    pub error: Option<String>,
     /// Events of streams: two line ends in a row.
     pub events: u64,
     /// How long it was measured.
@@ -118,6 +153,7 @@ impl Report {
         Ok(Self {
             calls: 0,
             errors: 0,
+            error: None,
             events: 0,
             elapsed: Duration::ZERO,
             latency: histogram()?,
@@ -130,6 +166,7 @@ impl Report {
     fn add(&mut self, other: Self) -> anyhow::Result<()> {
         self.calls += other.calls;
         self.errors += other.errors;
+        self.error = self.error.take().or(other.error);
         self.events += other.events;
         self.latency.add(other.latency)?;
         self.first_byte.add(other.first_byte)?;
@@ -171,6 +208,19 @@ impl Report {
         sample.extend(summary.rss_kib.map(|kib| ("rss_kib", to_f64(kib))));
         sample
     }
+}
+
+/// A chat request of about 1.2 KB for `model`, with a ceiling of 200 tokens.
+pub fn chat_body(model: &str, stream: bool) -> Bytes {
+    let text = "The quick brown fox jumps over the lazy dog. ".repeat(23);
+    let mut body = serde_json::json!({"model": model, "max_tokens": 200, "messages": [
+        {"role": "system", "content": "Answer in one sentence."},
+        {"role": "user", "content": text},
+    ]});
+    if stream && let Some(members) = body.as_object_mut() {
+        members.insert("stream".to_owned(), true.into());
+    }
+    Bytes::from(body.to_string())
 }
 
 /// Counts here stay far below 2^53, where every integer is exact.
@@ -225,8 +275,9 @@ impl Run {
                     report.latency.saturating_record(us(end - begin));
                     report.first_byte.saturating_record(us(first_byte - begin));
                 }
-                Err(_) => {
+                Err(error) => {
                     report.errors += u64::from(measured);
+                    report.error.get_or_insert_with(|| format!("{error:#}"));
                     connection = self.connect().await?;
                 }
             }
@@ -274,6 +325,10 @@ impl Run {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(bodies.get(at).cloned().unwrap_or_default()))?;
         request.headers_mut().extend(self.load.headers.iter().cloned());
+        let credentials = &self.load.credentials;
+        if let Some(value) = credentials.get(self.load.choice.place(number, credentials.len())) {
+            request.headers_mut().insert(header::AUTHORIZATION, value.clone());
+        }
         connection.ready().await?;
         let response = connection.send_request(request).await?;
         ensure!(response.status() == 200, "status {}", response.status());
@@ -339,6 +394,18 @@ mod tests {
         assert_eq!(events.count, 3);
     }
 
+    #[test]
+    fn credentials_are_taken_in_turn_or_drawn_evenly() {
+        let in_turn: Vec<usize> = (0..5).map(|number| Choice::InTurn.place(number, 3)).collect();
+        assert_eq!(in_turn, [0, 1, 2, 0, 1]);
+        let mut drawn = [0_u32; 10];
+        for number in 0..10_000 {
+            drawn[Choice::Drawn.place(number, 10)] += 1;
+        }
+        assert!(drawn.iter().all(|count| (850..1_150).contains(count)), "{drawn:?}");
+        assert_eq!(Choice::Drawn.place(7, 0), 0);
+    }
+
     /// An upstream that answers every request with two events.
     async fn upstream() -> anyhow::Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -368,6 +435,8 @@ mod tests {
             target,
             path: "/v1/chat/completions".to_owned(),
             headers: Vec::new(),
+            credentials: Arc::new([]),
+            choice: Choice::InTurn,
             bodies: Arc::new([Bytes::from_static(b"{}")]),
             connections: 4,
             per_second,

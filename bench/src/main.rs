@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderValue, Uri};
 use tollgate_bench::bare::Bare;
-use tollgate_bench::load::Load;
+use tollgate_bench::load::{self, Choice, Load};
 use tollgate_bench::process::Process;
 use tollgate_bench::rounds::{self, Subject};
 
@@ -100,16 +99,14 @@ impl Shape {
         let uri: Uri = url.parse().context("the URL is no URL")?;
         let authority = uri.authority().context("the URL has no host")?.as_str();
         let target = authority.to_socket_addrs()?.next().context("the host has no address")?;
-        let mut headers = Vec::new();
-        if let Some(key) = &self.key {
-            let name = HeaderName::from_static("authorization");
-            headers.push((name, HeaderValue::from_str(&format!("Bearer {key}"))?));
-        }
+        let bearer = self.key.iter().map(|key| HeaderValue::from_str(&format!("Bearer {key}")));
         Ok(Load {
             target,
             path: uri.path().to_owned(),
-            headers,
-            bodies: Arc::new([self.body()]),
+            headers: Vec::new(),
+            credentials: bearer.collect::<Result<_, _>>()?,
+            choice: Choice::InTurn,
+            bodies: Arc::new([load::chat_body(&self.model, self.stream)]),
             connections: self.connections,
             per_second: self.per_second,
             measure: Duration::from_secs_f64(self.seconds),
@@ -118,20 +115,6 @@ impl Shape {
         })
     }
 
-    /// A request of about 1.2 KB.
-    fn body(&self) -> Bytes {
-        let text = "The quick brown fox jumps over the lazy dog. ".repeat(23);
-        let mut body = serde_json::json!({"model": self.model, "max_tokens": 200, "messages": [
-            {"role": "system", "content": "Answer in one sentence."},
-            {"role": "user", "content": text},
-        ]});
-        if self.stream
-            && let Some(members) = body.as_object_mut()
-        {
-            members.insert("stream".to_owned(), true.into());
-        }
-        Bytes::from(body.to_string())
-    }
 }
 
 #[tokio::main]

@@ -75,8 +75,7 @@ impl AuditQuery {
     pub(crate) fn split(self) -> (ListQuery, AuditFilter) {
         let Self { limit, cursor, actor, action, target } = self;
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let filter =
-            AuditFilter { actor: said(actor), action: said(action), target: said(target) };
+        let filter = AuditFilter { actor: said(actor), action: said(action), target: said(target) };
         (ListQuery { limit, cursor }, filter)
     }
 }

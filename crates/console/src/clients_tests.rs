@@ -20,9 +20,11 @@ async fn an_app_lives() {
 
     // A disabled app's keys are refused at once.
     let holder = KeyHolder::App(id.parse().unwrap());
-    let (_, key) = house.key("bot", TokenType::App, holder).await;
+    let key = house.new_key(TokenType::App, holder).await;
     let limits = "/api/v1/me/limits";
     assert_eq!(house.call(&key, "GET", limits, Value::Null).await.0, 200);
+    let usage = house.call(&key, "GET", "/api/v1/usage", Value::Null).await;
+    assert_eq!(usage, (200, json!({"items": [], "next": null})));
     let merged = house.done("PATCH", &path, json!({"state": "disabled", "owner": null})).await;
     assert_eq!(merged["state"], "disabled");
     assert_eq!(merged["owner"], Value::Null);

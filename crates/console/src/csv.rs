@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn cells_are_quoted_where_they_must_be() {
         assert_eq!(line(&["a", "1", ""]), "a,1,\r\n");
-        assert_eq!(line(&["a,b", "say \"hi\"", "x\r\ny"]), "\"a,b\",\"say \"\"hi\"\"\",\"x\r\ny\"\r\n");
+        assert_eq!(
+            line(&["a,b", "say \"hi\"", "x\r\ny"]),
+            "\"a,b\",\"say \"\"hi\"\"\",\"x\r\ny\"\r\n"
+        );
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub(crate) struct EntryView {
     charged_nano: i64,
     /// What the budgets in tokens were charged.
     charged_tokens: i64,
+    /// What the budgets in calls were charged.
+    charged_calls: i64,
     /// Whether the upstream reported more than was held.
     excess: bool,
     /// The budget that a crash reserve was charged to.
@@ -131,6 +133,7 @@ impl From<EntryRow> for EntryView {
             hold_tokens: row.hold_tokens,
             charged_nano: row.charged_nano,
             charged_tokens: row.charged_tokens,
+            charged_calls: row.charged_calls,
             excess: row.excess,
             budget: row.budget,
             request_id: row.request_id,

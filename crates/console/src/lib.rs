@@ -12,6 +12,8 @@ mod entries;
 mod groups;
 mod limits;
 mod listing;
+#[cfg(test)]
+mod look;
 mod members;
 mod models;
 mod pages;
@@ -26,7 +28,7 @@ mod testing;
 mod upstreams;
 mod usage;
 
-pub use pages::nav;
+pub use pages::{assets, nav};
 pub use routes::rows;
 pub use settings::REGISTRATION;
 pub use state::ConsoleState;

@@ -18,11 +18,14 @@ async fn limits_say_what_is_left_and_until_when() {
         assert_eq!(status, 200);
         let items = limits["items"].as_array().unwrap();
         let tokens = items.iter().find(|item| item["unit"] == "tokens").unwrap();
-        assert_eq!(tokens, &json!({
-            "scope": {"kind": "user", "id": ada.id}, "unit": "tokens", "period": "day",
-            "limit": 1_000, "used": 0, "held": 0, "left": 1_000,
-            "resets_at": "2026-11-21T15:00:00Z",
-        }));
+        assert_eq!(
+            tokens,
+            &json!({
+                "scope": {"kind": "user", "id": ada.id}, "unit": "tokens", "period": "day",
+                "limit": 1_000, "used": 0, "held": 0, "left": 1_000,
+                "resets_at": "2026-11-21T15:00:00Z",
+            })
+        );
         assert_eq!(items.len(), 2);
     }
 }

@@ -203,11 +203,7 @@ fn view(state: &ConsoleState, record: ModelRecord) -> ModelView {
     }
 }
 
-async fn known_upstream(
-    state: &ConsoleState,
-    warrant: &Warrant,
-    id: &Slug,
-) -> Result<(), Error> {
+async fn known_upstream(state: &ConsoleState, warrant: &Warrant, id: &Slug) -> Result<(), Error> {
     if state.read(warrant).upstream(id).await?.is_some() {
         return Ok(());
     }

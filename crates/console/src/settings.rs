@@ -141,6 +141,5 @@ pub(crate) async fn alter(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 #[path = "settings_tests.rs"]
 mod tests;

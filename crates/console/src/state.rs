@@ -28,11 +28,7 @@ impl ConsoleState {
     }
 
     /// The proof that `caller` may do this.
-    pub(crate) fn allow(
-        &self,
-        caller: &Arc<Principal>,
-        manage: Manage,
-    ) -> Result<Warrant, Error> {
+    pub(crate) fn allow(&self, caller: &Arc<Principal>, manage: Manage) -> Result<Warrant, Error> {
         self.gate.allow(caller, manage)
     }
 

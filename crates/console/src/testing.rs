@@ -21,20 +21,20 @@ use tollgate_gate::{
     Works,
 };
 use tollgate_kernel::{
-    Charged, ClientId, Clock, EntryKey, EntryState, Error, Job, KeyId, Manage, ManualClock, Network,
-    Noun, Price, RequestId, Rates, Rng, Role, SeededRng, SessionId, Slug, Tally, Timestamp, Usage,
-    UserId,
+    Charged, ClientId, Clock, EntryKey, EntryState, Error, Job, KeyId, Manage, ManualClock,
+    Network, Noun, Price, Rates, RequestId, Rng, Role, SeededRng, SessionId, Slug, Tally,
+    Timestamp, Usage, UserId,
 };
 use tollgate_protocol::api_key::TokenType;
 use tollgate_root::Root;
-use tollgate_store::ledger::{Batch, Fold, LedgerStore, Opened, Settlement};
+use tollgate_store::ledger::{Batch, EntryRow, Fold, LedgerStore, Opened, Settlement};
 use tollgate_store::{
     AuditEvent, KeyHolder, NewKey, NewSecret, NewSession, NewUser, Options, Target,
 };
 use tollgate_vault::MasterKey;
 use url::Url;
 
-use crate::{ConsoleState, nav, rows};
+use crate::{ConsoleState, assets, nav, rows};
 
 /// When all tests happen.
 pub(crate) const NOW: &str = "2026-11-21T07:30:00Z";
@@ -44,7 +44,6 @@ const ORIGIN: &str = "http://localhost:4242";
 /// An installation with an owner, an admin key, and people as tests need them.
 pub(crate) struct House {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) clock: Arc<ManualClock>,
     pub(crate) app: App,
     /// An admin key, as a header.
     pub(crate) admin: String,
@@ -59,8 +58,7 @@ pub(crate) struct Person {
     /// A session cookie.
     pub(crate) session: String,
     pub(crate) session_id: SessionId,
-    /// An API key and its header.
-    pub(crate) key_id: KeyId,
+    /// An API key, as a header.
     pub(crate) key: String,
 }
 
@@ -113,7 +111,8 @@ impl CsrfKeys for Door {
 }
 
 /// What is to stand in the ledger before the gate opens it.
-pub(crate) type Before = Box<dyn for<'a> FnOnce(&'a mut LedgerStore, Timestamp) -> BoxFuture<'a, ()>>;
+pub(crate) type Before =
+    Box<dyn for<'a> FnOnce(&'a mut LedgerStore, Timestamp) -> BoxFuture<'a, ()>>;
 
 impl House {
     /// An installation where nothing has happened.
@@ -131,9 +130,8 @@ impl House {
         let target = Target::Sqlite { data_dir: folder.path().to_owned() };
         let options = Options::new(target.clone(), clock.clone());
         let (reader, writer) = tollgate_store::open(&root, options).await.unwrap();
-        let ledger = || {
-            tollgate_store::ledger::open(&root, target.clone(), clock.clone(), rng.clone())
-        };
+        let ledger =
+            || tollgate_store::ledger::open(&root, target.clone(), clock.clone(), rng.clone());
         let (mut store, _) = ledger().await.unwrap().1.open().await.unwrap();
         before(&mut store, clock.now()).await;
         drop(store);
@@ -158,16 +156,9 @@ impl House {
         let (gate, jobs, works) = Gate::new(parts).await.unwrap();
         let app = app(&gate, &clock, rng, prices);
         let token = jobs.token(Job::Setup);
-        let mut house = Self {
-            gate,
-            clock,
-            app,
-            admin: String::new(),
-            token,
-            _works: works,
-            _folder: folder,
-        };
-        house.admin = house.key("admin", TokenType::Admin, KeyHolder::Admin).await.1;
+        let mut house =
+            Self { gate, app, admin: String::new(), token, _works: works, _folder: folder };
+        house.admin = house.new_key(TokenType::Admin, KeyHolder::Admin).await;
         house
     }
 
@@ -179,7 +170,18 @@ impl House {
     /// A person with this role and plan, a session and a key.
     pub(crate) async fn person(&self, name: &str, role: Role, plan: Option<&str>) -> Person {
         let (clock, rng) = (&**self.gate.clock(), &**self.gate.rng());
-        let id = UserId::new(clock, rng);
+        self.known_person(name, role, plan, (UserId::new(clock, rng), KeyId::new(clock, rng))).await
+    }
+
+    /// A person whose id and whose key's id are known before.
+    pub(crate) async fn known_person(
+        &self,
+        name: &str,
+        role: Role,
+        plan: Option<&str>,
+        (id, key_id): (UserId, KeyId),
+    ) -> Person {
+        let (clock, rng) = (&**self.gate.clock(), &**self.gate.rng());
         let user = NewUser {
             id,
             email: format!("{name}@example.com"),
@@ -204,23 +206,22 @@ impl House {
         tx.insert_user(user).await.unwrap();
         tx.insert_session(session).await.unwrap();
         tx.commit(AuditEvent::new("user.create", format!("user:{id}"))).await.unwrap();
-        let (key_id, key) = self.key(name, TokenType::User, KeyHolder::User(id)).await;
+        let key = self.key(key_id, TokenType::User, KeyHolder::User(id)).await;
         let session = format!("tollgate={}", cookie.expose());
-        Person { id, session, session_id, key_id, key }
+        Person { id, session, session_id, key }
     }
 
-    /// A key, and the header that presents it.
-    pub(crate) async fn key(
-        &self,
-        name: &str,
-        kind: TokenType,
-        holder: KeyHolder,
-    ) -> (KeyId, String) {
-        let (token, hash) = self.gate.new_token(kind);
+    /// A new key, as a header.
+    pub(crate) async fn new_key(&self, kind: TokenType, holder: KeyHolder) -> String {
         let id = KeyId::new(&**self.gate.clock(), &**self.gate.rng());
+        self.key(id, kind, holder).await
+    }
+
+    async fn key(&self, id: KeyId, kind: TokenType, holder: KeyHolder) -> String {
+        let (token, hash) = self.gate.new_token(kind);
         let key = NewKey {
             id,
-            name: name.to_owned(),
+            name: "a key".to_owned(),
             holder,
             models: None,
             networks: None,
@@ -232,7 +233,7 @@ impl House {
         let mut tx = self.gate.begin(&self.warrant(Noun::Keys)).await.unwrap();
         tx.insert_key(key, secret).await.unwrap();
         tx.commit(AuditEvent::new("key.create", format!("key:{id}"))).await.unwrap();
-        (id, format!("Bearer {}", token.expose()))
+        format!("Bearer {}", token.expose())
     }
 
     /// Sends a request with these headers; the body is JSON unless it is a form.
@@ -264,7 +265,8 @@ impl House {
         let answer = self.send(method, path, &[("authorization", with)], body).await;
         let status = answer.status().as_u16();
         let text = text(answer).await;
-        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        let value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         (status, value)
     }
 
@@ -347,7 +349,12 @@ pub(crate) async fn text(response: Response) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn app(gate: &Arc<Gate>, clock: &Arc<ManualClock>, rng: Arc<dyn Rng>, prices: Arc<dyn Prices>) -> App {
+fn app(
+    gate: &Arc<Gate>,
+    clock: &Arc<ManualClock>,
+    rng: Arc<dyn Rng>,
+    prices: Arc<dyn Prices>,
+) -> App {
     let edge = Edge::new(EdgeParts {
         public_url: Url::parse(ORIGIN).unwrap(),
         brand: "Tollgate".to_owned(),
@@ -358,7 +365,7 @@ fn app(gate: &Arc<Gate>, clock: &Arc<ManualClock>, rng: Arc<dyn Rng>, prices: Ar
         authenticator: Arc::new(Door(gate.clone())),
         csrf: Arc::new(Door(gate.clone())),
         log: RequestLog::start(std::io::sink(), Style::Json).unwrap(),
-        assets: Assets::shell(),
+        assets: assets(Assets::shell()),
         nav: nav(),
     });
     App::build(rows(ConsoleState::new(gate.clone(), prices)), edge).unwrap()
@@ -417,9 +424,36 @@ impl Call {
             hold: Charged { money: 5_000, tokens: 600, calls: 1 },
             legs: Vec::new(),
         };
-        let tally = Tally { state: self.state, usage, cost_nano: Some(1_000), charged, excess: false };
+        let tally =
+            Tally { state: self.state, usage, cost_nano: Some(1_000), charged, excess: false };
         let settlement = Settlement { key, tally, charges: Vec::new() };
         Fold { opened: Arc::new(opened), settlement: Arc::new(settlement) }
+    }
+}
+
+/// The same call as the ledger shows it.
+pub(crate) fn row(call: Call) -> EntryRow {
+    EntryRow {
+        call_id: Call::id(call.number),
+        attempt: call.attempt.into(),
+        at: call.at,
+        request_id: Call::id(call.number),
+        user: None,
+        client: None,
+        key: None,
+        group: None,
+        model: call.model.to_owned(),
+        upstream: Some("openai".to_owned()),
+        state: call.state,
+        usage: Usage::default(),
+        cost_nano: None,
+        charged_nano: 0,
+        charged_tokens: 0,
+        charged_calls: 0,
+        hold_nano: 0,
+        hold_tokens: 0,
+        excess: false,
+        budget: None,
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
-use tollgate_kernel::{EntryState, Role, Timestamp, UserId};
+use tollgate_kernel::{EntryState, KeyId, Role, Timestamp, UserId};
 
-use crate::testing::{Call, House, settled, text, with_entries};
+use crate::testing::{Call, House, Person, settled, text, with_entries};
 
 fn days_before(now: Timestamp, days: u64) -> Timestamp {
     now.minus(std::time::Duration::from_secs(days * 86_400))
@@ -42,11 +42,14 @@ async fn usage_is_summed_by_what_is_asked() {
     assert!(items.iter().any(|item| item["user"].is_null() && item["model"] == "small"));
     let path = "/api/v1/usage?by=model&model=small&from=2026-10-01";
     let all = house.done("GET", path, Value::Null).await;
-    assert_eq!(all["items"], json!([{
-        "model": "small", "calls": 3, "input_tokens": 300, "cached_tokens": 0,
-        "output_tokens": 60, "cost_nano": 3_000, "held_nano": 0, "unpriced": 0,
-        "estimated": 1, "interrupted": 0,
-    }]));
+    assert_eq!(
+        all["items"],
+        json!([{
+            "model": "small", "calls": 3, "input_tokens": 300, "cached_tokens": 0,
+            "output_tokens": 60, "cost_nano": 3_000, "held_nano": 0, "unpriced": 0,
+            "estimated": 1, "interrupted": 0,
+        }])
+    );
     for (query, param) in [
         ("by=tool", "by"),
         ("by=day,day", "by"),
@@ -78,30 +81,56 @@ async fn usage_as_csv_is_safe_to_open() {
     assert!(lines.contains(&"2026-11-21,\"'=cmd()\",1,100,0,20,1000,0,0,0,0"), "{csv}");
 }
 
+/// Ada's calls with her key and without one, and somebody else's.
+async fn house_of_ada() -> (House, Person) {
+    let ada: UserId = Call::id(0xaa).parse().unwrap();
+    let key: KeyId = Call::id(0xab).parse().unwrap();
+    let house = with_entries(move |now| {
+        let other: UserId = Call::id(0xee).parse().unwrap();
+        vec![
+            Call { user: Some(ada), key: Some(key), ..settled(1, now) },
+            Call { user: Some(ada), ..settled(2, now) },
+            Call { user: Some(other), ..settled(3, now) },
+            settled(4, now),
+        ]
+    })
+    .await;
+    let ada = house.known_person("ada", Role::Member, None, (ada, key)).await;
+    (house, ada)
+}
+
 #[tokio::test]
 async fn t87_members_see_their_own_alone() {
-    let house = house().await;
-    let ada = house.person("ada", Role::Member, None).await;
-    for with in ["key", "session"] {
-        let get = async |path: &str| match with {
-            "key" => house.call(&ada.key, "GET", path, Value::Null).await,
-            _ => {
-                let answer = house.send("GET", path, &[("cookie", &ada.session)], "").await;
-                let status = answer.status().as_u16();
-                (status, serde_json::from_str(&text(answer).await).unwrap())
-            }
-        };
-        for list in ["usage", "entries"] {
-            let (status, own) = get(&format!("/api/v1/{list}")).await;
-            assert_eq!((status, &own["items"]), (200, &json!([])), "{list} {with}");
-            let other = format!("/api/v1/{list}?user={}", Call::id(0xee));
-            assert_eq!(get(&other).await.0, 404, "{list} {with}");
-            let own = format!("/api/v1/{list}?user={}", ada.id);
-            assert_eq!(get(&own).await.0, 200, "{list} {with}");
-        }
+    let (house, ada) = house_of_ada().await;
+    let get = async |path: &str| {
+        let answer = house.send("GET", path, &[("cookie", &ada.session)], "").await;
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str::<Value>(&text(answer).await).unwrap())
+    };
+    let (_, usage) = get("/api/v1/usage").await;
+    assert_eq!(usage["items"][0]["calls"], 2);
+    let (_, entries) = get("/api/v1/entries").await;
+    assert_eq!(entries["items"].as_array().unwrap().len(), 2);
+    for list in ["usage", "entries"] {
+        assert_eq!(get(&format!("/api/v1/{list}?user={}", Call::id(0xee))).await.0, 404, "{list}");
+        assert_eq!(get(&format!("/api/v1/{list}?user={}", ada.id)).await.0, 200, "{list}");
     }
-    let other_key = format!("/api/v1/usage?key={}", Call::id(9));
-    assert_eq!(house.call(&ada.key, "GET", &other_key, Value::Null).await.0, 404);
+    let (_, others) = get(&format!("/api/v1/entries?call_id={}", Call::id(3))).await;
+    assert_eq!(others["items"], json!([]));
     let nobody = house.send("GET", "/api/v1/usage", &[], "").await;
     assert_eq!(nobody.status(), 401);
+    // Who may see everybody's does.
+    let all = house.done("GET", "/api/v1/usage", Value::Null).await;
+    assert_eq!(all["items"][0]["calls"], 4);
+}
+
+#[tokio::test]
+async fn t87_a_key_sees_what_it_was_used_for() {
+    let (house, ada) = house_of_ada().await;
+    let usage = house.call(&ada.key, "GET", "/api/v1/usage", Value::Null).await.1;
+    assert_eq!(usage["items"][0]["calls"], 1);
+    let entries = house.call(&ada.key, "GET", "/api/v1/entries", Value::Null).await.1;
+    assert_eq!(entries["items"].as_array().unwrap().len(), 1);
+    let other_key = format!("/api/v1/usage?key={}", Call::id(9));
+    assert_eq!(house.call(&ada.key, "GET", &other_key, Value::Null).await.0, 404);
 }

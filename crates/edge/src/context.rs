@@ -106,6 +106,11 @@ impl Edge {
         CookieNames::new(self.https)
     }
 
+    /// The address of the stylesheet or script called `name`.
+    pub fn asset(&self, name: &str) -> String {
+        self.assets.path(name)
+    }
+
     /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock

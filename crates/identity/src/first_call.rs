@@ -38,7 +38,7 @@ pub(crate) async fn first_call(
             }
             Err(Failed { error, unspent }) => {
                 last = error;
-                hold = unspent;
+                hold = unspent.map(|unspent| *unspent);
             }
         }
     }

@@ -90,13 +90,13 @@ fn audience(gate: &Gate, wished: Option<String>) -> Result<(String, &'static str
 
 fn scope(allowed: &str, wished: Option<&str>) -> Result<String, Error> {
     let Some(wished) = wished else { return Ok(allowed.to_owned()) };
-    match Scopes::parse(wished)? {
-        Scopes::Only(scopes) if scopes.len() == 1 && Scopes::Only(scopes).allow(allowed) => {
-            Ok(allowed.to_owned())
-        }
-        _ => {
-            let detail = format!("This audience knows the scope {allowed:?} alone.");
-            Err(Error::invalid(detail).with_param("scope"))
-        }
+    let only = match Scopes::parse(wished)? {
+        Scopes::Only(scopes) => scopes.iter().map(Scope::as_str).eq([allowed]),
+        Scopes::All => false,
+    };
+    if only {
+        return Ok(allowed.to_owned());
     }
+    let detail = format!("This audience knows the scope {allowed:?} alone.");
+    Err(Error::invalid(detail).with_param("scope"))
 }

@@ -16,7 +16,6 @@ const AGENT_MAX: usize = 200;
 
 /// A session that was just begun. The token goes into the cookie and is kept nowhere else.
 pub(crate) struct Started {
-    pub(crate) id: SessionId,
     pub(crate) token: PlainToken,
 }
 
@@ -61,6 +60,6 @@ pub(crate) async fn start(
         }
     }
     let Prepared { session, token } = prepared;
-    let id = tx.insert_session(session).await?.id;
-    Ok(Started { id, token })
+    tx.insert_session(session).await?;
+    Ok(Started { token })
 }

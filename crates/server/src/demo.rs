@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::DrainBounds;
-use tollgate_identity::link_path;
+use tollgate_identity::{NetworkLimits, link_path};
 use tollgate_kernel::{Job, Manage, Noun, Secret, Slug, SystemClock};
 use tollgate_store::{AuditEvent, Target, UpstreamRecord};
 use tollgate_vault::{MasterKey, SystemRng};
@@ -98,6 +98,8 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::default(),
         prices,
+        network_limits: NetworkLimits::default(),
+        keys_in_the_clear: true,
         drain: DrainBounds::default(),
         request_bytes: 32 * 1024 * 1024,
         extra_roots: Vec::new(),

@@ -18,6 +18,7 @@ pub async fn prepare(gate: &Arc<Gate>, jobs: &Jobs) -> Result<(), Error> {
     if !gate.can_sign() {
         make_signing_key(gate, &warrant).await?;
     }
+    tollgate_identity::ship_standard_plan(gate, &principal).await?;
     gate.heed().await;
     Ok(())
 }

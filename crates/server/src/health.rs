@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work.
+//! What the server says of itself: whether it lives, whether it can work, and what it offers.
 
 use std::sync::Arc;
 
@@ -22,6 +22,21 @@ pub fn rows(gate: &Arc<Gate>) -> Vec<Row> {
             .dialect(Dialect::Problem),
     ];
     bind(rows, gate)
+}
+
+/// `/openapi.json`, made from `rows`.
+pub fn description(rows: &[Row], origin: &str) -> Row {
+    let document = tollgate_edge::openapi(rows, origin, env!("CARGO_PKG_VERSION"));
+    let text: Arc<str> = document.to_string().into();
+    let row = Row::get("/openapi.json", Access::Public, "Describe every route", describe)
+        .ignores_credentials()
+        .dialect(Dialect::Problem);
+    let mut bound = bind(vec![row], &text);
+    bound.remove(0)
+}
+
+async fn describe(State(text): State<Arc<str>>) -> Reply {
+    Ok(reply::typed("application/json", text.to_string()))
 }
 
 async fn live() -> Reply {

@@ -4,12 +4,16 @@ use std::io::Write;
 
 use tokio::sync::watch;
 use tollgate_edge::Phase;
+use tollgate_identity::{new_setup_link, setup_path};
+use tollgate_kernel::Job;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::cli::args::{Global, ServeArgs};
 use crate::config::{Config, Override, Sources};
 use crate::exit::Exit;
 use crate::start::{Started, request_log, start, tracing};
+use crate::wire::Installation;
 
 /// Serves until the process is asked to stop; a second time means now.
 pub async fn run(global: &Global, args: &ServeArgs) -> Result<(), Exit> {
@@ -22,6 +26,7 @@ pub async fn run(global: &Global, args: &ServeArgs) -> Result<(), Exit> {
         let file = config.server.data_dir.join("master.key");
         warn!(file = %file.display(), "a master key was made: keep a copy of it in a safe place");
     }
+    offer_setup(&installation, &public_url).await?;
     let stop = stop_on_signals()?;
     // The one line on stdout: scripts wait for it.
     println!("ready {}", public_url.as_str().trim_end_matches('/'));
@@ -29,6 +34,17 @@ pub async fn run(global: &Global, args: &ServeArgs) -> Result<(), Exit> {
     installation.serve(listener, stop, config.server.shutdown).await?;
     info!("stopped");
     log.close();
+    Ok(())
+}
+
+/// While nobody owns the installation: a one-time link with which the first owner comes in.
+async fn offer_setup(installation: &Installation, public_url: &Url) -> Result<(), Exit> {
+    let caller = installation.gate.system(&installation.jobs.token(Job::Setup));
+    if let Some(link) = new_setup_link(&installation.gate, &caller).await? {
+        let origin = public_url.as_str().trim_end_matches('/');
+        eprintln!("Nobody owns this installation yet. Set it up, within an hour, at:");
+        eprintln!("  {origin}{}", setup_path(&link.token));
+    }
     Ok(())
 }
 

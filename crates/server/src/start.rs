@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollgate_edge::{RequestLog, Style, TrustedProxies};
 use tollgate_gate::DrainBounds;
+use tollgate_identity::NetworkLimits;
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::SystemRng;
@@ -52,6 +53,11 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone())?,
         prices: prices(config)?,
+        network_limits: NetworkLimits {
+            sign_in_per_minute: config.limits.sign_in_per_minute,
+            sign_up_per_hour: config.limits.sign_up_per_hour,
+        },
+        keys_in_the_clear: config.server.insecure_http,
         drain: DrainBounds {
             time: config.metering.drain,
             tokens: u64::from(config.metering.drain_tokens),

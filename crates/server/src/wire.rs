@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tollgate_console::ConsoleState;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, Listener, Pace, Phase, RequestLog, Row, Serve, TrustedProxies,
     page::Assets,
 };
 use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Prices, Purpose, Works};
+use tollgate_identity::{IdentityState, NetworkLimits};
 use tollgate_kernel::{Clock, Error, Rng, Timestamp};
 use tollgate_models::ModelsState;
 use tollgate_root::Root;
@@ -42,6 +44,10 @@ pub struct Options {
     pub trusted_proxies: TrustedProxies,
     /// Prices.
     pub prices: PriceTable,
+    /// How often one network may try to come in.
+    pub network_limits: NetworkLimits,
+    /// Whether keys of upstreams may cross a network unencrypted.
+    pub keys_in_the_clear: bool,
     /// How far a call is read on whose caller has left.
     pub drain: DrainBounds,
     /// The largest request at the models door, in bytes.
@@ -89,8 +95,8 @@ impl Installation {
             opener,
             clock: clock.clone(),
             rng: rng.clone(),
-            prices,
-            public_url,
+            prices: prices.clone(),
+            public_url: public_url.clone(),
             drain: options.drain,
             extra_roots: options.extra_roots,
         })
@@ -107,10 +113,17 @@ impl Installation {
             authenticator: gate.clone(),
             csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
-            assets: Assets::shell(),
-            nav: Vec::new(),
+            assets: tollgate_identity::assets(Assets::shell()),
+            nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
         });
-        let app = App::build(rows(&gate, options.request_bytes), edge)?;
+        let doors = Doors {
+            gate: gate.clone(),
+            prices,
+            request_bytes: options.request_bytes,
+            network_limits: options.network_limits,
+            keys_in_the_clear: options.keys_in_the_clear,
+        };
+        let app = App::build(doors.rows(&public_url), edge)?;
         Ok(Self { gate, jobs, app, works, data_dir: options.data_dir })
     }
 
@@ -155,12 +168,33 @@ impl Installation {
     }
 }
 
-/// The rows of all doors.
-pub fn rows(gate: &Arc<Gate>, request_bytes: usize) -> Vec<Row> {
-    let models = ModelsState { gate: gate.clone(), request_bytes };
-    let mut rows = health::rows(gate);
-    rows.extend(tollgate_models::rows(&models));
-    rows
+/// What the doors need to declare their rows.
+pub struct Doors {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The price table.
+    pub prices: Arc<dyn Prices>,
+    /// The largest request at the models door, in bytes.
+    pub request_bytes: usize,
+    /// How often one network may try to come in.
+    pub network_limits: NetworkLimits,
+    /// Whether keys of upstreams may cross a network unencrypted.
+    pub keys_in_the_clear: bool,
+}
+
+impl Doors {
+    /// The rows of all doors, and the document that describes them.
+    pub fn rows(self, origin: &str) -> Vec<Row> {
+        let Self { gate, prices, request_bytes, network_limits, keys_in_the_clear } = self;
+        let mut rows = health::rows(&gate);
+        rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), network_limits)));
+        let models = ModelsState { gate: gate.clone(), request_bytes };
+        rows.extend(tollgate_models::rows(&models));
+        let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);
+        rows.extend(tollgate_console::rows(console));
+        rows.push(health::description(&rows, origin));
+        rows
+    }
 }
 
 /// Where the command line reaches a running server.

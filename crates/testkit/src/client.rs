@@ -73,7 +73,10 @@ impl Answer {
     pub fn said(&self) -> String {
         let frames = self.frames();
         let delta = |frame: &Value| {
-            frame["choices"][0]["delta"]["content"].as_str().or(frame["delta"].as_str()).map(str::to_owned)
+            frame["choices"][0]["delta"]["content"]
+                .as_str()
+                .or(frame["delta"].as_str())
+                .map(str::to_owned)
         };
         frames.iter().filter_map(delta).collect()
     }

@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod ledger;
 mod people;
+pub mod process;
 mod raw;
 mod server;
 

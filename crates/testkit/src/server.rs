@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
+use tollgate_identity::NetworkLimits;
 use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
@@ -16,8 +17,8 @@ use tollgate_server::wire::{Installation, Options};
 use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
 
-use crate::database::{Database, Engine};
 use crate::Client;
+use crate::database::{Database, Engine};
 
 /// The meter file of the demo model, in the server's folder.
 pub(crate) const METER: &str = "demo-model.meter";

@@ -79,7 +79,7 @@ pub(crate) async fn list(
     let line =
         format!("curl {origin}/api/v1/audit -H \"Authorization: Bearer $TOLLGATE_ADMIN_KEY\"");
     let page = ListPage {
-        tabs: Tabs::new(w, Section::Audit),
+        tabs: Tabs::new(&visit, Section::Audit),
         head: Head { title: title.clone(), lead: w.get("audit-lead"), action: None },
         banner: None,
         filter: Some(filter_form(w, asked)),

@@ -51,21 +51,25 @@ pub(crate) enum Control {
     Field(Field),
     Select(Select),
     Area(Area),
-    Heading(String),
+    Limits { title: String, fields: Vec<Field> },
     Facts(Definitions),
 }
 
 impl Control {
-    /// The control's id, label and error, if it has an error.
-    fn fault(&self) -> Option<Field> {
-        let (id, label, error) = match self {
-            Self::Field(field) => (field.id, &field.label, &field.error),
-            Self::Select(select) => (select.id, &select.label, &select.error),
-            Self::Area(area) => (area.id, &area.label, &area.error),
-            Self::Heading(_) | Self::Facts(_) => return None,
+    /// Its faults, each as a field of its id with the words for the summary.
+    fn faults(&self) -> Vec<Field> {
+        let fault = |id: &'static str, label: &str, error: &Option<String>| {
+            let error = error.as_ref()?;
+            Some(Field::new(id, "text", String::new()).error(Some(format!("{label}: {error}"))))
         };
-        let error = error.as_ref().map(|error| format!("{label}: {error}"));
-        error.is_some().then(|| Field::new(id, "text", String::new()).error(error))
+        let of_field = |field: &Field| fault(field.id, &field.label, &field.error);
+        match self {
+            Self::Field(field) => of_field(field).into_iter().collect(),
+            Self::Select(at) => fault(at.id, &at.label, &at.error).into_iter().collect(),
+            Self::Area(at) => fault(at.id, &at.label, &at.error).into_iter().collect(),
+            Self::Limits { fields, .. } => fields.iter().filter_map(of_field).collect(),
+            Self::Facts(_) => Vec::new(),
+        }
     }
 }
 
@@ -89,7 +93,7 @@ pub(crate) struct FormPage {
 impl FormPage {
     /// The same with the errors of its controls summed up on top, each a link to its control.
     pub(crate) fn summed_up(mut self, w: Words) -> Self {
-        let faults: Vec<Field> = self.controls.iter().filter_map(Control::fault).collect();
+        let faults: Vec<Field> = self.controls.iter().flat_map(Control::faults).collect();
         let faults: Vec<&Field> = faults.iter().collect();
         self.summary = Summary::of(w.locale(), &faults);
         self
@@ -111,7 +115,7 @@ impl Wrong {
 
     /// What an error means on a form with these controls. An error that no other entry could mend
     /// stays an error.
-    pub(crate) fn of(w: Words, error: Error, fields: &[&'static str]) -> Result<Self, Error> {
+    pub(crate) fn of(w: Words, error: Error, fields: &[&'static str]) -> Result<Vec<Self>, Error> {
         match error.kind() {
             Kind::InvalidRequest => {
                 let param = error.param().unwrap_or_default();
@@ -119,24 +123,25 @@ impl Wrong {
                 let last = param.rsplit('.').next().unwrap_or(param);
                 let list = param.split('[').next().unwrap_or(param);
                 match known(param).or_else(|| known(last)).or_else(|| known(list)) {
-                    Some(field) => Ok(Self::at(w, field, &format!("wrong-{field}"))),
+                    Some(field) => Ok(vec![Self::at(w, field, &format!("wrong-{field}"))]),
                     None => Err(error),
                 }
             }
-            Kind::Conflict if fields.contains(&"id") => Ok(Self::at(w, "id", "wrong-taken")),
-            Kind::Conflict => Ok(Self { field: None, text: w.get("wrong-changed") }),
+            Kind::Conflict if fields.contains(&"id") => Ok(vec![Self::at(w, "id", "wrong-taken")]),
+            Kind::Conflict => Ok(vec![Self { field: None, text: w.get("wrong-changed") }]),
             _ => Err(error),
         }
     }
 
     /// What is wrong with this control, if it is the one.
-    pub(crate) fn on(wrong: Option<&Self>, field: &'static str) -> Option<String> {
-        wrong.filter(|wrong| wrong.field == Some(field)).map(|wrong| wrong.text.clone())
+    pub(crate) fn on(wrong: &[Self], field: &'static str) -> Option<String> {
+        let at_fault = wrong.iter().find(|wrong| wrong.field == Some(field));
+        at_fault.map(|wrong| wrong.text.clone())
     }
 
     /// What is wrong with the form as a whole.
-    pub(crate) fn banner(wrong: Option<&Self>) -> Option<Banner> {
-        let wrong = wrong.filter(|wrong| wrong.field.is_none())?;
+    pub(crate) fn banner(wrong: &[Self]) -> Option<Banner> {
+        let wrong = wrong.iter().find(|wrong| wrong.field.is_none())?;
         Some(Banner { tone: Tone::Danger, text: wrong.text.clone(), link: None })
     }
 }

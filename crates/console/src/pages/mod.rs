@@ -11,7 +11,8 @@ mod upstreams;
 mod usage;
 mod users;
 
-use tollgate_edge::page::{NavItem, Texts, Words};
+use rust_embed::RustEmbed;
+use tollgate_edge::page::{Assets, NavItem, Texts, Words};
 use tollgate_edge::{Row, Visit};
 use tollgate_kernel::{Access, Manage, Noun};
 
@@ -30,6 +31,15 @@ fluent_templates::static_loader! {
         // Marks around what is filled in would end up in addresses and commands that are copied.
         customise: |bundle| bundle.set_use_isolating(false),
     };
+}
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+struct Files;
+
+/// `assets` and the stylesheet of this door.
+pub fn assets(assets: Assets) -> Assets {
+    assets.with::<Files>()
 }
 
 /// The console's entry of the navigation, for those who may manage the installation.
@@ -54,8 +64,7 @@ pub(crate) fn rows() -> Vec<Row<ConsoleState>> {
         Row::get("/admin/users/{id}", read(Users), "One person", users::show),
         Row::post("/admin/users/{id}", write(Users), "Change a person", users::update)
             .takes::<UserForm>(),
-        Row::get("/admin/plans", read(Plans), "The plans", plans::list)
-            .asks::<form::Part>(),
+        Row::get("/admin/plans", read(Plans), "The plans", plans::list).asks::<form::Part>(),
         Row::get("/admin/new-plan", write(Plans), "A form for a plan", plans::blank),
         Row::post("/admin/new-plan", write(Plans), "Make a plan", plans::create)
             .takes::<PlanForm>(),

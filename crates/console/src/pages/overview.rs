@@ -75,7 +75,7 @@ pub(crate) async fn show(
     let title = w.get("tab-overview");
     let page = Overview {
         w,
-        tabs: Tabs::new(w, Section::Overview),
+        tabs: Tabs::new(&visit, Section::Overview),
         head: Head { title: title.clone(), lead: w.get("overview-lead"), action: None },
         needs,
         today: totals(w, &rows),
@@ -143,7 +143,9 @@ async fn people(
     mut rows: Vec<UsageRow>,
 ) -> Result<Option<Table>, Error> {
     rows.retain(|row| row.user.is_some());
-    rows.sort_by_key(|row| std::cmp::Reverse((row.cost_nano, row.input_tokens + row.output_tokens)));
+    rows.sort_by_key(|row| {
+        std::cmp::Reverse((row.cost_nano, row.input_tokens + row.output_tokens))
+    });
     rows.truncate(TOP);
     let names = names(state, warrant, &rows).await?;
     let row = |row: UsageRow| {
@@ -199,7 +201,10 @@ async fn needs(
     }
     let reserves = reserves(state, warrant, now).await?;
     if reserves > 0 {
-        need("/admin/audit", w.with("need-reserves", &[("count", reserves.into())]));
+        need(
+            "/api/v1/entries?state=crash_reserve",
+            w.with("need-reserves", &[("count", reserves.into())]),
+        );
     }
     Ok(needs)
 }
@@ -218,11 +223,7 @@ fn failing(recent: &[EntryRow]) -> BTreeMap<&str, (u32, u32)> {
 }
 
 /// How many crash reserves stand in the entries of the last week.
-async fn reserves(
-    state: &ConsoleState,
-    warrant: &Warrant,
-    now: Timestamp,
-) -> Result<usize, Error> {
+async fn reserves(state: &ConsoleState, warrant: &Warrant, now: Timestamp) -> Result<usize, Error> {
     let filter = EntryFilter {
         from: Some(now.minus(std::time::Duration::from_secs(7 * 86_400))),
         state: Some(EntryState::CrashReserve.as_str().to_owned()),
@@ -234,15 +235,15 @@ async fn reserves(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Call, row};
+    use crate::testing::{Call, row, settled};
 
     #[test]
     fn an_upstream_fails_when_half_of_its_calls_do() {
         let at = Timestamp::from_secs(0);
-        let rows = |failed: u8, settled: u8| -> Vec<EntryRow> {
-            let of = |state| move |n| row(&Call { state, ..crate::testing::settled(n, at) });
+        let rows = |failed: u8, good: u8| -> Vec<EntryRow> {
+            let of = |state| move |n| row(Call { state, ..settled(n, at) });
             let failed = (0..failed).map(of(EntryState::Failed));
-            failed.chain((0..settled).map(of(EntryState::Settled))).collect()
+            failed.chain((0..good).map(of(EntryState::Settled))).collect()
         };
         assert_eq!(failing(&rows(3, 3)).get("openai"), Some(&(3, 6)));
         assert!(failing(&rows(2, 0)).is_empty());

@@ -2,8 +2,11 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use tollgate_edge::Visit;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Command, Empty, Head, Link, Table, Tone};
+
+use super::words;
 
 /// The pages of the console, in the order of its tabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +62,15 @@ impl Section {
 pub(crate) struct Tabs {
     w: Words,
     here: Section,
+    /// The address of the console's stylesheet.
+    style: String,
 }
 
 impl Tabs {
     /// The tabs on a page of this section.
-    pub(crate) fn new(w: Words, here: Section) -> Self {
-        Self { w, here }
+    pub(crate) fn new(visit: &Visit, here: Section) -> Self {
+        let style = visit.exchange().edge().asset("console.css");
+        Self { w: words(visit), here, style }
     }
 }
 

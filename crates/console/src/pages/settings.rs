@@ -38,7 +38,7 @@ pub(crate) async fn show(
     let warrant = state.allow(&caller, settings::READ)?;
     let now = settings::read(&state, &warrant).await?;
     let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
-    let mut page = form_page(&visit, w, &now, plans, None);
+    let mut page = form_page(&visit, w, &now, plans, &[]);
     page.banner = saved(w, part.saved.is_some());
     visit.show(&w.get("tab-settings"), &page)
 }
@@ -59,19 +59,18 @@ pub(crate) async fn update(
     let wrong = match default_plan {
         Ok(plan) => {
             let registration = Some(form.registration);
-            let change =
-                SettingsChange { registration, default_plan: Some(plan), budgets: None };
+            let change = SettingsChange { registration, default_plan: Some(plan), budgets: None };
             match settings::alter(&state, &caller, change).await {
                 Ok(_) => return reply::see_other("/admin/settings?saved=1"),
                 Err(error) => Wrong::of(w, error, &["default_plan"])?,
             }
         }
-        Err(_) => Wrong::at(w, "default_plan", "wrong-default_plan"),
+        Err(_) => vec![Wrong::at(w, "default_plan", "wrong-default_plan")],
     };
     let now = settings::read(&state, &warrant).await?;
     let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
     let typed = SettingsView { registration: form.registration, ..now };
-    let page = form_page(&visit, w, &typed, plans, Some(&wrong));
+    let page = form_page(&visit, w, &typed, plans, &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("tab-settings"), &page)
 }
 
@@ -92,7 +91,7 @@ fn form_page(
     w: Words,
     settings: &SettingsView,
     plans: Vec<(String, String)>,
-    wrong: Option<&Wrong>,
+    wrong: &[Wrong],
 ) -> FormPage {
     let registration = [Registration::Closed, Registration::Open].map(|choice| {
         let name = choice.as_str().to_owned();
@@ -130,7 +129,7 @@ fn form_page(
         settings.registration.as_str()
     );
     FormPage {
-        tabs: Tabs::new(w, Section::Settings),
+        tabs: Tabs::new(visit, Section::Settings),
         head: Head { title: w.get("tab-settings"), lead: w.get("settings-lead"), action: None },
         banner: None,
         summary: None,

@@ -46,10 +46,12 @@ impl UpstreamForm {
     }
 
     /// The change that is meant; `id` is the name of an upstream that exists.
-    fn change(&self, w: Words, id: Option<Slug>) -> Result<UpstreamChange, Wrong> {
+    fn change(&self, w: Words, id: Option<Slug>) -> Result<UpstreamChange, Vec<Wrong>> {
         let id = match id {
             Some(id) => id,
-            None => Slug::parse(self.id.trim()).map_err(|_| Wrong::at(w, "id", "wrong-id"))?,
+            None => {
+                Slug::parse(self.id.trim()).map_err(|_| vec![Wrong::at(w, "id", "wrong-id")])?
+            }
         };
         let key = self.api_key.clone().filter(|key| !key.expose().trim().is_empty());
         let header = Some(self.header.trim().to_owned()).filter(|header| !header.is_empty());
@@ -95,7 +97,7 @@ pub(crate) async fn list(
     };
     let title = w.get("tab-upstreams");
     let page = ListPage {
-        tabs: Tabs::new(w, Section::Upstreams),
+        tabs: Tabs::new(&visit, Section::Upstreams),
         head: Head { title: title.clone(), lead: w.get("upstreams-lead"), action: Some(add) },
         banner: saved(w, part.saved.is_some()),
         filter: None,
@@ -120,7 +122,7 @@ fn row(w: Words, record: &UpstreamRecord, now: Timestamp) -> Vec<Cell> {
 /// `GET /admin/new-upstream`.
 pub(crate) async fn blank(visit: Visit) -> Reply {
     let w = words(&visit);
-    let page = form_page(&visit, w, &UpstreamForm::default(), &Shown::New, None);
+    let page = form_page(&visit, w, &UpstreamForm::default(), &Shown::New, &[]);
     visit.show(&w.get("upstream-add"), &page)
 }
 
@@ -134,7 +136,7 @@ pub(crate) async fn show(
     let w = words(&visit);
     let warrant = state.allow(&caller, upstreams::READ)?;
     let record = upstreams::find(&state, &warrant, &id).await?;
-    let page = form_page(&visit, w, &UpstreamForm::of(&record), &Shown::of(&record), None);
+    let page = form_page(&visit, w, &UpstreamForm::of(&record), &Shown::of(&record), &[]);
     visit.show(id.as_str(), &page)
 }
 
@@ -153,7 +155,7 @@ pub(crate) async fn create(
         },
         Err(wrong) => wrong,
     };
-    let page = form_page(&visit, w, &form, &Shown::New, Some(&wrong));
+    let page = form_page(&visit, w, &form, &Shown::New, &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("upstream-add"), &page)
 }
 
@@ -175,7 +177,7 @@ pub(crate) async fn update(
         },
         Err(wrong) => wrong,
     };
-    let page = form_page(&visit, w, &form, &Shown::of(&record), Some(&wrong));
+    let page = form_page(&visit, w, &form, &Shown::of(&record), &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
 }
 
@@ -197,7 +199,7 @@ fn form_page(
     w: Words,
     form: &UpstreamForm,
     shown: &Shown,
-    wrong: Option<&Wrong>,
+    wrong: &[Wrong],
 ) -> FormPage {
     let (title, action, submit, line, declared) = match shown {
         Shown::New => (
@@ -218,7 +220,7 @@ fn form_page(
     };
     let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
     FormPage {
-        tabs: Tabs::new(w, Section::Upstreams),
+        tabs: Tabs::new(visit, Section::Upstreams),
         head: Head { title, lead: w.get("upstream-lead"), action: None },
         banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
         summary: None,
@@ -232,7 +234,7 @@ fn form_page(
     .summed_up(w)
 }
 
-fn controls(w: Words, form: &UpstreamForm, shown: &Shown, wrong: Option<&Wrong>) -> Vec<Control> {
+fn controls(w: Words, form: &UpstreamForm, shown: &Shown, wrong: &[Wrong]) -> Vec<Control> {
     let mut fields = Vec::new();
     if matches!(shown, Shown::New) {
         let field = Field::new("id", "text", w.get("upstream-id")).value(form.id.clone());

@@ -74,7 +74,7 @@ pub(crate) async fn show(
     };
     let title = w.get("tab-usage");
     let page = ListPage {
-        tabs: Tabs::new(w, Section::Usage),
+        tabs: Tabs::new(&visit, Section::Usage),
         head: Head { title: title.clone(), lead: w.get("usage-lead"), action: None },
         banner: None,
         filter: Some(filter(w, from, to, &by)),
@@ -159,8 +159,7 @@ fn table(
         ("column-client", split.client),
     ];
     let texts = texts.into_iter().filter(|(_, shown)| *shown);
-    let figures =
-        ["calls", "input-tokens", "cached-tokens", "output-tokens", "cost", "estimated"];
+    let figures = ["calls", "input-tokens", "cached-tokens", "output-tokens", "cost", "estimated"];
     let figures = figures.map(|key| Column::number(w.get(&format!("column-{key}"))));
     let columns = texts.map(|(key, _)| Column::text(w.get(key))).chain(figures).collect();
     Table {
@@ -180,7 +179,6 @@ fn cells(
     let none = || "–".to_owned();
     let user = row.user.as_ref().map(|id| names.get(id).unwrap_or(id).clone());
     let texts = [
-        (split.day, row.day.map(day_name)),
         (split.model, row.model.clone()),
         (split.user, user),
         (split.key, row.key.clone()),
@@ -189,7 +187,9 @@ fn cells(
     ];
     let texts = texts.into_iter().filter(|(shown, _)| *shown);
     let texts = texts.map(|(_, text)| Cell::Text(text.unwrap_or_else(none)));
-    let cost = if row.unpriced == row.calls { w.get("no-price") } else { say::money(row.cost_nano) };
+    let day = row.day.map(day_name).map(|day| Cell::Time { exact: day.clone(), said: day });
+    let cost =
+        if row.unpriced == row.calls { w.get("no-price") } else { say::money(row.cost_nano) };
     let figures = [
         say::number(row.calls),
         say::number(row.input_tokens),
@@ -198,5 +198,5 @@ fn cells(
         cost,
         say::number(row.estimated + row.interrupted),
     ];
-    texts.chain(figures.map(Cell::Number)).collect()
+    day.into_iter().chain(texts).chain(figures.map(Cell::Number)).collect()
 }

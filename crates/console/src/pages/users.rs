@@ -85,7 +85,7 @@ pub(crate) async fn list(
     let search = Field::new("email", "text", w.get("users-search")).value(email).optional();
     let title = w.get("tab-users");
     let page = ListPage {
-        tabs: Tabs::new(w, Section::Users),
+        tabs: Tabs::new(&visit, Section::Users),
         head: Head { title: title.clone(), lead: w.get("users-lead"), action: None },
         banner: saved(w, part.saved.is_some()),
         filter: Some(Filter {
@@ -122,7 +122,7 @@ pub(crate) async fn show(
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
     let user = find(&state, &warrant, id).await?;
-    let page = form_page(&state, &warrant, &visit, &user, None).await?;
+    let page = form_page(&state, &warrant, &visit, &user, &[]).await?;
     visit.show(&user.email, &page.summed_up(w))
 }
 
@@ -147,14 +147,14 @@ pub(crate) async fn update(
     let wrong = match alter(&state, &warrant, &before, &after).await {
         Ok(()) => return reply::see_other("/admin/users?saved=1"),
         Err(error) if error.kind() == Kind::Forbidden => {
-            Wrong { field: None, text: w.get("wrong-owner") }
+            vec![Wrong { field: None, text: w.get("wrong-owner") }]
         }
         Err(error) if error.kind() == Kind::Conflict && before.role == Role::Owner => {
-            Wrong::at(w, "role", "wrong-last-owner")
+            vec![Wrong::at(w, "role", "wrong-last-owner")]
         }
         Err(error) => Wrong::of(w, error, &["plan"])?,
     };
-    let page = form_page(&state, &warrant, &visit, &after, Some(&wrong)).await?;
+    let page = form_page(&state, &warrant, &visit, &after, &wrong).await?;
     visit.show_as(StatusCode::BAD_REQUEST, None, &before.email, &page.summed_up(w))
 }
 
@@ -205,7 +205,7 @@ async fn form_page(
     warrant: &Warrant,
     visit: &Visit,
     user: &UserRecord,
-    wrong: Option<&Wrong>,
+    wrong: &[Wrong],
 ) -> Result<FormPage, Error> {
     let w = words(visit);
     let plans = plan_options(state, warrant, w.get("no-own-plan")).await?;
@@ -234,9 +234,9 @@ async fn form_page(
     ];
     let plan = user.plan.as_ref().map_or("", Slug::as_str);
     let disabled = Banner { tone: Tone::Warn, text: w.get("user-disabled"), link: None };
-    let is_disabled = user.state == AccountState::Disabled && wrong.is_none();
+    let is_disabled = user.state == AccountState::Disabled && wrong.is_empty();
     Ok(FormPage {
-        tabs: Tabs::new(w, Section::Users),
+        tabs: Tabs::new(visit, Section::Users),
         head: Head { title: user.email.clone(), lead: w.get("user-lead"), action: None },
         banner: Wrong::banner(wrong).or_else(|| is_disabled.then_some(disabled)),
         summary: None,

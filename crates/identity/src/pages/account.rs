@@ -17,7 +17,7 @@ use tollgate_kernel::{Error, Holder, Kind, Manage, Noun, Timestamp, UserId};
 use tollgate_store::PageRequest;
 use tollgate_store::ledger::{EntryFilter, EntryRow};
 
-use super::{TEXTS, banner, greeting, said};
+use super::{TEXTS, banner, greeting, said, style};
 use crate::change_me::me;
 use crate::list_keys::{KeyQuery, list_keys};
 use crate::state::IdentityState;
@@ -32,6 +32,7 @@ const CALLS: u32 = 50;
 #[template(path = "account.html")]
 struct Page {
     w: Words,
+    style: String,
     head: Head,
     banner: Option<Banner>,
     plan: Option<String>,
@@ -70,6 +71,7 @@ pub(crate) async fn show(
         command: None,
     });
     let page = Page {
+        style: style(&visit),
         head: Head {
             title: w.get("account-title"),
             lead: w.get("account-lead"),

@@ -14,7 +14,7 @@ use tollgate_store::{KeyRecord, KeyState};
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
 use super::keys::{Shown, models_said};
-use super::{TEXTS, banner, greeting, said};
+use super::{TEXTS, banner, greeting, said, style};
 use crate::api::keys::state_of;
 use crate::change_me::me;
 use crate::list_keys::find_key;
@@ -31,6 +31,7 @@ const OVERLAPS: [(u32, &str); 4] =
 #[template(path = "key.html")]
 struct Page {
     w: Words,
+    style: String,
     head: Head,
     banner: Option<Banner>,
     facts: Definitions,
@@ -147,6 +148,7 @@ fn page(
     let fields = form.fields(&w, wrong);
     let rotate = format!("tollgate key rotate {id} --overlap-s 3600");
     Page {
+        style: style(visit),
         head: Head { title: key.name.clone(), lead: w.get("key-lead"), action: Some(like) },
         banner: None,
         facts: facts(&w, now, key),

@@ -13,7 +13,7 @@ use tollgate_kernel::{KeyId, PlainToken, Timestamp};
 use tollgate_store::{KeyRecord, Page as Part, PageRequest, UserRecord};
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
-use super::{TEXTS, greeting, said};
+use super::{TEXTS, greeting, said, style};
 use crate::api::keys::state_of;
 use crate::change_me::me;
 use crate::create_key::{KeyWish, create_key};
@@ -27,6 +27,7 @@ const SHOWN: u32 = 50;
 #[template(path = "keys.html")]
 struct Page {
     w: Words,
+    style: String,
     head: Head,
     table: Option<Table>,
     none: Option<Empty>,
@@ -139,6 +140,7 @@ fn page(
     let line = format!("tollgate key add laptop --user {}", user.email);
     let fields = form.fields(&w, wrong);
     Page {
+        style: style(visit),
         head: Head {
             title: w.get("keys-title"),
             lead: w.get("keys-lead"),

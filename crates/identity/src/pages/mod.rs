@@ -20,14 +20,14 @@ use http::header::USER_AGENT;
 use rust_embed::RustEmbed;
 use tollgate_edge::page::parts::{Banner, Tone};
 use tollgate_edge::page::{Assets, NavItem};
-use tollgate_edge::{Edge, reply};
+use tollgate_edge::{Edge, Visit, reply};
 use tollgate_kernel::{Access, Error, Manage, Noun};
 use tollgate_store::UserRecord;
 
 use crate::start_session::{SESSION_LIFE, Started};
 
+// The texts of this door's pages.
 fluent_templates::static_loader! {
-    /// The texts of this door's pages.
     pub(crate) static TEXTS = {
         locales: "./locales",
         fallback_language: "en",
@@ -38,7 +38,6 @@ fluent_templates::static_loader! {
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
-#[exclude = "*.txt"]
 struct Files;
 
 /// `assets` and the scripts of this door: the chart and the library that draws it.
@@ -76,6 +75,11 @@ fn greeting(user: &UserRecord) -> &str {
 fn signed_in(response: Response, edge: &Edge, started: &Started) -> Result<Response, Error> {
     let cookie = edge.cookies().set_session(&started.token, Some(SESSION_LIFE.as_secs()))?;
     Ok(reply::with_cookie(response, cookie))
+}
+
+/// The address of the stylesheet that some pages of this door have beside the shell's.
+fn style(visit: &Visit) -> String {
+    visit.exchange().edge().asset("identity.css")
 }
 
 fn banner(tone: Tone, text: String) -> Option<Banner> {

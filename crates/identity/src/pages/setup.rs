@@ -12,7 +12,7 @@ use tollgate_edge::{Caller, Exchange, Form, Query, Reply, Visit, reply};
 use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 
 use super::signup::{account_fields, mistake};
-use super::{TEXTS, agent_of, banner, signed_in};
+use super::{TEXTS, agent_of, banner, signed_in, style};
 use crate::add_provider::{self, Provider};
 use crate::check::Mistake;
 use crate::create_key::{KeyWish, create_key};
@@ -29,6 +29,7 @@ const OPENAI: &str = "https://api.openai.com/v1";
 #[template(path = "setup.html")]
 struct Step {
     w: Words,
+    style: String,
     /// Which of the three steps this is.
     step: u8,
     head: Head,
@@ -84,10 +85,12 @@ pub(crate) struct TryTyped {
 }
 
 impl Step {
-    fn new(w: Words, step: u8) -> Self {
+    fn new(visit: &Visit, step: u8) -> Self {
+        let w = visit.words(&TEXTS);
         let title = w.get(&format!("setup-title-{step}"));
         let lead = w.get(&format!("setup-lead-{step}"));
         Self {
+            style: style(visit),
             w,
             step,
             head: Head { title, lead, action: None },
@@ -102,9 +105,9 @@ impl Step {
     }
 
     /// A banner and nothing to do.
-    fn stopped(w: Words, tone: Tone, key: &str, link: Option<Link>) -> Self {
-        let mut step = Self::new(w, 1);
-        step.banner = Some(Banner { tone, text: w.get(key), link });
+    fn stopped(visit: &Visit, tone: Tone, key: &str, link: Option<Link>) -> Self {
+        let mut step = Self::new(visit, 1);
+        step.banner = Some(Banner { tone, text: step.w.get(key), link });
         step
     }
 
@@ -121,7 +124,7 @@ impl Step {
 
 fn owner_step(visit: &Visit, email: &str, name: &str, token: &str, wrong: Option<Mistake>) -> Step {
     let w = visit.words(&TEXTS);
-    let mut step = Step::new(w, 1);
+    let mut step = Step::new(visit, 1);
     let fields = account_fields(&w, email, name, wrong);
     step.summary = Summary::of(w.locale(), &fields.each_ref());
     step.form = Some(FormPart {
@@ -146,7 +149,7 @@ pub(crate) async fn show(
     let w = visit.words(&TEXTS);
     if !is_open(&state.gate, &caller).await? {
         let link = Link { href: "/login".to_owned(), text: w.get("sign-in") };
-        let step = Step::stopped(w, Tone::Info, "setup-done-already", Some(link));
+        let step = Step::stopped(&visit, Tone::Info, "setup-done-already", Some(link));
         return step.answer(visit, StatusCode::OK);
     }
     match asked.token {
@@ -154,7 +157,7 @@ pub(crate) async fn show(
             owner_step(&visit, "", "", &token, None).answer(visit, StatusCode::OK)
         }
         None => {
-            let step = Step::stopped(w, Tone::Info, "setup-needs-link", None);
+            let step = Step::stopped(&visit, Tone::Info, "setup-needs-link", None);
             step.answer(visit, StatusCode::OK)
         }
     }
@@ -185,12 +188,12 @@ pub(crate) async fn make_owner(
     let owner = match setup_owner(&state.gate, &caller, new).await {
         Ok(owner) => owner,
         Err(error) if error.kind() == Kind::Forbidden => {
-            let step = Step::stopped(w, Tone::Warn, "setup-link-over", None);
+            let step = Step::stopped(&visit, Tone::Warn, "setup-link-over", None);
             return step.answer(visit, StatusCode::FORBIDDEN);
         }
         Err(error) if error.kind() == Kind::Conflict => {
             let link = Link { href: "/login".to_owned(), text: w.get("sign-in") };
-            let step = Step::stopped(w, Tone::Info, "setup-done-already", Some(link));
+            let step = Step::stopped(&visit, Tone::Info, "setup-done-already", Some(link));
             return step.answer(visit, StatusCode::CONFLICT);
         }
         Err(error) => return Err(error.into()),
@@ -206,7 +209,7 @@ pub(crate) async fn make_owner(
         tx.commit(tollgate_store::AuditEvent::new("session.create", target)).await?;
         started
     };
-    let mut step = Step::new(w, 1);
+    let mut step = Step::new(&visit, 1);
     step.head = Head {
         title: w.get("setup-owner-made"),
         lead: w.get("setup-admin-key-lead"),
@@ -222,7 +225,7 @@ pub(crate) async fn make_owner(
 
 fn provider_step(visit: &Visit, base_url: &str, known: usize, wrong: Option<String>) -> Step {
     let w = visit.words(&TEXTS);
-    let mut step = Step::new(w, 2);
+    let mut step = Step::new(visit, 2);
     if known > 0 {
         let text = w.with("setup-provider-known", &[("n", known.into())]);
         step.banner = banner(Tone::Ok, text);
@@ -286,7 +289,7 @@ pub(crate) async fn add_provider(
 
 fn try_step(visit: &Visit, models: Vec<String>) -> Step {
     let w = visit.words(&TEXTS);
-    let mut step = Step::new(w, 3);
+    let mut step = Step::new(visit, 3);
     step.form = Some(FormPart {
         id: "try-form",
         action: "/setup/try",
@@ -354,7 +357,7 @@ pub(crate) async fn try_call(
         expires_at: None,
     };
     let (_, secret) = create_key(&state.gate, &caller, wish).await?;
-    let mut step = Step::new(w, 3);
+    let mut step = Step::new(&visit, 3);
     step.head = Head {
         title: w.get("setup-call-made"),
         lead: w.with("setup-call-made-lead", &[("model", typed.model.as_str().into())]),

@@ -19,7 +19,7 @@ use tollgate_store::ledger::{EntryFilter, UsageRow, UsageSplit};
 
 use super::account::key_names;
 use super::chart::Chart;
-use super::{TEXTS, greeting, said};
+use super::{TEXTS, greeting, said, style};
 use crate::change_me::me;
 use crate::state::IdentityState;
 
@@ -36,6 +36,7 @@ const DAYS_MAX: i64 = 400;
 #[template(path = "usage.html")]
 struct Page {
     w: Words,
+    own_style: String,
     head: Head,
     summary: Option<Summary>,
     from: Field,
@@ -175,6 +176,7 @@ fn page(
     let chart = Chart::of(rows, span.first, span.last, &w.get("usage-other-models"));
     let line = "tollgate usage --by day,model".to_owned();
     Page {
+        own_style: style(visit),
         head: Head { title: w.get("usage-title"), lead: w.get("usage-lead"), action: None },
         summary: Summary::of(w.locale(), &[&from, &to]),
         from,

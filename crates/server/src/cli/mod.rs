@@ -17,6 +17,8 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
     let Cli { global, verb } = cli;
     match verb {
         Verb::Serve(args) => block_on(crate::serve::run(&global, &args)),
+        Verb::Demo(args) => block_on(crate::demo::run(&global, &args)),
+        Verb::Init(args) => block_on(crate::init::run(&global, &args)),
         Verb::DemoModel(args) => block_on(async {
             crate::demo_model::run(&args).await.map_err(|error| Exit::run_time(error.to_string()))
         }),

@@ -68,6 +68,7 @@ impl<'a> Checker<'a> {
             data_dir: self.data_dir(raw.server.data_dir.as_deref()),
             trusted_proxies: self.networks("server.trusted_proxies", &raw.server.trusted_proxies),
             shutdown: Duration::from_secs(raw.server.shutdown_s.into()),
+            insecure_http: raw.server.insecure_http.is_some(),
             stated_url: raw
                 .server
                 .public_url

@@ -171,6 +171,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// How long running streams may go on when the server is asked to stop.
     pub shutdown: Duration,
+    /// Whether the owner said the ugly word: keys and passwords may cross a network unencrypted.
+    pub insecure_http: bool,
     /// What was said; see [`Server::public_url`].
     stated_url: Option<Url>,
     tls: bool,

@@ -1,0 +1,198 @@
+# 管理控制台
+nav-admin = 管理
+tab-overview = 概览
+tab-users = 用户
+tab-plans = 套餐
+tab-usage = 用量
+tab-upstreams = 上游
+tab-settings = 设置
+tab-audit = 审计
+
+# 通用
+saved = 已保存，立即生效。
+declared = 此对象由配置文件声明。请在文件中修改，然后重启服务器。
+next = 下一页
+older = 更早的记录
+show = 显示
+search = 搜索
+unlimited = 不限
+ago-now = 刚刚
+ago-minutes = { $count } 分钟前
+ago-hours = { $count } 小时前
+ago-days = { $count } 天前
+id-hint = 1 到 64 个字符，可用 a-z、0-9、“-”、“_”和“.”，之后不能更改。
+
+# 列名和术语
+column-plan = 套餐
+column-models = 模型
+column-rates = 速率
+column-budgets = 预算
+column-max-output = 输出上限（token）
+column-upstream = 上游
+column-base-url = 基础 URL
+column-key = 密钥
+column-changed = 更新时间
+column-email = 电子邮箱
+column-name = 姓名
+column-role = 角色
+column-state = 状态
+column-since = 注册时间
+column-groups = 用户组
+column-id = ID
+column-day = 日期（UTC）
+column-model = 模型
+column-user = 用户
+column-group = 用户组
+column-client = 应用
+column-calls = 调用次数
+column-input-tokens = 输入（token）
+column-cached-tokens = 其中缓存
+column-output-tokens = 输出（token）
+column-cost = 费用
+column-estimated = 估算的调用
+column-when = 时间
+column-actor = 操作者
+column-action = 操作
+column-target = 对象
+column-from = 来源
+column-request = 请求 ID
+tokens = Token
+money = 费用
+money-unpriced = { $money }，另有 { $count } 次调用没有价格
+no-price = 无价格
+
+# 概览
+overview-lead = 今天（UTC）的情况，以及需要你处理的事项。
+overview-empty = 今天还没有调用。可以用账号页面上的密钥发起第一次调用：
+needs-you = 需要你处理
+today = 今天
+top-people = 今天用量最多的用户
+installation-budgets = 整体预算
+bar-used = 已用 { $used }，共 { $limit }
+bar-resets = { $at } 重新计算
+need-upstream = 还没有上游。请添加一个，调用才有去处。
+need-plan = 还没有套餐。请创建一个，没有套餐时任何人都不能调用模型。
+need-default-plan = 任何人都可以注册，但没有默认套餐。请指定一个，否则新用户无法调用。
+need-failing = { $upstream } 出现故障：最近一小时 { $all } 次调用中有 { $failed } 次失败。
+need-reserves = 最近一周记入了 { $count } 笔崩溃预留，请查看。
+
+# 用户
+users-lead = 在这里拥有账号的所有人。
+users-caption = 用户（按注册时间从早到晚）
+users-empty = 没有符合条件的用户。请更改搜索条件，或添加用户。
+users-search = 电子邮箱开头
+user-lead = 此用户的权限，以及适用的套餐。
+user-save = 保存用户
+user-disabled = 此账号已停用。其会话已结束，密钥会被拒绝。
+role-member = 成员
+role-admin = 管理员
+role-owner = 所有者
+role-hint = 成员可使用套餐允许的内容。管理员可管理所有者以外的一切。
+state-active = 正常
+state-disabled = 已停用
+state-hint = 停用会在一秒内结束所有会话并使所有密钥失效。可在此处恢复。
+no-own-plan = 未单独指定
+plan-hint = 未单独指定套餐时，先采用用户组的套餐，再采用默认套餐。
+no-groups = 无
+
+# 套餐
+plans-lead = 决定用户可以调用什么、速度多快、用量多少。
+plans-caption = 套餐（按名称）
+plans-empty = 套餐会显示在这里。没有套餐时任何人都不能调用模型。
+plan-make = 创建套餐
+plan-save = 保存套餐
+plan-lead = 限额按拥有此套餐的每个用户分别计算。留空表示不限。
+plan-id = 套餐名称
+no-models = 无
+all-models = 全部
+models-hint = 每行一个：模型名称，或名称开头加 *。单独一个 * 表示全部。
+max-output = 单次调用的输出上限（token）
+max-output-hint = 一次调用最多可以请求的数量；没有指明时也采用此值。
+rates-heading = 速率
+requests-per-minute = 每分钟调用次数
+tokens-per-minute = 每分钟 token 数
+concurrent = 同时进行的调用
+rate-requests = 每分钟 { $limit } 次
+rate-tokens = 每分钟 { $limit } token
+rate-concurrent = 同时 { $limit } 个
+budgets-heading = 预算
+budget-money-day = 每天费用
+budget-money-week = 每周费用
+budget-money-month = 每月费用
+budget-tokens-day = 每天 token
+budget-tokens-week = 每周 token
+budget-tokens-month = 每月 token
+budget-calls-day = 每天调用次数
+budget-calls-week = 每周调用次数
+budget-calls-month = 每月调用次数
+budget-line = { $name }：{ $limit }
+money-hint = 以美元为单位，例如 5 或 2.50。
+time-zone = 时区
+time-zone-hint = 预算的日、周、月以此为准，例如 Asia/Shanghai。
+
+# 用量
+usage-lead = 所有人的用量。未选日期时显示最近 30 天。
+usage-caption = 用量（日期从新到旧）
+usage-cut = 用量（前 500 行，CSV 文件包含全部）
+usage-empty = 这段时间没有用量。请选择其他日期。
+usage-from = 开始日期
+usage-to = 结束日期
+usage-by = 分组方式
+usage-by-day = 日期
+usage-by-day-model = 日期和模型
+usage-by-day-user = 日期和用户
+usage-by-model = 模型
+usage-by-user = 用户
+usage-by-key = 密钥
+usage-by-day-model-user = 日期、模型和用户
+usage-csv = 下载 CSV
+
+# 上游
+upstreams-lead = 调用所去往的模型服务商。密钥加密保存，不会显示。
+upstreams-caption = 上游（按名称）
+upstreams-empty = 上游会显示在这里：OpenAI，或任何兼容其 API 的服务。
+upstream-add = 添加上游
+upstream-save = 保存上游
+upstream-lead = 调用去往哪里，使用哪个密钥。
+upstream-id = 上游名称
+base-url-hint = 其路由的起始地址，例如 https://api.openai.com/v1。
+api-key = API 密钥
+api-key-hint = 在该服务上使用的密钥。加密保存，之后不再显示。
+api-key-keep = 密钥已设置。留空则保持不变；更换主机时需要重新输入。
+header = 携带密钥的标头
+header-hint = 留空则使用“Authorization: Bearer”。例如 Azure 使用 api-key。
+key-set = 已设置
+key-none = 无
+
+# 设置
+settings-lead = 适用于整个系统的设置。
+settings-save = 保存设置
+registration = 注册
+registration-closed = 关闭：由管理人员添加用户
+registration-open = 开放：任何人都可以注册
+registration-hint = 谁可以在注册页面创建账号。
+default-plan = 默认套餐
+default-plan-hint = 适用于既没有单独指定、也没有通过用户组获得套餐的用户。
+no-plan = 无：这些用户无法调用
+
+# 审计
+audit-lead = 每一次变更的记录，每条记录都通过哈希与前一条相连。
+audit-caption = 变更（从新到旧）
+audit-empty = 没有符合条件的变更。请更改条件。
+
+# 表单错误
+wrong-id = 这个名称不可用。请用 1 到 64 个字符，以小写字母或数字开头，可用 a-z、0-9、“-”、“_”和“.”。
+wrong-taken = 这个名称已被占用。请换一个。
+wrong-changed = 其他人已先做了更改。请重新加载页面后再修改。
+wrong-models = 其中有一行不是模型。* 只能放在名称末尾。
+wrong-number = 请输入不小于 1 的整数，或留空。
+wrong-amount = 请输入 100000 这样的数字，费用也可以是 2.50，或留空。
+wrong-time_zone = 没有这个时区。请使用 Asia/Shanghai 或 UTC 这样的名称。
+wrong-max_output_tokens = 请输入不小于 1 的整数。
+wrong-base_url = 这个地址不可用。地址须以 https:// 开头（http:// 仅限本机），且不含用户名和查询参数。
+wrong-api_key = 密钥格式不对，或因更换主机而需要重新输入。请粘贴完整的密钥。
+wrong-header = 这不是可以携带密钥的标头名称。
+wrong-plan = 没有这个套餐。请选择其他套餐。
+wrong-default_plan = 没有这个套餐。请选择其他套餐。
+wrong-owner = 只有所有者才能对所有者执行此操作。请联系所有者。
+wrong-last-owner = 这是最后一位所有者。请先将其他人设为所有者。

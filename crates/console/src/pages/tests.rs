@@ -1,0 +1,287 @@
+//! The pages as people get them: through the whole router, in three languages.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tollgate_kernel::{EntryState, Role, UserId};
+
+use crate::testing::{Call, House, Person, settled, text, with_entries};
+
+const PAGES: [&str; 9] = [
+    "/admin",
+    "/admin/users",
+    "/admin/plans",
+    "/admin/new-plan",
+    "/admin/usage",
+    "/admin/upstreams",
+    "/admin/new-upstream",
+    "/admin/settings",
+    "/admin/audit",
+];
+
+async fn owner(house: &House) -> Person {
+    house.person("owner", Role::Owner, None).await
+}
+
+#[test]
+fn the_languages_say_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("locales");
+    assert_eq!(tollgate_edge::page::differences(&folder).unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_text_is_there_in_every_language_empty_and_full() {
+    let empty = House::new().await;
+    let full = full().await;
+    for house in [&empty, &full] {
+        let ada = owner(house).await;
+        let person = format!("/admin/users/{}", ada.id);
+        for path in PAGES.into_iter().chain([person.as_str()]) {
+            let mut seen = BTreeSet::new();
+            for language in ["en", "ja", "zh-Hans"] {
+                let cookie = format!("{}; tollgate-lang={language}", ada.session);
+                let answer = house.send("GET", path, &[("cookie", &cookie)], "").await;
+                assert_eq!(answer.status(), 200, "{path}");
+                let html = text(answer).await;
+                assert!(!html.contains(">["), "{path} {language}: a text is missing\n{html}");
+                assert!(html.contains("aria-current=\"page\""), "{path}");
+                seen.insert(html);
+            }
+            assert_eq!(seen.len(), 3, "{path}");
+        }
+    }
+}
+
+/// An installation with something of everything.
+async fn full() -> House {
+    let house = with_entries(|now| {
+        let user: UserId = Call::id(0xee).parse().unwrap();
+        let mut calls = vec![
+            Call { user: Some(user), ..settled(1, now) },
+            Call { state: EntryState::CrashReserve, ..settled(2, now) },
+        ];
+        calls.extend((3..7).map(|n| Call { state: EntryState::Failed, ..settled(n, now) }));
+        calls
+    })
+    .await;
+    let budgets = json!([{"unit": "tokens", "limit": 1_000, "period": "day"}]);
+    let plan = json!({"id": "small", "rates": {"concurrent": 2}, "budgets": budgets});
+    house.done("POST", "/api/v1/plans", plan).await;
+    let upstream = json!({"id": "openai", "base_url": "https://a.example.com", "api_key": "k"});
+    house.done("POST", "/api/v1/upstreams", upstream).await;
+    let settings = json!({"registration": "open", "budgets": budgets});
+    house.done("PATCH", "/api/v1/settings", settings).await;
+    house
+}
+
+#[tokio::test]
+async fn the_overview_tells_what_needs_somebody() {
+    let house = full().await;
+    let ada = owner(&house).await;
+    let (_, html) = house.page(&ada, "/admin").await;
+    for said in ["openai fails: 4 of 6", "no default plan", "crash reserve was charged"] {
+        assert!(html.contains(said), "{said}\n{html}");
+    }
+    assert!(!html.contains("There is no upstream"));
+    let empty = House::new().await;
+    let bob = owner(&empty).await;
+    let (_, html) = empty.page(&bob, "/admin").await;
+    assert!(html.contains("There is no upstream") && html.contains("There is no plan"));
+}
+
+#[tokio::test]
+async fn t87_members_see_no_admin_page() {
+    let house = House::new().await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let ada = owner(&house).await;
+    let other = format!("/admin/users/{}", ada.id);
+    for path in PAGES.into_iter().chain([other.as_str()]) {
+        assert_eq!(house.page(&bob, path).await.0, 403, "{path}");
+        let answer = house.send("GET", path, &[], "").await;
+        assert_eq!(answer.status(), 303, "{path}");
+        assert!(answer.headers()["location"].to_str().unwrap().starts_with("/login"));
+    }
+    let fields = [("role", "owner"), ("plan", ""), ("state", "active")];
+    let own = format!("/admin/users/{}", bob.id);
+    assert_eq!(house.submit(&bob, &own, &fields).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_plan_is_made_and_changed_without_scripts() {
+    let house = House::new().await;
+    let ada = owner(&house).await;
+    let fields = [
+        ("id", "small"),
+        ("models", "gpt-4o*\r\n text-embedding-3-small \r\n"),
+        ("requests_per_minute", "20"),
+        ("tokens_day", "100,000"),
+        ("money_month", "$2.50"),
+        ("time_zone", "Asia/Tokyo"),
+        ("max_output_tokens", ""),
+    ];
+    let (status, place, _) = house.submit(&ada, "/admin/new-plan", &fields).await;
+    assert_eq!((status, place.as_str()), (303, "/admin/plans?saved=1"));
+    let plan = house.done("GET", "/api/v1/plans/small", Value::Null).await;
+    assert_eq!(plan["models"], json!(["gpt-4o*", "text-embedding-3-small"]));
+    assert_eq!(plan["rates"], json!({"requests_per_minute": 20}));
+    let budgets = json!([
+        {"unit": "money", "limit": 2_500_000_000_i64, "period": "month"},
+        {"unit": "tokens", "limit": 100_000, "period": "day"},
+    ]);
+    assert_eq!(plan["budgets"], budgets);
+    assert_eq!(plan["max_output_tokens"], 4_096);
+
+    // The form of the plan has what was stored; sent back as it is, nothing changes.
+    let (_, html) = house.page(&ada, "/admin/plans/small").await;
+    for value in ["value=\"2.50\"", "value=\"100000\"", "value=\"Asia/Tokyo\"", "value=\"4096\""] {
+        assert!(html.contains(value), "{value}");
+    }
+    let fields = [("models", "*"), ("time_zone", "UTC"), ("max_output_tokens", "100")];
+    let (status, ..) = house.submit(&ada, "/admin/plans/small", &fields).await;
+    assert_eq!(status, 303);
+    let plan = house.done("GET", "/api/v1/plans/small", Value::Null).await;
+    assert_eq!((&plan["budgets"], &plan["rates"]), (&json!([]), &json!({})));
+    let (_, html) = house.page(&ada, "/admin/plans?saved=1").await;
+    assert!(html.contains("Saved. It counts from now on."));
+}
+
+#[tokio::test]
+async fn a_form_comes_back_with_what_was_typed_and_what_is_wrong() {
+    let house = House::new().await;
+    let ada = owner(&house).await;
+    let cases = [
+        ("id", "Big Plan", "Big Plan"),
+        ("models", "a*b", "a*b"),
+        ("requests_per_minute", "none", "none"),
+        ("money_day", "<script>", "&#60;script&#62;"),
+        ("time_zone", "Mars/Olympus", "Mars/Olympus"),
+        ("max_output_tokens", "0", "value=\"0\""),
+    ];
+    for (field, typed, shown) in cases {
+        let mut fields = vec![("id", "big"), ("models", "*"), ("time_zone", "UTC")];
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, typed));
+        let (status, _, html) = house.submit(&ada, "/admin/new-plan", &fields).await;
+        assert_eq!(status, 400, "{field}");
+        assert!(html.contains(shown), "{field}: {html}");
+        assert!(html.contains(&format!("href=\"#{field}\"")), "{field}: {html}");
+        assert!(html.contains(&format!("id=\"{field}-error\"")), "{field}: {html}");
+    }
+    // All that is wrong is said at once.
+    let all: Vec<_> = cases.iter().map(|(field, typed, _)| (*field, *typed)).collect();
+    let (_, _, html) = house.submit(&ada, "/admin/new-plan", &all).await;
+    for (field, ..) in cases {
+        assert!(html.contains(&format!("href=\"#{field}\"")), "{field}: {html}");
+    }
+    house.done("POST", "/api/v1/plans", json!({"id": "big"})).await;
+    let fields = [("id", "big"), ("models", "*")];
+    let (status, _, html) = house.submit(&ada, "/admin/new-plan", &fields).await;
+    assert_eq!(status, 400);
+    assert!(html.contains("This name is taken."));
+}
+
+#[tokio::test]
+async fn an_upstream_keeps_its_key_unless_another_is_pasted() {
+    let house = House::new().await;
+    let ada = owner(&house).await;
+    let url = ("base_url", "https://a.example.com/v1");
+    let fields = [("id", "openai"), url, ("api_key", " sk-canary-page "), ("header", "")];
+    let (status, ..) = house.submit(&ada, "/admin/new-upstream", &fields).await;
+    assert_eq!(status, 303);
+    let path = "/admin/upstreams/openai";
+    let (_, html) = house.page(&ada, path).await;
+    assert!(!html.contains("sk-canary"), "{html}");
+    let fields = [url, ("api_key", ""), ("header", "api-key")];
+    assert_eq!(house.submit(&ada, path, &fields).await.0, 303);
+    let shown = house.done("GET", "/api/v1/upstreams/openai", Value::Null).await;
+    assert_eq!((&shown["has_api_key"], &shown["header"]), (&json!(true), &json!("api-key")));
+
+    // What was typed comes back, but for the key; and the key does not follow to another host.
+    let moved = ("base_url", "https://evil.example.com/v1");
+    let (status, _, html) = house.submit(&ada, path, &[moved, ("header", "")]).await;
+    assert_eq!(status, 400);
+    assert!(html.contains("id=\"api_key-error\"") && html.contains("evil.example.com"));
+    let bad = [moved, ("api_key", "sk-canary bad"), ("header", "")];
+    let (status, _, html) = house.submit(&ada, path, &bad).await;
+    assert_eq!(status, 400);
+    assert!(!html.contains("sk-canary"));
+}
+
+#[tokio::test]
+async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
+    let house = House::new().await;
+    house.done("POST", "/api/v1/plans", json!({"id": "small"})).await;
+    let ada = owner(&house).await;
+    let eve = house.person("eve", Role::Admin, None).await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let form = |role: &'static str, plan: &'static str, state: &'static str| {
+        [("role", role), ("plan", plan), ("state", state)]
+    };
+    let page = |person: &Person| format!("/admin/users/{}", person.id);
+    let (status, ..) = house.submit(&eve, &page(&bob), &form("admin", "small", "active")).await;
+    assert_eq!(status, 303);
+    let limits = house.call(&bob.key, "GET", "/api/v1/me/limits", Value::Null).await;
+    assert_eq!(limits.0, 200);
+
+    // An admin makes no owner and touches none; the last owner stays one.
+    for (target, form) in [
+        (&bob, form("owner", "small", "active")),
+        (&ada, form("member", "", "active")),
+        (&ada, form("owner", "", "disabled")),
+    ] {
+        let (status, _, html) = house.submit(&eve, &page(target), &form).await;
+        assert_eq!(status, 400);
+        assert!(html.contains("Only an owner may do this"), "{html}");
+    }
+    let (status, _, html) = house.submit(&ada, &page(&ada), &form("member", "", "active")).await;
+    assert_eq!(status, 400);
+    assert!(html.contains("This is the last owner."), "{html}");
+
+    // Whoever is disabled is out at once.
+    let (status, ..) = house.submit(&ada, &page(&bob), &form("member", "", "disabled")).await;
+    assert_eq!(status, 303);
+    assert_eq!(house.page(&bob, "/admin").await.0, 303);
+    let again = form("member", "", "active");
+    assert_eq!(house.submit(&ada, &page(&bob), &again).await.0, 303);
+    assert_eq!(house.page(&bob, "/admin").await.0, 303, "the session is over for good");
+}
+
+#[tokio::test]
+async fn settings_are_changed_by_form() {
+    let house = House::new().await;
+    house.done("POST", "/api/v1/plans", json!({"id": "small"})).await;
+    let ada = owner(&house).await;
+    let fields = [("registration", "open"), ("default_plan", "small")];
+    let (status, place, _) = house.submit(&ada, "/admin/settings", &fields).await;
+    assert_eq!((status, place.as_str()), (303, "/admin/settings?saved=1"));
+    let settings = house.done("GET", "/api/v1/settings", Value::Null).await;
+    assert_eq!(
+        (&settings["registration"], &settings["default_plan"]),
+        (&json!("open"), &json!("small"))
+    );
+    let fields = [("registration", "open"), ("default_plan", "gone")];
+    let (status, _, html) = house.submit(&ada, "/admin/settings", &fields).await;
+    assert_eq!(status, 400);
+    assert!(html.contains("id=\"default_plan-error\""));
+}
+
+#[tokio::test]
+async fn t81_what_callers_name_is_text_on_the_pages() {
+    let house = with_entries(|now| vec![Call { model: "<img src=x>", ..settled(1, now) }]).await;
+    let ada = owner(&house).await;
+    let (_, html) = house.page(&ada, "/admin/usage").await;
+    assert!(html.contains("&#60;img src=x&#62;") && !html.contains("<img"), "{html}");
+}
+
+#[tokio::test]
+async fn a_form_without_its_token_changes_nothing() {
+    let house = House::new().await;
+    let ada = owner(&house).await;
+    let headers = [("cookie", ada.session.as_str()), ("sec-fetch-site", "same-origin")];
+    let form = "registration=open&default_plan=";
+    let answer = house.send("POST", "/admin/settings", &headers, form).await;
+    assert_eq!(answer.status(), 403);
+    let settings = house.done("GET", "/api/v1/settings", Value::Null).await;
+    assert_eq!(settings["registration"], "closed");
+}

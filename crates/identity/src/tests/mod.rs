@@ -1,0 +1,13 @@
+//! The use cases and pages of this door, with a real store and a real gate.
+
+mod accounts;
+mod browser;
+mod coming_in;
+mod house;
+mod keys;
+mod pages;
+mod rows;
+mod setup;
+mod tokens;
+
+use house::House;

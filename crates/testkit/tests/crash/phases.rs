@@ -1,0 +1,141 @@
+//! In which phases of their calls the callers were when the server was killed. Told by what had
+//! reached them and what the ledger had of it afterwards; so each phase is seen, not guessed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tollgate_kernel::EntryState;
+use tollgate_server::demo_model::Line;
+use tollgate_store::ledger::EntryRow;
+
+use crate::load::{CALLERS, Call, Seen, caller_of};
+
+/// A request that was sent just before the kill may not have arrived.
+const ON_ITS_WAY: Duration = Duration::from_millis(2);
+
+/// How many calls a kill has hit in each phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hits {
+    /// Sent, and its open record was not durable: it has no entry.
+    pub(crate) pending: u32,
+    /// Of these: the model had been asked already, and only the crash reserve covers it.
+    pub(crate) hidden: u32,
+    /// Its open record was durable, and no byte of an answer had come.
+    pub(crate) durable: u32,
+    /// A part of its answer had come.
+    pub(crate) streaming: u32,
+    /// Its answer had come whole and was settled; its entry was not written yet.
+    pub(crate) folding: u32,
+    /// Calls of the round that were answered.
+    pub(crate) answered: u32,
+    /// Calls of the round that were refused because a budget had no room.
+    pub(crate) refused: u32,
+}
+
+/// A round, for comparison: what the callers saw, which entries there are afterwards, and what the
+/// demo model metered.
+pub(crate) struct Round<'a> {
+    pub(crate) calls: &'a [Vec<Call>],
+    pub(crate) entries: &'a [EntryRow],
+    pub(crate) metered: &'a [Line],
+    pub(crate) killed: Instant,
+}
+
+impl Round<'_> {
+    /// Compares, call by call: who has heard a byte of an answer has exactly one entry, nobody has
+    /// two, and no entry is of a call that nobody made.
+    pub(crate) fn compare(&self) -> Result<Hits> {
+        let mut by_request = BTreeMap::new();
+        for entry in self.entries.iter().filter(|e| e.state != EntryState::CrashReserve) {
+            let twice = by_request.insert(entry.request_id.as_str(), entry);
+            ensure!(twice.is_none(), "two entries of one request: {twice:?} and {entry:?}");
+        }
+        let entries = by_request.len();
+        let mut hits = Hits::default();
+        let mut unnamed = HashMap::new();
+        for (caller, call) in self
+            .calls
+            .iter()
+            .enumerate()
+            .flat_map(|(caller, calls)| calls.iter().map(move |call| (caller, call)))
+        {
+            match &call.request {
+                Some(request) => {
+                    let entry = by_request.remove(request.as_str());
+                    hits.answered(call, entry).with_context(|| format!("caller {caller}"))?;
+                }
+                None => {
+                    ensure!(unnamed.insert(caller, call).is_none(), "two calls at once: {call:?}");
+                }
+            }
+        }
+        let mut left: HashMap<usize, &EntryRow> = HashMap::new();
+        for entry in by_request.into_values() {
+            let caller = caller_of(&entry.model).context("an entry of no caller")?;
+            let twice = left.insert(caller, entry);
+            ensure!(twice.is_none(), "two entries that nobody asked for: {twice:?} and {entry:?}");
+        }
+        for caller in 0..CALLERS {
+            match (unnamed.get(&caller), left.get(&caller)) {
+                (Some(call), entry) => self.unanswered(call, entry.copied(), &mut hits)?,
+                (None, Some(entry)) => bail!("an entry that nobody asked for: {entry:?}"),
+                (None, None) => {}
+            }
+        }
+        hits.hidden = u32::try_from(self.metered.len().saturating_sub(entries))?;
+        Ok(hits)
+    }
+
+    /// A call whose caller has not heard which request it was.
+    fn unanswered(&self, call: &Call, entry: Option<&EntryRow>, hits: &mut Hits) -> Result<()> {
+        match (call.seen, entry.map(|entry| entry.state)) {
+            (Seen::Sent, None) => {
+                let age = self.killed.saturating_duration_since(call.sent);
+                hits.pending += u32::from(age >= ON_ITS_WAY);
+            }
+            (Seen::Sent, Some(EntryState::Interrupted)) => hits.durable += 1,
+            (Seen::Begun, Some(EntryState::Interrupted)) => hits.streaming += 1,
+            // Its answer was on its way.
+            (Seen::Sent | Seen::Begun, Some(EntryState::Settled)) => {}
+            (seen, state) => bail!("{seen:?} and the entry {state:?}: {call:?}"),
+        }
+        Ok(())
+    }
+}
+
+impl Hits {
+    /// A call whose caller has heard the head of an answer.
+    fn answered(&mut self, call: &Call, entry: Option<&EntryRow>) -> Result<()> {
+        match (call.status, entry) {
+            (Some(200), Some(entry)) => {
+                self.answered += 1;
+                match (entry.state, call.seen) {
+                    (EntryState::Settled, _) => {
+                        let total = i64::try_from(entry.usage.total())?;
+                        let same = call.tokens.is_none_or(|tokens| tokens == total);
+                        ensure!(same, "told {:?} tokens, {entry:?}", call.tokens);
+                        ensure!(entry.charged_tokens == total, "not charged as used: {entry:?}");
+                    }
+                    (EntryState::Interrupted, Seen::Ended) => self.folding += 1,
+                    (EntryState::Interrupted, _) => self.streaming += 1,
+                    (state, _) => bail!("an answered call is {state:?}: {entry:?}"),
+                }
+            }
+            (Some(200), None) => bail!("an answer reached its caller, and no entry: {call:?}"),
+            (Some(429), None) => self.refused += 1,
+            _ => bail!("an answer that was not to be expected: {call:?}, entry {entry:?}"),
+        }
+        Ok(())
+    }
+
+    /// Whether each of the four phases was hit, in the order of a call's life.
+    pub(crate) fn phases(&self) -> [(&'static str, bool); 4] {
+        [
+            ("pending", self.pending > 0),
+            ("durable", self.durable > 0),
+            ("streaming", self.streaming > 0),
+            ("folding", self.folding > 0),
+        ]
+    }
+}

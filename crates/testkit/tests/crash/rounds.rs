@@ -1,0 +1,281 @@
+//! The loop: load, kill, look at what is left, start again, compare.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::task::JoinSet;
+use tollgate_store::Target;
+use tollgate_testkit::Client;
+use tollgate_testkit::process::Running;
+
+use crate::books::{Books, entries_since, now, reader};
+use crate::dice::Dice;
+use crate::load::{CALLERS, Call, Counts, Load};
+use crate::manage::Manager;
+use crate::phases::{Hits, Round};
+pub(crate) use crate::stage::Engine;
+use crate::stage::{CREW, Stage};
+
+/// How soon a server is ready again: the middle one of all starts, and the slowest on a machine
+/// that has other things to do.
+const READY_USUALLY: Duration = Duration::from_secs(1);
+const READY_ALWAYS: Duration = Duration::from_secs(5);
+
+/// A tenth of the kills hit each phase, at least.
+const SHARE: u32 = 10;
+
+/// How long the load may take until it is where a kill is aimed at.
+const AIM: Duration = Duration::from_secs(5);
+
+/// How long callers may need to see that the server is gone.
+const GONE: Duration = Duration::from_secs(10);
+
+/// Kills a server so many times.
+pub(crate) async fn crash_loop(engine: Engine, rounds: u32) -> Result<()> {
+    let seed = match std::env::var("TOLLGATE_CRASH_SEED") {
+        Ok(seed) => seed.parse().context("TOLLGATE_CRASH_SEED is no number")?,
+        Err(_) => now().micros().unsigned_abs(),
+    };
+    println!("{engine:?}: {rounds} kills, TOLLGATE_CRASH_SEED={seed}");
+    run(engine, rounds, seed).await.with_context(|| format!("TOLLGATE_CRASH_SEED={seed}"))
+}
+
+async fn run(engine: Engine, rounds: u32, seed: u64) -> Result<()> {
+    let begun = Instant::now();
+    // Most crews last for several rounds.
+    let crews = usize::try_from(rounds)? + 2;
+    let stage = Stage::set(engine, crews, rounds).await?;
+    let mut kills = Kills::new(&stage, seed)?;
+    println!("prepared in {:.1} s", begun.elapsed().as_secs_f64());
+    let mut server = kills.start().await?;
+    for round in 0..rounds {
+        server = kills.round(server).await.with_context(|| format!("round {round}"))?;
+    }
+    server.terminate().await?;
+    let status = server.ended(GONE).await?;
+    ensure!(status.success(), "asked to stop, it ended with {status}");
+    kills.check_all().await?;
+    println!("{} in {:.1} s", kills.report(), begun.elapsed().as_secs_f64());
+    kills.judge(rounds)
+}
+
+struct Kills<'a> {
+    stage: &'a Stage,
+    books: Books,
+    dice: Dice,
+    crew: usize,
+    starts: Vec<Duration>,
+    hit: BTreeMap<&'static str, u32>,
+    sum: Hits,
+    killed_at_start: u32,
+    /// Keys that were made and revoked.
+    managed: usize,
+    /// The most that was used of a crew's budgets, in percent.
+    most_used: i64,
+}
+
+impl<'a> Kills<'a> {
+    fn new(stage: &'a Stage, seed: u64) -> Result<Self> {
+        Ok(Self {
+            stage,
+            books: Books::new(stage)?,
+            dice: Dice::new(seed),
+            crew: 0,
+            starts: Vec::new(),
+            hit: BTreeMap::new(),
+            sum: Hits::default(),
+            killed_at_start: 0,
+            managed: 0,
+            most_used: 0,
+        })
+    }
+
+    async fn start(&mut self) -> Result<Running> {
+        let server = self.stage.serve().await?;
+        self.starts.push(server.ready_after());
+        Ok(server)
+    }
+
+    /// One kill: `server` dies in the middle of its calls, another one starts, and all that is
+    /// known of the round is compared.
+    async fn round(&mut self, server: Running) -> Result<Running> {
+        let crew =
+            self.stage.crews.get(self.crew).context("all crews have used up their budgets")?;
+        let names = self.books.of(crew);
+        let from = now();
+        let load = Load::on(server.address());
+        let mut callers = JoinSet::new();
+        for number in 0..CALLERS {
+            let token = crew[number % CREW].token.clone();
+            let caller = load.clone().caller(number, token, self.dice.another());
+            callers.spawn(async move { (number, caller.await) });
+        }
+        let manager = Manager::new(self.stage.socket(), crew[0].user.to_string());
+        let manager = tokio::spawn(manager.work());
+        self.aim(&load).await?;
+        load.over.store(true, Ordering::SeqCst);
+        let killed = Instant::now();
+        server.kill().await?;
+        let calls = all(callers).await?;
+        let manager = tokio::time::timeout(GONE, manager).await???;
+        self.look_at_remains(&names).await?;
+        let server = self.start_again().await?;
+        self.model_at_rest().await?;
+        let ledger = reader(&self.stage.target).await?;
+        let entries = entries_since(&ledger, from).await?;
+        let metered = self.books.take_meter(self.stage)?;
+        self.books.take_entries(&entries)?;
+        let round = Round { calls: &calls, entries: &entries, metered: &metered, killed };
+        let hits = round.compare()?;
+        self.books.check_rest(&ledger, &names).await?;
+        ledger.close().await;
+        self.managed += manager.check().await?;
+        self.count(&hits, &names);
+        Ok(server)
+    }
+
+    /// Waits for a moment at which a phase, each in its turn by chance, is likely to be hit.
+    async fn aim(&self, load: &Load) -> Result<()> {
+        let at = |least, most| self.dice.from_to(least, most);
+        let (sent, begun, ended, pause) = match at(0, 3) {
+            0 => (at(1, 200), 0, 0, self.dice.time(4_000)),
+            1 => (at(64, 200), 0, 0, Duration::from_millis(20) + self.dice.time(60_000)),
+            2 => (0, at(5, 150), 0, self.dice.time(15_000)),
+            _ => (0, 0, at(1, 120), self.dice.time(4_000)),
+        };
+        let mut counts = load.counts.subscribe();
+        let there = |now: &Counts| now.sent >= sent && now.begun >= begun && now.ended >= ended;
+        let there = tokio::time::timeout(AIM, counts.wait_for(there)).await;
+        let last = *load.counts.borrow();
+        there.with_context(|| format!("not there: {sent} {begun} {ended}, but {last:?}"))??;
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// As the kill left it, spent and leased are within every limit. Read from a copy on SQLite:
+    /// the next server is to find the files as a dead one leaves them.
+    async fn look_at_remains(&self, names: &[String]) -> Result<()> {
+        let target = match &self.stage.target {
+            Target::Sqlite { data_dir } => {
+                let scratch = self.stage.scratch();
+                drop(std::fs::remove_dir_all(&scratch));
+                std::fs::create_dir(&scratch)?;
+                for file in ["ledger.db", "ledger.db-wal"] {
+                    std::fs::copy(data_dir.join(file), scratch.join(file)).context(file)?;
+                }
+                Target::Sqlite { data_dir: scratch }
+            }
+            target => target.clone(),
+        };
+        let ledger = reader(&target).await?;
+        self.books.check_limits(&ledger, names).await.context("as the kill left it")?;
+        ledger.close().await;
+        Ok(())
+    }
+
+    /// Starts a server; one time of eight another one was killed before it was ready.
+    async fn start_again(&mut self) -> Result<Running> {
+        if self.dice.from_to(0, 7) == 0 {
+            self.killed_at_start += 1;
+            let life = self.dice.time(150_000);
+            Running::start_and_kill(self.stage.command(), &self.stage.log(), life).await?;
+        }
+        self.start().await
+    }
+
+    /// Waits until the demo model has seen that all of its callers are gone.
+    async fn model_at_rest(&self) -> Result<()> {
+        let client = Client::new(self.stage.model.url(), None);
+        let deadline = Instant::now() + GONE;
+        while client.get("/meter").await?.json()["open"] != 0 {
+            ensure!(Instant::now() < deadline, "the demo model still writes");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, hits: &Hits, names: &[String]) {
+        for (phase, hit) in hits.phases() {
+            *self.hit.entry(phase).or_default() += u32::from(hit);
+        }
+        *self.hit.entry("hidden").or_default() += u32::from(hits.hidden > 0);
+        self.sum.pending += hits.pending;
+        self.sum.hidden += hits.hidden;
+        self.sum.durable += hits.durable;
+        self.sum.streaming += hits.streaming;
+        self.sum.folding += hits.folding;
+        self.sum.answered += hits.answered;
+        self.sum.refused += hits.refused;
+        self.most_used = self.most_used.max(self.books.most_used(names));
+        // The next round needs budgets that let calls through.
+        if hits.refused > 0 {
+            self.crew += 1;
+        }
+    }
+
+    /// At the very end: every entry is still there, and every account adds up.
+    async fn check_all(&self) -> Result<()> {
+        let ledger = reader(&self.stage.target).await?;
+        let entries = entries_since(&ledger, tollgate_kernel::Timestamp::default()).await?;
+        let taken = self.books.entries();
+        ensure!(entries.len() == taken, "{} entries, {taken} were seen", entries.len());
+        self.books.check_rest(&ledger, &self.books.all()).await?;
+        ledger.close().await;
+        let log = std::fs::read_to_string(self.stage.log())?;
+        let errors: Vec<&str> =
+            log.lines().filter(|line| line.contains(r#""level":"ERROR""#)).take(5).collect();
+        if !errors.is_empty() {
+            bail!("errors in the server's log: {errors:#?}");
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> String {
+        let Self { sum, hit, crew, killed_at_start, managed, most_used, .. } = self;
+        let (median, worst) = self.ready();
+        format!(
+            "kills that hit each phase: {hit:?}; calls: {sum:?}; {} crews, their fullest budget at \
+             {most_used} %; {} entries, {managed} keys; ready after {median:.0?}, at worst {worst:.0?}; \
+             {killed_at_start} more kills before ready;",
+            crew + 1,
+            self.books.entries(),
+        )
+    }
+
+    /// The middle one of all starts, and the slowest.
+    fn ready(&self) -> (Duration, Duration) {
+        let mut starts = self.starts.clone();
+        starts.sort();
+        let median = starts.get(starts.len() / 2).copied().unwrap_or_default();
+        (median, starts.last().copied().unwrap_or_default())
+    }
+
+    fn judge(&self, rounds: u32) -> Result<()> {
+        for (phase, hits) in &self.hit {
+            let enough = *phase == "hidden" || hits * SHARE >= rounds;
+            ensure!(enough, "{phase} was hit by {hits} of {rounds} kills only");
+        }
+        let (median, worst) = self.ready();
+        ensure!(median <= READY_USUALLY, "usually ready after {median:?}");
+        ensure!(worst <= READY_ALWAYS, "once ready after {worst:?}");
+        Ok(())
+    }
+}
+
+/// What all callers saw, each in its place.
+async fn all(mut callers: JoinSet<(usize, Vec<Call>)>) -> Result<Vec<Vec<Call>>> {
+    let mut all: Vec<Vec<Call>> = (0..CALLERS).map(|_| Vec::new()).collect();
+    let gather = async {
+        while let Some(done) = callers.join_next().await {
+            let (number, calls) = done?;
+            all[number] = calls;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(GONE, gather)
+        .await
+        .context("a caller still waits for a dead server")??;
+    Ok(all)
+}
