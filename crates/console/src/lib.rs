@@ -12,8 +12,6 @@ mod entries;
 mod groups;
 mod limits;
 mod listing;
-#[cfg(test)]
-mod look;
 mod members;
 mod models;
 mod pages;

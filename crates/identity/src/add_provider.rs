@@ -25,7 +25,8 @@ pub(crate) async fn add_provider(
     let warrant = gate.allow(caller, Manage::write(Noun::Upstreams))?;
     let Provider { base_url, api_key } = provider;
     let url = checked(&base_url)?;
-    let id = Slug::parse(if url.host_str() == Some("api.openai.com") { "openai" } else { "first" })?;
+    let id =
+        Slug::parse(if url.host_str() == Some("api.openai.com") { "openai" } else { "first" })?;
     let stored = gate.read(&warrant).upstream(&id).await?;
     if stored.as_ref().is_some_and(|record| record.declared) {
         let detail = "This provider is declared in the configuration file. Change it there.";

@@ -101,7 +101,9 @@ impl Mistake {
             Self::Models => "A key names at most 256 models.",
             Self::ExpiryPast => "The key would have ended already. Name a time to come.",
             Self::ExpiryFar => "A key lasts 366 days at most. Name an earlier time.",
-            Self::BaseUrl => "This is not the address of an API. Write one like https://api.openai.com/v1.",
+            Self::BaseUrl => {
+                "This is not the address of an API. Write one like https://api.openai.com/v1."
+            }
         }
     }
 }
@@ -264,7 +266,8 @@ mod tests {
 
     #[test]
     fn networks_are_brought_into_one_form() {
-        let of = |list: &[&str]| networks(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        let of =
+            |list: &[&str]| networks(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         assert_eq!(of(&[]).unwrap(), None);
         assert_eq!(
             of(&["10.1.2.3/8", " 203.0.113.7 ", "2001:db8::1/32"]).unwrap().unwrap(),

@@ -9,8 +9,9 @@ use crate::api::shapes::Listing;
 use crate::api::tokens::{TokenBody, TokenView};
 use crate::api::users::{LinkBody, LinkView, NewUserBody, UserList, UserPatch, UserView};
 use crate::api::{
+    keys,
     keys::{KeyList, KeyPatch, KeyView, NewKeyBody, Rotation},
-    keys, me, sessions, tokens, users,
+    me, sessions, tokens, users,
 };
 use crate::pages::{account, key, keys as key_pages, link, login, logout};
 use crate::pages::{security, setup, signup, usage};
@@ -64,7 +65,12 @@ fn own_pages() -> Vec<Row<IdentityState>> {
         Row::post("/account/keys/{id}/rotate", write(Noun::Keys), "Rotate a key", key::rotate),
         Row::post("/account/keys/{id}/revoke", write(Noun::Keys), "Revoke a key", key::revoke),
         Row::get("/account/usage", read(Noun::Usage), "My usage", usage::show),
-        Row::get("/account/security", read(Noun::Sessions), "Password and sessions", security::show),
+        Row::get(
+            "/account/security",
+            read(Noun::Sessions),
+            "Password and sessions",
+            security::show,
+        ),
         Row::post("/account/security", write(Noun::Me), "Change my name", security::rename),
         Row::post("/account/password", write(Noun::Me), "Change my password", security::password),
         Row::post(
@@ -108,12 +114,7 @@ fn own_api() -> Vec<Row<IdentityState>> {
         Row::get("/api/v1/sessions", read(Noun::Sessions), "List sessions", sessions::list)
             .asks::<SessionList>()
             .answers::<Listing<SessionView>>(),
-        Row::delete(
-            "/api/v1/sessions/{id}",
-            write(Noun::Sessions),
-            "End a session",
-            sessions::end,
-        ),
+        Row::delete("/api/v1/sessions/{id}", write(Noun::Sessions), "End a session", sessions::end),
         Row::post(
             "/api/v1/tokens",
             write(Noun::Tokens),

@@ -75,13 +75,8 @@ pub async fn new_setup_link(
     let (token, hash) = gate.new_token(TokenType::Setup);
     let expires_at = gate.clock().now().plus(SETUP_LIFE);
     let id = LinkId::new(&**gate.clock(), &**gate.rng());
-    let link = NewLink {
-        id,
-        hash: *hash.as_bytes(),
-        purpose: LinkPurpose::Setup,
-        user: None,
-        expires_at,
-    };
+    let link =
+        NewLink { id, hash: *hash.as_bytes(), purpose: LinkPurpose::Setup, user: None, expires_at };
     let mut tx = gate.begin(&warrant).await?;
     tx.insert_link(link).await?;
     tx.commit(AuditEvent::new("link.create", format!("link:{id}"))).await?;

@@ -42,11 +42,8 @@ pub(crate) async fn sign_in(
     if user.state != AccountState::Active {
         return Err(refused());
     }
-    let rehashed = if outdated {
-        Some(Secret::new(gate.hash_password(password).await?))
-    } else {
-        None
-    };
+    let rehashed =
+        if outdated { Some(Secret::new(gate.hash_password(password).await?)) } else { None };
     let prepared = prepare(gate, caller, user.id, agent.as_deref());
     let mut tx = gate.begin(&warrant).await?;
     if rehashed.is_some() {

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tollgate_kernel::{Error, Kind};
 
 use crate::engine::{Statement, postgres};
-use crate::sql::{create_private, postgres_connection};
+use crate::sql::{open_private, postgres_connection};
 use crate::{Target, dialect};
 
 /// The name of the lock file in the data folder.
@@ -70,7 +70,7 @@ impl Lock {
     pub(crate) async fn take(target: &Target) -> Result<Self, Error> {
         match target {
             Target::Sqlite { data_dir } => {
-                let file = create_private(&data_dir.join(LOCK_FILE))?;
+                let file = open_private(&data_dir.join(LOCK_FILE))?;
                 match file.try_lock() {
                     Ok(()) => Ok(Self::File { _file: file }),
                     Err(std::fs::TryLockError::WouldBlock) => {

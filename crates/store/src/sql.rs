@@ -450,15 +450,36 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the file readable for its owner alone; SQLite gives its side files the same mode.
-pub(crate) fn create_private(path: &Path) -> Result<std::fs::File, Error> {
+/// Makes the file, readable for its owner alone; SQLite gives its side files the same mode.
+///
+/// A file that is there already is not even opened: to close it again would take the locks away
+/// that other connections of this process have on it (POSIX, `fcntl`), and the next program that
+/// looks at the database would remove the log under our feet.
+fn create_private(path: &Path) -> Result<(), Error> {
+    match private_options().create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(cannot_open(path, &error)),
+    }
+}
+
+/// Opens a file that is no database, and makes it, readable for its owner alone, where it is not
+/// there.
+pub(crate) fn open_private(path: &Path) -> Result<std::fs::File, Error> {
+    let opened = private_options().create(true).truncate(false).open(path);
+    opened.map_err(|error| cannot_open(path, &error))
+}
+
+fn private_options() -> std::fs::OpenOptions {
     let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
-        .open(path)
-        .map_err(|error| Error::unavailable(format!("cannot open {}: {error}", path.display())))
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
+    Error::unavailable(format!("cannot open {}: {error}", path.display()))
 }
 
 /// Connects to PostgreSQL outside the pool.

@@ -1,6 +1,7 @@
 //! The whole server in a struct, for tests: on a free port, with a store of its own and a demo
 //! model behind it.
 
+mod browser;
 mod client;
 mod database;
 mod ledger;
@@ -9,6 +10,7 @@ pub mod process;
 mod raw;
 mod server;
 
+pub use browser::Browser;
 pub use client::{Answer, Client, chat_body};
 pub use database::{Database, Engine, Locked};
 pub use ledger::count;

@@ -12,7 +12,7 @@ use tollgate_protocol::api_key::TokenType;
 use tollgate_store::settings::INSTALLATION_BUDGETS;
 use tollgate_store::{
     AccountState, AuditEvent, GroupRecord, KeyHolder, ModelRecord, NewKey, NewSecret, NewUser,
-    Owner, PlanBody, PlanRecord, UpstreamRecord,
+    Owner, PlanBody, PlanRecord, Tx, UpstreamRecord,
 };
 
 use crate::TestServer;
@@ -220,6 +220,34 @@ impl TestServer {
 
     /// Makes a key of a person.
     pub async fn add_key(&self, user: UserId, spec: &KeySpec) -> Result<(KeyId, String)> {
+        let mut tx = self.gate.begin(&self.system).await?;
+        let (id, key) = self.insert_key(&mut tx, user, spec).await?;
+        tx.commit(AuditEvent::new("key.make", id.to_string())).await?;
+        Ok((id, key))
+    }
+
+    /// Makes so many keys of a person.
+    pub async fn add_keys(
+        &self,
+        user: UserId,
+        spec: &KeySpec,
+        count: usize,
+    ) -> Result<Vec<String>> {
+        let mut keys = Vec::with_capacity(count);
+        let mut tx = self.gate.begin(&self.system).await?;
+        for _ in 0..count {
+            keys.push(self.insert_key(&mut tx, user, spec).await?.1);
+        }
+        tx.commit(AuditEvent::new("key.make", "many")).await?;
+        Ok(keys)
+    }
+
+    async fn insert_key(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        spec: &KeySpec,
+    ) -> Result<(KeyId, String)> {
         let (token, hash) = self.gate.new_token(TokenType::User);
         let id = KeyId::new(&**self.gate.clock(), &**self.gate.rng());
         let models = spec.models.as_ref().map(|models| {
@@ -236,9 +264,7 @@ impl TestServer {
             expires_at: spec.expires_at,
         };
         let secret = NewSecret { hash: *hash.as_bytes(), tail: token.tail() };
-        let mut tx = self.gate.begin(&self.system).await?;
         tx.insert_key(key, secret).await?;
-        tx.commit(AuditEvent::new("key.make", id.to_string())).await?;
         Ok((id, token.expose().to_owned()))
     }
 

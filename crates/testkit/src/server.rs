@@ -120,6 +120,8 @@ impl TestServer {
             prices,
             drain: house.setup.drain,
             request_bytes: house.setup.request_bytes,
+            network_limits: Default::default(),
+            keys_in_the_clear: true,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: Arc::new(SystemClock::new()),

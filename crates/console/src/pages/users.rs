@@ -250,9 +250,10 @@ async fn form_page(
             select("state", "column-state", states.into(), user.state.as_str(), Some("state-hint")),
         ],
         submit: Some(w.get("user-save")),
+        // By id: an address may hold what a shell would run.
         command: Command::same(
             visit.locale(),
-            format!("tollgate user set {} --role {}", user.email, user.role.as_str()),
+            format!("tollgate user set {} --role {}", user.id, user.role.as_str()),
         ),
     })
 }

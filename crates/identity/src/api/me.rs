@@ -83,8 +83,8 @@ pub(crate) async fn change(
         return Err(Error::invalid(detail).with_param("password").into());
     }
     let token = |secret: Secret| PlainToken::new(secret.expose().to_owned());
-    let password = password
-        .map(|new| NewPassword { current: current_password.map(token), new: token(new) });
+    let password =
+        password.map(|new| NewPassword { current: current_password.map(token), new: token(new) });
     let change = MeChange { name, locale, password, agent: agent_of(&headers) };
     let (user, started) = change_me(&state, &caller, change).await?;
     let response = reply::json(&view(&state.gate, &caller, Some(user)))?;
@@ -96,10 +96,7 @@ pub(crate) async fn change(
 
 fn view(gate: &Gate, caller: &Arc<Principal>, user: Option<UserRecord>) -> Me {
     let manages = gate.allow(caller, Manage::write(Noun::Keys)).is_ok();
-    let scopes = [
-        (caller.admits(Access::Models).is_ok(), Scope::MODELS),
-        (manages, Scope::MANAGE),
-    ];
+    let scopes = [(caller.admits(Access::Models).is_ok(), Scope::MODELS), (manages, Scope::MANAGE)];
     let (plan, group) = gate.plan_of(caller).unzip();
     let (email, name, locale) = match user {
         Some(user) => (Some(user.email), Some(user.name), user.locale),

@@ -93,11 +93,7 @@ pub(crate) async fn show(
 }
 
 /// A bar for each budget, and a warning when one of them is nearly spent.
-fn bars(
-    w: &Words,
-    now: Timestamp,
-    limits: &[BudgetStanding],
-) -> (Option<Bars>, Option<Banner>) {
+fn bars(w: &Words, now: Timestamp, limits: &[BudgetStanding]) -> (Option<Bars>, Option<Banner>) {
     let list: Vec<Bar> = limits.iter().map(|limit| bar(w, now, limit)).collect();
     let fullest = list.iter().max_by_key(|bar| bar.percent);
     let warning = fullest.filter(|bar| bar.percent >= 80).map(|bar| {
@@ -175,12 +171,7 @@ pub(super) async fn key_names(
     Ok(page.items.into_iter().map(|key| (key.id.to_string(), key.name)).collect())
 }
 
-fn table(
-    w: &Words,
-    now: Timestamp,
-    rows: Vec<EntryRow>,
-    names: &HashMap<String, String>,
-) -> Table {
+fn table(w: &Words, now: Timestamp, rows: Vec<EntryRow>, names: &HashMap<String, String>) -> Table {
     let columns = vec![
         Column::text(w.get("column-when")),
         Column::text(w.get("column-model")),

@@ -56,9 +56,9 @@ impl Chart {
 }
 
 fn tokens(rows: &[UsageRow], day: i64, belongs: &dyn Fn(&str) -> bool) -> i64 {
-    let rows = rows.iter().filter(|row| {
-        row.day == Some(day) && belongs(row.model.as_deref().unwrap_or_default())
-    });
+    let rows = rows
+        .iter()
+        .filter(|row| row.day == Some(day) && belongs(row.model.as_deref().unwrap_or_default()));
     rows.map(|row| row.input_tokens + row.output_tokens).sum()
 }
 

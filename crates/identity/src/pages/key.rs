@@ -4,10 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use tollgate_edge::page::parts::{
-    Banner, Cell, Command, Definitions, Head, Link, Summary, Tone,
-};
 use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{Banner, Cell, Command, Definitions, Head, Link, Summary, Tone};
 use tollgate_edge::{Caller, Form, Path, Query, Reply, Visit, reply};
 use tollgate_kernel::{KeyId, Timestamp};
 use tollgate_store::{KeyRecord, KeyState};
@@ -24,8 +22,12 @@ use crate::state::IdentityState;
 use crate::update_key::{KeyChange, update_key};
 
 /// The overlaps that the page offers, in seconds, with the keys of their words.
-const OVERLAPS: [(u32, &str); 4] =
-    [(0, "overlap-none"), (3_600, "overlap-hour"), (86_400, "overlap-day"), (604_800, "overlap-week")];
+const OVERLAPS: [(u32, &str); 4] = [
+    (0, "overlap-none"),
+    (3_600, "overlap-hour"),
+    (86_400, "overlap-day"),
+    (604_800, "overlap-week"),
+];
 
 #[derive(Template)]
 #[template(path = "key.html")]
@@ -135,13 +137,7 @@ pub(crate) async fn revoke(
     reply::see_other("/account/keys")
 }
 
-fn page(
-    visit: &Visit,
-    now: Timestamp,
-    key: &KeyRecord,
-    form: &KeyForm,
-    wrong: &[Wrong],
-) -> Page {
+fn page(visit: &Visit, now: Timestamp, key: &KeyRecord, form: &KeyForm, wrong: &[Wrong]) -> Page {
     let w = visit.words(&TEXTS);
     let id = key.id;
     let like = Link { href: format!("/account/keys?like={id}#make"), text: w.get("key-like") };
@@ -174,7 +170,10 @@ fn facts(w: &Words, now: Timestamp, key: &KeyRecord) -> Definitions {
         (w.get("column-tail"), Cell::Code(format!("…{}", key.tail))),
         (w.get("key-made"), said::ago(w, now, key.created_at)),
         (w.get("key-expires"), key.expires_at.map_or_else(never, |at| said::ahead(w, now, at))),
-        (w.get("column-last-used"), key.last_used_at.map_or_else(never, |at| said::ago(w, now, at))),
+        (
+            w.get("column-last-used"),
+            key.last_used_at.map_or_else(never, |at| said::ago(w, now, at)),
+        ),
     ];
     if let Some(from) = &key.last_used_from {
         items.push((w.get("key-last-from"), Cell::Code(from.clone())));

@@ -156,8 +156,9 @@ impl KeyForm {
 
     fn budgets(&self, before: Option<&KeyRecord>, wrong: &mut Vec<Wrong>) -> Vec<Budget> {
         let kept = before.map(|key| key.budgets.as_slice()).unwrap_or_default().iter();
-        let has_field =
-            |b: &&Budget| BUDGETS.iter().any(|(_, unit, period)| (*unit, *period) == (b.unit, b.period));
+        let has_field = |b: &&Budget| {
+            BUDGETS.iter().any(|(_, unit, period)| (*unit, *period) == (b.unit, b.period))
+        };
         let mut budgets: Vec<Budget> = kept.filter(|b| !has_field(b)).copied().collect();
         for (id, unit, period) in BUDGETS {
             let text = self.budget_text(id);
@@ -168,7 +169,8 @@ impl KeyForm {
             };
             match limit.filter(|limit| (0..=Budget::MAX).contains(limit)) {
                 Some(limit) => budgets.push(Budget { unit, limit, period }),
-                None => wrong.push((id, if unit == Unit::Money { "wrong-money" } else { "wrong-number" })),
+                None => wrong
+                    .push((id, if unit == Unit::Money { "wrong-money" } else { "wrong-number" })),
             }
         }
         budgets
@@ -267,7 +269,10 @@ mod tests {
             ..typed()
         };
         let read = form.read(NOW, None).map_err(|wrong| format!("{wrong:?}")).unwrap();
-        assert_eq!(read.models.iter().map(ModelPattern::as_str).collect::<Vec<_>>(), ["gpt-4o*", "small"]);
+        assert_eq!(
+            read.models.iter().map(ModelPattern::as_str).collect::<Vec<_>>(),
+            ["gpt-4o*", "small"]
+        );
         assert_eq!(read.networks, ["10.0.0.0/8", "192.0.2.1"]);
         assert_eq!(read.rates.requests_per_minute, Some(1_000));
         let limit = |unit, period| {
@@ -292,6 +297,9 @@ mod tests {
         };
         let Err(wrong) = form.read(NOW, None) else { unreachable!("the form is wrong") };
         let fields: Vec<&str> = wrong.iter().map(|(id, _)| *id).collect();
-        assert_eq!(fields, ["name", "expires", "models", "networks", "concurrent", "money_per_day"]);
+        assert_eq!(
+            fields,
+            ["name", "expires", "models", "networks", "concurrent", "money_per_day"]
+        );
     }
 }

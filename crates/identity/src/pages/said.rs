@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn money_is_read_as_it_is_written() {
-        for (text, nano) in [("5", 5 * NANO), ("$1,000.25", 1_000 * NANO + NANO / 4), ("0.000000001", 1)]
+        for (text, nano) in
+            [("5", 5 * NANO), ("$1,000.25", 1_000 * NANO + NANO / 4), ("0.000000001", 1)]
         {
             assert_eq!(read_money(text), Some(nano));
         }

@@ -5,9 +5,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Banner, Command, Field, Head, Link, SecretOnce, Summary, Tone,
-};
+use tollgate_edge::page::parts::{Banner, Command, Field, Head, Link, SecretOnce, Summary, Tone};
 use tollgate_edge::{Caller, Exchange, Form, Query, Reply, Visit, reply};
 use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 
@@ -153,9 +151,7 @@ pub(crate) async fn show(
         return step.answer(visit, StatusCode::OK);
     }
     match asked.token {
-        Some(token) => {
-            owner_step(&visit, "", "", &token, None).answer(visit, StatusCode::OK)
-        }
+        Some(token) => owner_step(&visit, "", "", &token, None).answer(visit, StatusCode::OK),
         None => {
             let step = Step::stopped(&visit, Tone::Info, "setup-needs-link", None);
             step.answer(visit, StatusCode::OK)
@@ -309,9 +305,10 @@ fn models(state: &IdentityState, caller: &std::sync::Arc<tollgate_gate::Principa
     let mut models: Vec<String> = listed.into_iter().map(|model| model.id).collect();
     let rank = |name: &str| {
         let is_small = ["nano", "mini", "small", "demo"].iter().any(|s| name.contains(s));
-        let talks = !["embed", "tts", "audio", "image", "whisper", "moderation", "dall", "realtime"]
-            .iter()
-            .any(|s| name.contains(s));
+        let talks =
+            !["embed", "tts", "audio", "image", "whisper", "moderation", "dall", "realtime"]
+                .iter()
+                .any(|s| name.contains(s));
         (!talks, !is_small)
     };
     models.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));

@@ -1,11 +1,11 @@
 //! `/signup`.
 
-use axum::extract::State;
 use askama::Template;
+use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use tollgate_edge::page::parts::{Field, Head, Summary, Tone};
 use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{Field, Head, Summary, Tone};
 use tollgate_edge::{Caller, Form, Reply, Visit};
 use tollgate_kernel::{PlainToken, Secret};
 

@@ -9,9 +9,7 @@ use http::header::CONTENT_DISPOSITION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Cell, Column, Command, Empty, Field, Head, Link, Summary, Table,
-};
+use tollgate_edge::page::parts::{Cell, Column, Command, Empty, Field, Head, Link, Summary, Table};
 use tollgate_edge::{Caller, Query, Reply, Visit, reply};
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, Timestamp, UserId};
@@ -135,7 +133,9 @@ pub(crate) async fn show(
     let now = gate.clock().now();
     let (span, wrong) = match asked.span(now) {
         Ok(span) => (span, None),
-        Err(field) => (Asked::default().span(now).unwrap_or(Span { first: 0, last: 0 }), Some(field)),
+        Err(field) => {
+            (Asked::default().span(now).unwrap_or(Span { first: 0, last: 0 }), Some(field))
+        }
     };
     let rows = usage(gate, &caller, &asked.filter(user.id, span)).await?;
     if asked.format == "csv" && wrong.is_none() {
@@ -273,7 +273,10 @@ mod tests {
     fn the_last_30_days_are_shown_unless_said() {
         let now = Timestamp::parse("2026-11-21T07:30:00Z").unwrap();
         let span = Asked::default().span(now).unwrap();
-        assert_eq!((day_said(span.first), day_said(span.last)), ("2026-10-23".into(), "2026-11-21".into()));
+        assert_eq!(
+            (day_said(span.first), day_said(span.last)),
+            ("2026-10-23".into(), "2026-11-21".into())
+        );
         let asked = |from: &str, to: &str| {
             Asked { from: from.into(), to: to.into(), ..Asked::default() }.span(now).map(drop)
         };

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tollgate_edge::page::Assets;
-use tollgate_edge::{
-    App, CsrfKeys, Edge, Hosts, RequestLog, Style, TrustedProxies,
-};
+use tollgate_edge::{App, CsrfKeys, Edge, Hosts, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose};
 use tollgate_kernel::{
     Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp, UserId,

@@ -43,7 +43,10 @@ async fn a_key_is_made_shown_once_changed_rotated_and_revoked() {
     assert_eq!(made.status, 201);
     let made = made.json();
     let first = plain(made["key"].as_str().unwrap());
-    assert!(first.expose().starts_with("tg_user_") && first.expose().ends_with(made["tail"].as_str().unwrap()));
+    assert!(
+        first.expose().starts_with("tg_user_")
+            && first.expose().ends_with(made["tail"].as_str().unwrap())
+    );
     assert_eq!((&made["state"], &made["kind"]), (&json!("active"), &json!("user")));
     let ends = Timestamp::parse(made["expires_at"].as_str().unwrap()).unwrap();
     assert_eq!(ends, house.gate.clock().now().plus(Duration::from_secs(90 * 86_400)));
@@ -100,8 +103,11 @@ async fn bad_members_are_refused_by_name() {
         (json!({ "name": "a", "admin": true, "models": ["a*b"] }), "models[0]"),
         (json!({ "name": "a", "admin": true, "expires_at": "2019-01-01T00:00:00Z" }), "expires_at"),
         (json!({ "name": "a", "admin": true, "expires_at": "2099-01-01T00:00:00Z" }), "expires_at"),
-        (json!({ "name": "a", "admin": true, "budgets": [
-            { "unit": "tokens", "limit": -1, "period": "day" }] }), "budgets[0]"),
+        (
+            json!({ "name": "a", "admin": true, "budgets": [
+            { "unit": "tokens", "limit": -1, "period": "day" }] }),
+            "budgets[0]",
+        ),
         (json!({ "name": "a", "admin": true, "scope": "x" }), "scope"),
         (json!({ "name": "a", "admin": true, "user": owner.user.id }), "user"),
         (json!({ "name": "a" }), "user"),

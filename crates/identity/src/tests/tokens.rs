@@ -59,7 +59,10 @@ async fn tokens_come_from_sessions_alone_and_within_bounds() {
         (TokenWish { scope: Some("manage".into()), ..Default::default() }, "scope"),
         (TokenWish { scope: Some("models manage".into()), ..Default::default() }, "scope"),
         (TokenWish { scope: Some(String::new()), ..Default::default() }, "scope"),
-        (TokenWish { audience: Some("https://evil.example".into()), ..Default::default() }, "audience"),
+        (
+            TokenWish { audience: Some("https://evil.example".into()), ..Default::default() },
+            "audience",
+        ),
     ];
     for (wish, param) in cases {
         let error = issue(&house, wish).await.err().unwrap();

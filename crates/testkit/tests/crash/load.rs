@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ pub(crate) const BODY: usize = 1_000;
 const REST: Duration = Duration::from_millis(20);
 
 /// A kind of call: what the demo model is told to do, and what the caller asks for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) directives: &'static str,
@@ -39,6 +40,12 @@ pub(crate) const KINDS: [Kind; 6] = [
     kind("burst", "chunks=6;every=1ms", true, 10),
     kind("full", "delay=60ms;spend=hold;every=3ms", true, 30),
 ];
+
+/// A stream of a second.
+pub(crate) const LONG: Kind = kind("long", "chunks=25;every=40ms", true, 30);
+
+/// A stream that outlasts every test.
+pub(crate) const ENDLESS: Kind = kind("endless", "chunks=4000;every=100ms", true, 4_000);
 
 const fn kind(
     name: &'static str,
@@ -137,6 +144,12 @@ impl Load {
             }
         }
         calls
+    }
+
+    /// Makes one call of this kind.
+    pub(crate) async fn once(self, number: usize, token: String, kind: Kind) -> Result<Call> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        Ok(self.call(&mut stream, &self.request(number, &token, &kind)).await.0)
     }
 
     /// One call; the flag says whether the connection is still good.

@@ -122,7 +122,7 @@ impl<'a> Kills<'a> {
         let manager = tokio::time::timeout(GONE, manager).await???;
         self.look_at_remains(&names).await?;
         let server = self.start_again().await?;
-        self.model_at_rest().await?;
+        model_at_rest(self.stage).await?;
         let ledger = reader(&self.stage.target).await?;
         let entries = entries_since(&ledger, from).await?;
         let metered = self.books.take_meter(self.stage)?;
@@ -183,17 +183,6 @@ impl<'a> Kills<'a> {
             Running::start_and_kill(self.stage.command(), &self.stage.log(), life).await?;
         }
         self.start().await
-    }
-
-    /// Waits until the demo model has seen that all of its callers are gone.
-    async fn model_at_rest(&self) -> Result<()> {
-        let client = Client::new(self.stage.model.url(), None);
-        let deadline = Instant::now() + GONE;
-        while client.get("/meter").await?.json()["open"] != 0 {
-            ensure!(Instant::now() < deadline, "the demo model still writes");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Ok(())
     }
 
     fn count(&mut self, hits: &Hits, names: &[String]) {
@@ -262,6 +251,17 @@ impl<'a> Kills<'a> {
         ensure!(worst <= READY_ALWAYS, "once ready after {worst:?}");
         Ok(())
     }
+}
+
+/// Waits until the demo model has seen that all of its callers are gone.
+pub(crate) async fn model_at_rest(stage: &Stage) -> Result<()> {
+    let client = Client::new(stage.model.url(), None);
+    let deadline = Instant::now() + GONE;
+    while client.get("/meter").await?.json()["open"] != 0 {
+        ensure!(Instant::now() < deadline, "the demo model still writes");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
 }
 
 /// What all callers saw, each in its place.

@@ -4,28 +4,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 use tokio::process::Command;
-use tollgate_edge::{RequestLog, Style, TrustedProxies};
-use tollgate_gate::{DrainBounds, Gate, Purpose, Warrant};
+use tollgate_edge::{RequestLog, Style};
+use tollgate_gate::{Gate, Purpose, Warrant};
 use tollgate_kernel::{
-    Budget, Job, KeyId, Manage, ModelPattern, Noun, Period, Rates, Role, Secret, Slug, SystemClock,
-    Unit, UserId,
+    Budget, Job, KeyId, Manage, ModelPattern, Noun, Period, Rates, Role, Secret, Slug, Unit, UserId,
 };
 use tollgate_protocol::api_key::TokenType;
-use tollgate_server::prices::PriceTable;
-use tollgate_server::wire::{Installation, Options};
+use tollgate_server::config::{Config, Override, Sources};
+use tollgate_server::start::start;
 use tollgate_store::settings::INSTALLATION_BUDGETS;
 use tollgate_store::{
     AuditEvent, KeyHolder, ModelRecord, NewKey, NewSecret, NewUser, PlanBody, PlanRecord, Target,
     UpstreamRecord,
 };
 use tollgate_testkit::process::{Running, binary};
-use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
 
-use crate::load::{BODY, CALLERS, KINDS, alias};
+use crate::load::{BODY, CALLERS, ENDLESS, KINDS, LONG, alias};
 
 /// Which store the server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,24 +143,20 @@ impl Stage {
 
     /// Makes people, keys and models in this process, and closes the store in good order.
     async fn prepare(&mut self, crews: usize) -> Result<()> {
-        let key = MasterKey::generate(&SystemRng);
-        write_key(&self.data(), &key)?;
-        let installation = Installation::open(Options {
-            target: self.target.clone(),
-            data_dir: self.data(),
-            master_key: key,
-            public_url: Url::parse("http://localhost:1")?,
-            brand: "Tollgate".to_owned(),
-            trusted_proxies: TrustedProxies::default(),
-            prices: PriceTable::embedded()?,
-            drain: DrainBounds::default(),
-            request_bytes: 1_024 * 1_024,
-            extra_roots: Vec::new(),
-            log: RequestLog::start(std::io::sink(), Style::Json)?,
-            clock: Arc::new(SystemClock::new()),
-            rng: Arc::new(SystemRng),
-        })
-        .await?;
+        let data = self.data().to_str().context("a folder in UTF-8")?.to_owned();
+        let flags = [("server.listen", "127.0.0.1:0".to_owned()), ("server.data_dir", data)];
+        let flags = flags.map(|(path, value)| {
+            let flag = "the test".to_owned();
+            Override { path: path.to_owned(), value, flag }
+        });
+        let mut sources = Sources { flags: flags.into(), ..Sources::default() };
+        if let Target::Postgres { url } = &self.target {
+            sources.env.insert("TOLLGATE__STORE__URL".to_owned(), url.clone());
+        }
+        let config = Config::load(&sources).map_err(|problems| anyhow!("{problems}"))?;
+        let log = RequestLog::start(std::io::sink(), Style::Json)?;
+        let started = start(&config, log).await.map_err(|exit| anyhow!("{exit}"))?;
+        let installation = started.installation;
         let gate = installation.gate.clone();
         let system = gate.system(&installation.jobs.token(Job::Setup));
         let maker = Maker { warrant: gate.allow(&system, Manage::write(Noun::Users))?, gate };
@@ -201,7 +195,7 @@ impl Maker {
     async fn models(&self) -> Result<()> {
         let mut tx = self.gate.begin(&self.warrant).await?;
         for caller in 0..CALLERS {
-            for kind in &KINDS {
+            for kind in KINDS.iter().chain([&LONG, &ENDLESS]) {
                 let model = format!("mock/retry-after={caller};input={BODY};{}", kind.directives);
                 let name = Slug::parse(&alias(caller, kind))?;
                 tx.put_model(&ModelRecord::new(name, Slug::parse("demo")?, model)).await?;
@@ -276,16 +270,6 @@ impl Person {
         all.push((tollgate_kernel::Holder::Key(self.key), OF_KEY));
         all
     }
-}
-
-/// The file that `tollgate serve` looks for.
-fn write_key(data: &std::path::Path, key: &MasterKey) -> Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    std::fs::DirBuilder::new().mode(0o700).create(data)?;
-    let mut options = std::fs::OpenOptions::new();
-    let mut file =
-        options.write(true).create_new(true).mode(0o600).open(data.join("master.key"))?;
-    Ok(std::io::Write::write_all(&mut file, key.to_text().expose().as_bytes())?)
 }
 
 /// A database of this test's own, made with the client that comes with PostgreSQL.

@@ -104,7 +104,7 @@ pub(crate) async fn a_refusal_says_what_would_fit(engine: Engine) {
     let hold = bytes("tollgate-demo", 500) + 500;
     for part in [
         format!("up to {hold} tokens"),
-        format!("{limit} tokens is left"),
+        format!("Left: {limit} tokens."),
         "at most 37".to_owned(),
         "your plan".to_owned(),
     ] {

@@ -93,7 +93,7 @@ pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: En
                 let mut call = call.unwrap();
                 // The head is some 600 bytes long, an event 250. Those that last too long are left
                 // in their first half, so that nobody waits for the other.
-                let most = if hopeless(at) { 3_000 } else { 14_000 };
+                let most = if hopeless(at) { 1_800 } else { 14_000 };
                 let bytes = 1 + usize::try_from(dice.below(most)).unwrap();
                 call.hear(bytes).await.unwrap();
             })

@@ -126,7 +126,7 @@ pub(crate) async fn settled_and_held_never_exceed_the_limit(engine: Engine) {
     let [budget] = &server.settled_limits(&key).await.unwrap()[..] else { panic!("one budget") };
     assert_eq!(budget.used, charged);
     assert!(limit - charged < SMALL, "{} is left, a hold is {SMALL}", limit - charged);
-    assert!(refused.message().contains(&format!("{} tokens is left", limit - charged)));
+    assert!(refused.message().contains(&format!("Left: {} tokens.", limit - charged)));
     let totals = server.model.totals();
     assert_eq!(i64::try_from(totals.input_tokens + totals.output_tokens).unwrap(), charged);
     assert_eq!(LARGE, 10 * SMALL);

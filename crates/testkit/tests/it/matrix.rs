@@ -1,0 +1,118 @@
+//! The identity matrix: every route row and every kind of client, as one committed text.
+//!
+//! `yes` means that the route let the client in, whatever it then said of the request. A new route
+//! shows up here before it shows up anywhere else. Regenerate with `UPDATE=1`.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+use tollgate_edge::inventory;
+use tollgate_gate::NoPrices;
+use tollgate_identity::NetworkLimits;
+use tollgate_kernel::Role;
+use tollgate_server::wire::Doors;
+use tollgate_testkit::{Answer, Browser, Client, Engine, KeySpec, TestServer};
+
+/// Somebody who knocks.
+enum Knock {
+    With(Client),
+    Browser(Browser),
+}
+
+impl Knock {
+    async fn at(&self, method: &str, path: &str) -> Answer {
+        let body = json!({ "no such member": 1 });
+        match self {
+            Self::With(client) => client.send(client.request(method, path).json(&body)).await,
+            Self::Browser(browser) => {
+                browser.send(browser.request(method, path).json(&body)).await
+            }
+        }
+        .unwrap()
+    }
+}
+
+fn seen(answer: &Answer) -> &'static str {
+    match answer.status {
+        401 => "401",
+        403 => "403",
+        303 if answer.header("location").starts_with("/login") => "login",
+        500.. => "FAULT",
+        _ => "yes",
+    }
+}
+
+async fn clients(server: &TestServer) -> Vec<(&'static str, Knock)> {
+    let (member, member_key) = server.caller("member", Vec::new()).await.unwrap();
+    let admin = server.add_user("admin@example.com", None).await.unwrap();
+    server.set_role(admin, Role::Admin).await.unwrap();
+    let (_, admins_key) = server.add_key(admin, &KeySpec::default()).await.unwrap();
+    let app = server.add_app("bot", "member").await.unwrap();
+    let browser = server.signed_in(member).await.unwrap();
+    let audience = json!({ "audience": format!("{}/v1", server.url) });
+    let for_models = browser.post("/api/v1/tokens", &audience).await.unwrap();
+    let for_models = for_models.json()["access_token"].as_str().expect("a token").to_owned();
+    let with = |token: &str| Knock::With(server.with_bearer(token));
+    vec![
+        ("anonymous", Knock::With(server.anonymous())),
+        ("garbled", with("tg_user_garbled")),
+        ("key", with(&member_key)),
+        ("app", with(&app)),
+        ("admin's key", with(&admins_key)),
+        ("admin key", with(&server.add_admin_key().await.unwrap())),
+        ("token", with(&for_models)),
+        ("session", Knock::Browser(server.signed_in(member).await.unwrap())),
+        ("admin", Knock::Browser(server.signed_in(admin).await.unwrap())),
+    ]
+}
+
+fn filled(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.starts_with('{') { "nothing-here" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn k8_every_route_asks_every_kind_of_client_what_its_row_says() {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let clients = clients(&server).await;
+    let doors = Doors {
+        gate: server.gate.clone(),
+        prices: Arc::new(NoPrices),
+        request_bytes: 1,
+        network_limits: NetworkLimits::default(),
+        keys_in_the_clear: true,
+    };
+    let rows = inventory(&doors.rows(&server.url));
+    let mut text = String::new();
+    for (method, path, _) in &rows {
+        // A sign-out would end the session that the other rows knock with.
+        if *path == "/logout" || *path == "/api/v1/sessions" && *method == "DELETE" {
+            continue;
+        }
+        write!(text, "{method} {path}").unwrap();
+        for (name, knock) in &clients {
+            let answer = knock.at(method.as_str(), &filled(path)).await;
+            write!(text, " | {name} {}", seen(&answer)).unwrap();
+        }
+        text.push('\n');
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/matrix.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    for (now, then) in text.lines().zip(committed.lines()) {
+        assert_eq!(now, then, "the matrix has changed: UPDATE=1 if that is meant");
+    }
+    assert_eq!(text.lines().count(), committed.lines().count(), "a route came or went");
+
+    let described = server.anonymous().get("/openapi.json").await.unwrap().json();
+    for (method, path, _) in rows.iter().filter(|(_, path, _)| path.starts_with("/api/")) {
+        let method = method.as_str().to_lowercase();
+        let path = path.replace("{*", "{");
+        assert!(described["paths"][&path][&method].is_object(), "{method} {path} is not described");
+    }
+    server.stop().await.unwrap();
+}
