@@ -114,7 +114,6 @@ impl Shape {
             process: pid.map(Process),
         })
     }
-
 }
 
 #[tokio::main]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The least number of rounds that a verdict rests on.
 pub const FEWEST_ROUNDS: usize = 9;
@@ -16,7 +16,7 @@ pub const QUICK_ROUNDS: usize = 3;
 pub type Sample = BTreeMap<&'static str, f64>;
 
 /// The middle of several figures, and how far they spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The median.
     pub median: f64,

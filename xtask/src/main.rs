@@ -1,5 +1,6 @@
 //! All automation of the project: `cargo xtask <verb>`.
 
+mod bench;
 mod check;
 mod postgres;
 mod process;
@@ -24,6 +25,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Measures the server beside a bare proxy and writes docs/benchmarks.md. Never in CI.
+    Bench {
+        /// Few rounds and short waits, for a quick look.
+        #[arg(long)]
+        quick: bool,
+        /// The cases to measure; all where none is named.
+        names: Vec<String>,
+    },
     /// The inner loop: format, lints, tidy, unit and SQLite tests. No root, no network.
     Check,
     /// Finds what the tests need and installs what is missing.
@@ -51,6 +60,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     let root = workspace_root()?;
     match cli.verb {
+        Verb::Bench { quick, ref names } => bench::bench(&root, quick, names),
         Verb::Check => check::check(&root),
         Verb::Setup { install } => setup::setup(&root, install).map(drop),
         Verb::Test => test::test(&root),

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures the whole server beside a bare proxy and writes the table.
 
 mod cases;
+mod http;
 mod machine;
 mod programs;
 mod report;

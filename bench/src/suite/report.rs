@@ -52,7 +52,12 @@ impl Row {
     }
 
     /// What could not be measured, and why.
-    pub(crate) fn not_measured(case: &str, what: &str, (bar, unit): (f64, &str), why: &str) -> Self {
+    pub(crate) fn not_measured(
+        case: &str,
+        what: &str,
+        (bar, unit): (f64, &str),
+        why: &str,
+    ) -> Self {
         Self {
             case: case.to_owned(),
             what: what.to_owned(),
@@ -87,12 +92,16 @@ impl Row {
 
     /// One line for people who wait.
     pub(crate) fn told(&self) -> String {
-        let found = self.found.map_or_else(
-            || "–".to_owned(),
-            |f| format!("{} {}", span(f), self.unit),
-        );
+        let found =
+            self.found.map_or_else(|| "–".to_owned(), |f| format!("{} {}", span(f), self.unit));
         let bar = self.bar_text();
-        format!("{}: {}: {found} (bar {bar}) {} · {}", self.case, self.what, self.verdict(), self.note)
+        format!(
+            "{}: {}: {found} (bar {bar}) {} · {}",
+            self.case,
+            self.what,
+            self.verdict(),
+            self.note
+        )
     }
 
     fn line(&self) -> String {
@@ -156,10 +165,9 @@ impl Report {
     pub(crate) fn write(&mut self, json: &Path, table: &Path, cases: &[&str]) -> Result<()> {
         let place = |row: &Row| cases.iter().position(|case| *case == row.case);
         self.rows.sort_by_key(place);
-        for (path, text) in [
-            (json, format!("{}\n", serde_json::to_string_pretty(self)?)),
-            (table, self.table()),
-        ] {
+        for (path, text) in
+            [(json, format!("{}\n", serde_json::to_string_pretty(self)?)), (table, self.table())]
+        {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }

@@ -43,6 +43,10 @@ const PLAN: &str = "bench";
 const GROUP: &str = "everybody";
 const UPSTREAM: &str = "mock";
 
+/// The password of the first ten people.
+pub(crate) const PASSWORD: &str = "a-long-enough-bench-password-7";
+const WITH_PASSWORD: usize = 10;
+
 /// People made in one transaction: it has a deadline.
 const AT_ONCE: usize = 100;
 
@@ -61,7 +65,8 @@ pub(crate) struct Wish {
 
 impl Wish {
     /// Ten people with a key and a budget each, and a budget of the installation.
-    pub(crate) const USUAL: Self = Self { people: 10, keys_each: 1, own_budgets: true, pool: false };
+    pub(crate) const USUAL: Self =
+        Self { people: 10, keys_each: 1, own_budgets: true, pool: false };
 }
 
 /// The data folder of a server that is to run.
@@ -217,6 +222,8 @@ impl House {
             brand: "Tollgate".to_owned(),
             trusted_proxies: TrustedProxies::default(),
             prices: PriceTable::embedded()?,
+            network_limits: Default::default(),
+            keys_in_the_clear: true,
             drain: DrainBounds::default(),
             request_bytes: 1_024 * 1_024,
             extra_roots: Vec::new(),
@@ -301,11 +308,12 @@ impl House {
     /// People with keys; each with the first of theirs.
     async fn people(&self, wish: Wish) -> Result<Vec<(UserId, PlainToken)>> {
         let mut people = Vec::with_capacity(wish.people);
+        let hash = self.gate.hash_password(PlainToken::new(PASSWORD.to_owned())).await?;
         while people.len() < wish.people {
             let until = wish.people.min(people.len() + AT_ONCE);
             let mut tx = self.gate.begin(&self.warrant).await?;
             while people.len() < until {
-                people.push(self.person(&mut tx, people.len(), wish.keys_each).await?);
+                people.push(self.person(&mut tx, people.len(), &hash, wish.keys_each).await?);
             }
             tx.commit(AuditEvent::new("bench.people", "people")).await?;
             if people.len().is_multiple_of(10_000) {
@@ -319,10 +327,11 @@ impl House {
         &self,
         tx: &mut tollgate_store::Tx,
         number: usize,
+        password: &str,
         keys: usize,
     ) -> Result<(UserId, PlainToken)> {
         let user = UserId::new(&**self.gate.clock(), &**self.gate.rng());
-        let email = format!("person-{number}@example.com");
+        let email = email(number);
         tx.insert_user(NewUser {
             id: user,
             name: email.clone(),
@@ -330,7 +339,7 @@ impl House {
             locale: None,
             role: Role::Member,
             plan: Some(Slug::parse(PLAN)?),
-            password: None,
+            password: (number < WITH_PASSWORD).then(|| Secret::new(password.to_owned())),
             external_id: None,
         })
         .await?;
@@ -354,6 +363,11 @@ impl House {
         }
         Ok((user, first.context("a person without a key")?))
     }
+}
+
+/// The address of person `number`.
+pub(crate) fn email(number: usize) -> String {
+    format!("person-{number}@example.com")
 }
 
 /// The master key of a data folder, in the file that `tollgate serve` looks for.

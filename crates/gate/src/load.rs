@@ -8,6 +8,7 @@ use tollgate_kernel::{Budget, Error, Plan, Slug};
 use tollgate_store::settings::{DEFAULT_PLAN, INSTALLATION_BUDGETS};
 use tollgate_store::{PageRequest, Reader, UpstreamRecord};
 use tollgate_vault::{Opener, Place, ProviderKey, Sealed};
+use tracing::warn;
 
 use crate::policy::{Alias, Group, Policy};
 use crate::upstream::{Patience, Upstream};
@@ -45,8 +46,16 @@ pub(crate) async fn policy(
     }
     for record in reader.upstreams().await? {
         let id = record.id.clone();
-        policy.upstream_order.push(id.clone());
-        policy.upstreams.insert(id, Arc::new(upstream(record, opener)?));
+        // One that cannot be used must not keep every other change from counting.
+        match upstream(record, opener) {
+            Ok(upstream) => {
+                policy.upstream_order.push(id.clone());
+                policy.upstreams.insert(id, Arc::new(upstream));
+            }
+            Err(error) => {
+                warn!(upstream = %id, cause = error.cause(), "the upstream is left out: {error}");
+            }
+        }
     }
     Ok(policy)
 }

@@ -113,7 +113,7 @@ impl Installation {
             authenticator: gate.clone(),
             csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
-            assets: tollgate_identity::assets(Assets::shell()),
+            assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
             nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
         });
         let doors = Doors {

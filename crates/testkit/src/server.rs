@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
-use tollgate_identity::NetworkLimits;
 use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;

@@ -65,7 +65,9 @@ impl Source {
 /// `tests.rs`, `seal_tests.rs`, `testing.rs` (modules behind `#[cfg(test)]`), and all in a folder
 /// `tests`.
 fn is_test_file(path: &str) -> bool {
-    path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("tests.rs")
+    path.contains("/tests/")
+        || path.starts_with("tests/")
+        || path.ends_with("tests.rs")
         || path.ends_with("/testing.rs")
 }
 

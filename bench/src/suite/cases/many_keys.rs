@@ -66,12 +66,7 @@ async fn use_all(load: &Load) -> Result<()> {
     Ok(())
 }
 
-async fn note(
-    many: &Running,
-    few: &Running,
-    before: u64,
-    (a, b): (f64, f64),
-) -> Result<String> {
+async fn note(many: &Running, few: &Running, before: u64, (a, b): (f64, f64)) -> Result<String> {
     let mib = |kib: u64| kib / 1_024;
     Ok(format!(
         "CPU {a:.1} and {b:.1} µs a call; resident {} MiB with 100,000 keys in use ({} MiB at the \

@@ -4,6 +4,7 @@ mod calls;
 mod credentials;
 mod idle;
 mod many_keys;
+mod sign_ins;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -90,17 +91,7 @@ pub(crate) const CASES: &[Case] = &[
         name: "sign-in-storm",
         what: "p99 of model calls during a storm of sign-ins, over that without",
         bar: (2.0, "×"),
-        run: |_| {
-            Box::pin(async {
-                let why = "the server has no sign-in page yet";
-                Ok(vec![Row::not_measured(
-                    "sign-in-storm",
-                    "p99 of model calls during a storm of sign-ins, over that without",
-                    (2.0, "×"),
-                    why,
-                )])
-            })
-        },
+        run: |bench| Box::pin(sign_ins::storm(bench)),
     },
 ];
 

@@ -37,7 +37,7 @@ pub struct Global {
     /// Print JSON on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing on stderr but errors
+    /// Print ids or secrets only, and nothing on stderr but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Do not ask before something is deleted or ended
@@ -57,6 +57,35 @@ pub enum Verb {
     /// Make the first owner, with an admin key and a link to sign in
     #[command(after_help = "Example:\n  tollgate init --owner ada@example.com --json")]
     Init(InitArgs),
+    /// Verbs that ask a running server.
+    #[command(flatten)]
+    Manage(ManageVerb),
+    /// The configuration
+    #[command(subcommand, after_help = "Example:\n  tollgate config show --origin")]
+    Config(ConfigVerb),
+    /// Bring the store to this version's form
+    #[command(after_help = "Example:\n  tollgate migrate --config tollgate.toml")]
+    Migrate,
+    /// Print a shell's completions
+    #[command(after_help = "Example:\n  tollgate completions bash > tollgate.bash")]
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    #[command(after_help = "Example:\n  tollgate man > tollgate.1")]
+    Man,
+    /// Ask a running server whether it is ready; for containers
+    #[command(after_help = "Example:\n  tollgate healthcheck")]
+    Healthcheck(HealthcheckArgs),
+    /// Print the version
+    #[command(after_help = "Example:\n  tollgate version --json")]
+    Version,
+    /// Run the demo model as a process of its own
+    #[command(hide = true, after_help = "Example:\n  tollgate demo-model --meter meter.jsonl")]
+    DemoModel(DemoModelArgs),
+}
+
+/// What a running server is asked for, by the management API.
+#[derive(Debug, Subcommand)]
+pub enum ManageVerb {
     /// People
     #[command(
         subcommand,
@@ -95,29 +124,8 @@ pub enum Verb {
     #[command(after_help = "Example:\n  tollgate usage --by day,model --from 2026-11-01")]
     Usage(UsageArgs),
     /// What is left of each budget
-    #[command(after_help = "Example:\n  tollgate limits")]
-    Limits,
-    /// The configuration
-    #[command(subcommand, after_help = "Example:\n  tollgate config show --origin")]
-    Config(ConfigVerb),
-    /// Bring the store to this version's form
-    #[command(after_help = "Example:\n  tollgate migrate --config tollgate.toml")]
-    Migrate,
-    /// Print a shell's completions
-    #[command(after_help = "Example:\n  tollgate completions bash > tollgate.bash")]
-    Completions(CompletionsArgs),
-    /// Print the manual page
-    #[command(after_help = "Example:\n  tollgate man > tollgate.1")]
-    Man,
-    /// Ask a running server whether it is ready; for containers
-    #[command(after_help = "Example:\n  tollgate healthcheck")]
-    Healthcheck(HealthcheckArgs),
-    /// Print the version
-    #[command(after_help = "Example:\n  tollgate version --json")]
-    Version,
-    /// Run the demo model as a process of its own
-    #[command(hide = true, after_help = "Example:\n  tollgate demo-model --meter meter.jsonl")]
-    DemoModel(DemoModelArgs),
+    #[command(after_help = "Example:\n  tollgate limits --key-env TOLLGATE_KEY")]
+    Limits(LimitsArgs),
 }
 
 /// `serve`.
@@ -171,6 +179,21 @@ pub struct UsageArgs {
     /// What to sum by
     #[arg(long, value_delimiter = ',', default_value = "day,model")]
     pub by: Vec<UsageBy>,
+    /// Of this person alone, by id or e-mail address
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Of this key alone
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Of this app alone
+    #[arg(long)]
+    pub client: Option<String>,
+    /// Of members of this group alone
+    #[arg(long)]
+    pub group: Option<String>,
+    /// For this model alone
+    #[arg(long)]
+    pub model: Option<String>,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
@@ -207,6 +230,14 @@ impl UsageBy {
     }
 }
 
+/// `limits`.
+#[derive(Debug, Args)]
+pub struct LimitsArgs {
+    /// The environment variable that holds the key whose limits to show
+    #[arg(long, value_name = "VARIABLE")]
+    pub key_env: Option<String>,
+}
+
 /// `config …`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
@@ -235,7 +266,7 @@ pub struct CompletionsArgs {
 /// `healthcheck`.
 #[derive(Debug, Args)]
 pub struct HealthcheckArgs {
-    /// The server's origin [default: that of the configuration]
+    /// The server's origin on this machine [default: the socket in the data folder]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }

@@ -14,7 +14,7 @@ pub enum UserVerb {
     /// Show a person
     #[command(after_help = "Example:\n  tollgate user show ada@example.com")]
     Show(Named),
-    /// Add a person and print a link for the first sign-in
+    /// Add a person and print a link to come in; with --json or --quiet without one
     #[command(after_help = "Example:\n  tollgate user add ada@example.com --name Ada")]
     Add(UserAdd),
     /// Change a person
@@ -48,7 +48,7 @@ pub struct UserSet {
     pub email: Option<String>,
     /// Whether the person may sign in and call
     #[arg(long, value_enum)]
-    pub state: Option<UserState>,
+    pub state: Option<AccountState>,
     /// Name, role, plan and groups.
     #[command(flatten)]
     pub members: UserMembers,
@@ -66,18 +66,28 @@ pub struct UserMembers {
     /// The plan; an empty text takes it away
     #[arg(long)]
     pub plan: Option<String>,
-    /// A group the person is in; can be given again
+    /// A group the person is in; can be given again; an empty text: none
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
 }
 
-/// Whether a person may sign in and call.
+/// Whether the credentials of a person or an app count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum UserState {
+pub enum AccountState {
     /// They may.
     Active,
     /// They may not.
-    Suspended,
+    Disabled,
+}
+
+impl AccountState {
+    /// The name in the management API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 /// What a person may do in the installation.
@@ -89,6 +99,17 @@ pub enum RoleName {
     Admin,
     /// Manages everything.
     Owner,
+}
+
+impl RoleName {
+    /// The name in the management API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
 }
 
 /// A link for a person.
@@ -111,6 +132,17 @@ pub enum Purpose {
     Reset,
     /// Coming in for the first time.
     Invite,
+}
+
+impl Purpose {
+    /// The name in the management API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::Reset => "reset",
+            Self::Invite => "invite",
+        }
+    }
 }
 
 /// `group …`.
@@ -141,16 +173,19 @@ pub struct GroupMembers {
     /// The name that is shown
     #[arg(long)]
     pub name: Option<String>,
-    /// The plan of its members
+    /// The plan of its members; an empty text takes it away
     #[arg(long)]
     pub plan: Option<String>,
     /// Of several groups of a person, the highest counts
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub priority: Option<i32>,
     /// A budget that the members share; can be given again
     #[arg(long, value_name = "UNIT:LIMIT:PERIOD")]
     pub pool: Vec<BudgetArg>,
-    /// A member, by id or e-mail address; can be given again
+    /// Take the shared budgets away
+    #[arg(long, conflicts_with = "pool")]
+    pub no_pool: bool,
+    /// A member, by id or e-mail address; can be given again; an empty text: none
     #[arg(long = "member", value_name = "USER")]
     pub members: Vec<String>,
 }
@@ -190,6 +225,9 @@ pub struct PlanMembers {
     /// A budget of each member; can be given again
     #[arg(long = "budget", value_name = "UNIT:LIMIT:PERIOD")]
     pub budgets: Vec<BudgetArg>,
+    /// Take the budgets away
+    #[arg(long, conflicts_with = "budgets")]
+    pub no_budgets: bool,
     /// The time zone of its days, weeks and months
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
@@ -201,15 +239,31 @@ pub struct PlanMembers {
 /// Rates.
 #[derive(Debug, Default, Args)]
 pub struct RatesArgs {
-    /// Calls in any minute
+    /// Calls in any minute; none is unlimited
     #[arg(long, value_name = "COUNT")]
-    pub requests_per_minute: Option<u32>,
-    /// Tokens in any minute
+    pub requests_per_minute: Option<RateArg>,
+    /// Tokens in any minute; none is unlimited
     #[arg(long, value_name = "COUNT")]
-    pub tokens_per_minute: Option<u32>,
-    /// Calls at the same time
+    pub tokens_per_minute: Option<RateArg>,
+    /// Calls at the same time; none is unlimited
     #[arg(long, value_name = "COUNT")]
-    pub concurrent: Option<u32>,
+    pub concurrent: Option<RateArg>,
+}
+
+/// A rate as the command line takes it: a count, or `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateArg(pub Option<u32>);
+
+impl std::str::FromStr for RateArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<u32>() {
+            Ok(count) => Ok(Self(Some(count))),
+            Err(_) if text == "none" => Ok(Self(None)),
+            Err(_) => Err(format!("{text:?} is no count, and not \"none\"")),
+        }
+    }
 }
 
 /// A budget as the command line takes it: `UNIT:LIMIT:PERIOD`, money in nano-units.
@@ -278,6 +332,9 @@ pub struct KeyList {
     /// Of this app
     #[arg(long, conflicts_with = "user")]
     pub client: Option<String>,
+    /// Only those that were not revoked
+    #[arg(long)]
+    pub active: bool,
     /// Pages.
     #[command(flatten)]
     pub list: ListArgs,
@@ -294,7 +351,10 @@ pub struct KeyAdd {
     /// For this app
     #[arg(long, conflicts_with = "user")]
     pub client: Option<String>,
-    /// A model it may call; can be given again; none: all of the plan
+    /// A key to manage the installation with, not to call models
+    #[arg(long, conflicts_with_all = ["user", "client"])]
+    pub admin: bool,
+    /// A model it may call; can be given again; without one: all of the plan
     #[arg(long = "model", value_name = "MODEL")]
     pub models: Vec<String>,
     /// A network it may be used from; can be given again
@@ -362,6 +422,9 @@ pub struct ClientSet {
     /// The plan; an empty text takes it away
     #[arg(long)]
     pub plan: Option<String>,
+    /// Whether its keys count
+    #[arg(long, value_enum)]
+    pub state: Option<AccountState>,
 }
 
 /// `upstream …`.
@@ -404,6 +467,9 @@ pub struct UpstreamSet {
     /// Where its routes start
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Take our key there away
+    #[arg(long, conflicts_with_all = ["api_key_env", "api_key_file"])]
+    pub no_api_key: bool,
     /// Key and header.
     #[command(flatten)]
     pub key: UpstreamKey,
@@ -418,7 +484,7 @@ pub struct UpstreamKey {
     /// The file that holds our key there; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "api_key_env")]
     pub api_key_file: Option<PathBuf>,
-    /// The header that takes the key bare, instead of Authorization: Bearer
+    /// The header that takes the key bare; an empty text: Authorization: Bearer
     #[arg(long, value_name = "NAME")]
     pub header: Option<String>,
 }
@@ -446,9 +512,12 @@ pub struct ModelSet {
     pub upstream: String,
     /// The model's name there
     pub model: String,
-    /// A budget over all its calls; can be given again
+    /// A budget over all its calls; can be given again; without one they stay
     #[arg(long = "budget", value_name = "UNIT:LIMIT:PERIOD")]
     pub budgets: Vec<BudgetArg>,
+    /// Take the budgets away
+    #[arg(long, conflicts_with = "budgets")]
+    pub no_budgets: bool,
 }
 
 /// One object, by its id (or the e-mail address of a person).
@@ -461,7 +530,7 @@ pub struct Named {
 /// Which part of a list.
 #[derive(Debug, Default, Args)]
 pub struct ListArgs {
-    /// So many at most
+    /// So many at most [default: all]
     #[arg(long, value_name = "COUNT")]
     pub limit: Option<u32>,
     /// Where the last list ended

@@ -1,0 +1,82 @@
+// Walks a person's pages in Chromium; see ../README.md for what goes in and what comes out.
+
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const require = createRequire(import.meta.url);
+const AXE = require.resolve("axe-core/axe.min.js");
+const ORIGIN = process.env.TOLLGATE_URL.replace(/\/$/, "");
+const LINK = process.env.TOLLGATE_LINK;
+const FOLDER = process.env.TOLLGATE_SHOTS;
+const EXECUTABLE = process.env.TOLLGATE_TEST_CHROMIUM;
+const ARGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+const say = (value) => console.log(JSON.stringify(value));
+
+/** Opens a context whose every request and complaint is noted. */
+async function open(browser, options) {
+  const context = await browser.newContext(options);
+  const noted = { foreign: [], complaints: [] };
+  context.on("request", (request) => {
+    if (!request.url().startsWith(ORIGIN) && !request.url().startsWith("data:")) {
+      noted.foreign.push(request.url());
+    }
+  });
+  context.on("console", (message) => {
+    if (message.type() === "error") noted.complaints.push(message.text());
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => noted.complaints.push(String(error)));
+  return { context, page, noted };
+}
+
+/** What axe finds, run outside the page's own policy. */
+async function faults(page) {
+  await page.evaluate(require("node:fs").readFileSync(AXE, "utf8"));
+  const found = await page.evaluate(() => globalThis.axe.run(document));
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+}
+
+async function look(page, path, name, sizes) {
+  if (path) await page.goto(ORIGIN + path, { waitUntil: "networkidle" });
+  const axe = await faults(page);
+  for (const width of sizes) {
+    await page.setViewportSize({ width, height: 900 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    say({ page: name, width, wide, title: await page.title(), axe });
+    if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}.png`), fullPage: true });
+  }
+}
+
+if (FOLDER) mkdirSync(FOLDER, { recursive: true });
+const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
+try {
+  const sizes = [1280, 360];
+  const { context, page, noted } = await open(browser, { bypassCSP: false, locale: "en-US" });
+  await look(page, "/login", "login", sizes);
+  await page.goto(LINK);
+  await page.locator("#link-submit").click();
+  await page.waitForURL("**/account");
+  await look(page, null, "account", sizes);
+  await look(page, "/account/keys", "keys", sizes);
+  await look(page, "/account/usage", "usage", sizes);
+  await look(page, "/account/security", "security", sizes);
+  for (const name of ["", "/users", "/plans", "/usage", "/upstreams", "/settings", "/audit"]) {
+    await look(page, `/admin${name}`, `admin${name.replace("/", "-")}`, sizes);
+  }
+  await page.emulateMedia({ colorScheme: "dark" });
+  await look(page, "/account", "account-dark", sizes);
+  await context.setExtraHTTPHeaders({ "accept-language": "ja" });
+  await look(page, "/account", "account-ja", sizes);
+  await context.setExtraHTTPHeaders({ "accept-language": "zh-CN" });
+  await look(page, "/account", "account-zh", sizes);
+  say({ noted });
+  await context.close();
+} finally {
+  await browser.close();
+}
