@@ -71,8 +71,15 @@ pub(crate) fn routes() -> Vec<Row> {
     vec![
         Row::get("/assets/{name}", Access::Public, "A stylesheet or script", assets::serve)
             .ignores_credentials(),
+        Row::get("/icon.svg", Access::Public, "The icon of a browser's tab", icon)
+            .ignores_credentials(),
         Row::post("/preferences", Access::Public, "Choose language or theme", preferences::choose),
     ]
+}
+
+async fn icon(exchange: crate::Exchange) -> crate::Reply {
+    let path = exchange.edge().assets.path("icon.svg");
+    crate::reply::see_other(&path)
 }
 
 /// An askama template as a page without the shell, for the few that stand alone.

@@ -24,14 +24,17 @@ if (place && window.uPlot) {
       width: place.clientWidth,
       height: 240,
       tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
-      scales: { y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.05] } },
+      scales: { x: { range: (_, first, last) => [first - 43200, last + 43200] }, y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.05] } },
       axes: [day, { ...axis, size: 72, values: (_, ticks) => ticks.map(said) }],
       series: [
         { label: place.dataset.day, value: (_, s) => s == null ? "–" :
           new Date(s * 1000).toISOString().slice(0, 10) },
         ...series.map((line, at) => ({
           label: line.label, stroke: lines[at % lines.length], dash: dashes[at % dashes.length],
-          width: 2, points: { show: days.length < 3, size: 7 }, value: (_, n) => said(n),
+          width: 2, points: { show: days.length < 62, size: 5 }, value: (_, n) => said(n),
+          // One model's days are columns; several are told apart better as lines.
+          ...(series.length === 1 && { fill: lines[0], points: { show: false },
+            paths: window.uPlot.paths.bars({ size: [0.7, 32] }) }),
         })),
       ],
     }, [days, ...series.map((line) => line.values)], place);

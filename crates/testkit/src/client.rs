@@ -93,6 +93,11 @@ impl Client {
         Self { base: base.to_owned(), bearer: bearer.map(str::to_owned), http }
     }
 
+    /// The same client, on the same connections, with another key or access token.
+    pub fn with(&self, bearer: &str) -> Self {
+        Self { bearer: Some(bearer.to_owned()), ..self.clone() }
+    }
+
     /// A request to `path`, to be filled and sent by the test.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap_or(reqwest::Method::GET);

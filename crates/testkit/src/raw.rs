@@ -24,7 +24,8 @@ impl RawCall {
         stream.set_nodelay(true)?;
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).await?;
         Ok(Self { stream, heard: Vec::new() })

@@ -71,10 +71,13 @@ try {
   }
   await page.emulateMedia({ colorScheme: "dark" });
   await look(page, "/account", "account-dark", sizes);
-  await context.setExtraHTTPHeaders({ "accept-language": "ja" });
-  await look(page, "/account", "account-ja", sizes);
-  await context.setExtraHTTPHeaders({ "accept-language": "zh-CN" });
-  await look(page, "/account", "account-zh", sizes);
+  for (const language of ["ja", "zh-Hans"]) {
+    await page.goto(ORIGIN + "/account");
+    await page.locator(`button[name=language][value=${language}]`).click();
+    for (const path of ["/account", "/account/keys", "/account/security", "/admin"]) {
+      await look(page, path, `${language}${path.replaceAll("/", "-")}`, sizes);
+    }
+  }
   say({ noted });
   await context.close();
 } finally {

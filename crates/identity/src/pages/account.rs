@@ -26,7 +26,7 @@ use crate::state::IdentityState;
 const LATELY: Duration = Duration::from_secs(86_400);
 
 /// The most calls that are shown.
-const CALLS: u32 = 50;
+const CALLS: u32 = 20;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -121,9 +121,9 @@ fn bar(w: &Words, now: Timestamp, standing: &BudgetStanding) -> Bar {
     let taken = standing.used.saturating_add(standing.held);
     let left = standing.limit.saturating_sub(taken).max(0);
     let used = [
-        ("used", Value::from(said::amount(w, unit, standing.used))),
+        ("used", Value::from(said::bare(unit, standing.used))),
         ("limit", Value::from(said::amount(w, unit, standing.limit))),
-        ("held", Value::from(said::amount(w, unit, standing.held))),
+        ("held", Value::from(said::bare(unit, standing.held))),
     ];
     let key = if standing.held > 0 { "budget-used-held" } else { "budget-used" };
     let ends = account.window.end;

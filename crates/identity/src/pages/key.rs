@@ -122,8 +122,7 @@ pub(crate) async fn rotate(
     let (key, secret) = rotate_key(&state.gate, &caller, id, overlap_s).await?;
     let w = visit.words(&TEXTS);
     let title = w.with("key-rotated-title", &[("name", key.name.as_str().into())]);
-    let origin = visit.exchange().edge().origin().to_owned();
-    let page = Shown::new(&w, &title, secret, &origin);
+    let page = Shown::new(&visit, &title, secret);
     visit.show_as(StatusCode::OK, Some(greeting(&user)), &title, &page)
 }
 

@@ -41,6 +41,8 @@ struct Page {
 #[derive(Template)]
 #[template(path = "secret.html")]
 pub(super) struct Shown {
+    style: String,
+    shell_title: String,
     head: Head,
     secret: SecretOnce,
     command: Command,
@@ -55,11 +57,15 @@ pub(crate) struct Asked {
 }
 
 impl Shown {
-    /// The page of a new secret; `origin` is this installation's address.
-    pub(super) fn new(w: &Words, title: &str, secret: PlainToken, origin: &str) -> Self {
+    /// The page of a new secret.
+    pub(super) fn new(visit: &Visit, title: &str, secret: PlainToken) -> Self {
+        let w = visit.words(&TEXTS);
+        let origin = visit.exchange().edge().origin();
         let lines = format!("export OPENAI_BASE_URL={origin}/v1\nexport OPENAI_API_KEY=tg_user_…");
         let done = Link { href: "/account/keys".to_owned(), text: w.get("key-done") };
         Self {
+            style: style(visit),
+            shell_title: w.get("account-in-shell"),
             head: Head { title: title.to_owned(), lead: w.get("key-made-lead"), action: None },
             secret: SecretOnce::new(w.locale(), w.get("key-secret"), secret, done),
             command: Command::new(w.locale(), lines),
@@ -117,8 +123,7 @@ pub(crate) async fn make(
     };
     let (key, secret) = create_key(&state.gate, &caller, wish).await?;
     let title = w.with("key-made-title", &[("name", key.name.as_str().into())]);
-    let origin = visit.exchange().edge().origin().to_owned();
-    let page = Shown::new(&w, &title, secret, &origin);
+    let page = Shown::new(&visit, &title, secret);
     visit.show_as(StatusCode::CREATED, Some(greeting(&user)), &title, &page)
 }
 

@@ -12,7 +12,7 @@ use tollgate_edge::{Caller, Form, Query, Reply, Visit, reply, safe_next};
 use tollgate_gate::Principal;
 use tollgate_kernel::{Kind, PlainToken, Secret};
 
-use super::{TEXTS, agent_of, banner, signed_in};
+use super::{TEXTS, agent_of, banner, signed_in, style};
 use crate::sign_in::{SignIn, sign_in};
 use crate::sign_up;
 use crate::state::IdentityState;
@@ -24,6 +24,7 @@ pub(super) const HOME: &str = "/account";
 #[template(path = "login.html")]
 pub(super) struct Page {
     w: Words,
+    style: String,
     head: Head,
     banner: Option<Banner>,
     csrf: String,
@@ -55,6 +56,7 @@ impl Page {
         let email = Field::new("username", "email", w.get("field-email"));
         let password = Field::new("password", "password", w.get("field-password"));
         Self {
+            style: style(visit),
             head: Head { title: w.get("login-title"), lead: w.get("login-lead"), action: None },
             banner: None,
             csrf: visit.csrf(),

@@ -12,10 +12,10 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::{Caller, Form, Path, Query, Reply, Visit, reply};
 use tollgate_gate::{Gate, Principal};
-use tollgate_kernel::{Error, Manage, Noun, PlainToken, Secret, SessionId, Timestamp};
+use tollgate_kernel::{Error, Manage, Noun, PlainToken, Secret, SessionId, Timestamp, UserId};
 use tollgate_store::{AuditFilter, AuditRecord, PageRequest, SessionRecord, UserRecord};
 
-use super::{TEXTS, agent_of, banner, greeting, said, signed_in};
+use super::{TEXTS, agent_of, banner, greeting, said, signed_in, style};
 use crate::change_me::{MeChange, NewPassword, change_me, me};
 use crate::check::{self, Mistake};
 use crate::end_session::end_session;
@@ -29,6 +29,7 @@ const EVENTS: u32 = 10;
 #[template(path = "security.html")]
 struct Page {
     w: Words,
+    style: String,
     head: Head,
     banner: Option<Banner>,
     summary: Option<Summary>,
@@ -38,7 +39,7 @@ struct Page {
     current: Option<Field>,
     new: Field,
     sessions: Table,
-    events: Table,
+    events: Option<Table>,
     command: Command,
 }
 
@@ -196,11 +197,12 @@ async fn page(
     let found = list_sessions(gate, caller, Some(user.id), &request).await?;
     let line = format!("tollgate user link {} --purpose reset", user.email);
     Ok(Page {
+        style: style(visit),
         head: Head { title: w.get("security-title"), lead: w.get("security-lead"), action: None },
         banner: None,
         summary: Summary::of(w.locale(), &fields),
         sessions: sessions(&w, now, caller, found.items, &csrf)?,
-        events: events(&w, now, &own_events(gate, caller).await?),
+        events: events(&w, now, &own_events(gate, caller, user.id).await?),
         command: Command::same(w.locale(), line),
         email: user.email.clone(),
         csrf,
@@ -275,15 +277,56 @@ fn browser(agent: Option<&str>) -> Option<String> {
     }
 }
 
-/// What the person did lately. The query names them as the actor.
-async fn own_events(gate: &Gate, caller: &Arc<Principal>) -> Result<Vec<AuditRecord>, Error> {
+/// What the person did lately and what was done to their account: the queries name them as the
+/// actor and as the target. Signing in has no actor yet.
+async fn own_events(
+    gate: &Gate,
+    caller: &Arc<Principal>,
+    user: UserId,
+) -> Result<Vec<AuditRecord>, Error> {
     let warrant = gate.allow(caller, Manage::read(Noun::Me))?;
-    let actor = Some(caller.subject().to_string());
-    let filter = AuditFilter { actor, ..AuditFilter::default() };
-    Ok(gate.read(&warrant).audit(&filter, &PageRequest::first(EVENTS)).await?.items)
+    let own = Some(format!("user:{user}"));
+    let by_them = AuditFilter { actor: own.clone(), ..AuditFilter::default() };
+    let to_them = AuditFilter { target: own, ..AuditFilter::default() };
+    let (reader, request) = (gate.read(&warrant), PageRequest::first(EVENTS));
+    let mut events = reader.audit(&by_them, &request).await?.items;
+    events.extend(reader.audit(&to_them, &request).await?.items);
+    events.sort_by_key(|event| std::cmp::Reverse(event.seq));
+    events.dedup_by_key(|event| event.seq);
+    events.truncate(usize::try_from(EVENTS).unwrap_or(usize::MAX));
+    Ok(events)
 }
 
-fn events(w: &Words, now: Timestamp, list: &[AuditRecord]) -> Table {
+/// The events that pages have words for; others are shown by their names.
+const KNOWN: [&str; 18] = [
+    "session.create",
+    "session.end",
+    "key.create",
+    "key.update",
+    "key.rotate",
+    "key.revoke",
+    "user.change_password",
+    "user.change_self",
+    "user.sign_up",
+    "user.create",
+    "user.update",
+    "owner.create",
+    "link.create.sign_in",
+    "link.create.reset",
+    "link.create.invite",
+    "link.use.sign_in",
+    "link.use.reset",
+    "link.use.invite",
+];
+
+fn said_event(w: &Words, action: &str) -> Cell {
+    if KNOWN.contains(&action) {
+        return Cell::Text(w.get(&format!("event-{}", action.replace(['.', '_'], "-"))));
+    }
+    Cell::Code(action.to_owned())
+}
+
+fn events(w: &Words, now: Timestamp, list: &[AuditRecord]) -> Option<Table> {
     let columns = vec![
         Column::text(w.get("column-when")),
         Column::text(w.get("column-what")),
@@ -292,12 +335,13 @@ fn events(w: &Words, now: Timestamp, list: &[AuditRecord]) -> Table {
     let row = |event: &AuditRecord| {
         vec![
             said::ago(w, now, event.at),
-            Cell::Code(event.action.clone()),
+            said_event(w, &event.action),
             Cell::Code(event.from.clone().unwrap_or_default()),
         ]
     };
-    let rows = list.iter().map(row).collect();
-    Table { caption: w.get("security-events"), columns, rows, next: None }
+    let rows: Vec<Vec<Cell>> = list.iter().map(row).collect();
+    let caption = w.get("security-events");
+    (!rows.is_empty()).then_some(Table { caption, columns, rows, next: None })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tollgate_edge::{Caller, Form, Reply, Visit};
 use tollgate_kernel::{PlainToken, Secret};
 
 use super::login::{self, HOME};
-use super::{TEXTS, banner};
+use super::{TEXTS, banner, style};
 use crate::check::{self, Mistake};
 use crate::sign_up::{SignUp, is_open, sign_up};
 use crate::state::IdentityState;
@@ -19,6 +19,7 @@ use crate::state::IdentityState;
 #[template(path = "signup.html")]
 struct Page {
     w: Words,
+    style: String,
     head: Head,
     open: bool,
     closed: Option<tollgate_edge::page::parts::Banner>,
@@ -42,6 +43,7 @@ impl Page {
         let fields = account_fields(&w, &typed.username, &typed.name, wrong);
         let [email, name, password] = &fields;
         Self {
+            style: style(visit),
             head: Head { title: w.get("signup-title"), lead: String::new(), action: None },
             open,
             closed: if open { None } else { banner(Tone::Info, w.get("signup-closed")) },

@@ -68,7 +68,8 @@ async fn t60_signing_up_tells_nobody_who_has_an_account() {
     assert_eq!(closed.status, 403);
     assert!(closed.text.contains("Nobody can sign up"));
     house.set("registration", "open").await;
-    let new = Browser::new(&house.app).post("/signup", "/signup", &fields("newer@example.com")).await;
+    let new =
+        Browser::new(&house.app).post("/signup", "/signup", &fields("newer@example.com")).await;
     let known = Browser::new(&house.app).post("/signup", "/signup", &fields(OWNER)).await;
     assert_eq!(new.status, 200);
     let told = |seen: &Seen, email: &str| {

@@ -57,8 +57,9 @@ pub(crate) async fn a_restart_keeps_what_was_spent(engine: Engine) {
     let user = server.add_user("alice@example.com", Some("free")).await.unwrap();
     let spec = KeySpec { budgets: calls(20).budgets, ..KeySpec::default() };
     let keys = server.add_keys(user, &spec, KEYS).await.unwrap();
+    let client = server.anonymous();
     let callers = keys.chunks(KEYS.div_ceil(16)).map(|keys| {
-        let clients: Vec<_> = keys.iter().map(|key| server.with_bearer(key)).collect();
+        let clients: Vec<_> = keys.iter().map(|key| client.with(key)).collect();
         tokio::spawn(async move {
             for client in clients {
                 assert_eq!(client.chat("tollgate-demo", 2).await.unwrap().status, 200);

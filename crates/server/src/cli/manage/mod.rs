@@ -1,0 +1,57 @@
+//! Verbs of management: thin calls of the management API, over the socket of the running server.
+
+mod api;
+mod body;
+mod client;
+mod figures;
+mod group;
+mod key;
+mod limits;
+mod model;
+mod noun;
+mod plan;
+mod screen;
+mod secret;
+mod upstream;
+mod usage;
+mod user;
+
+#[cfg(test)]
+mod recorder;
+#[cfg(test)]
+mod tests;
+
+use crate::cli::args::{Global, ManageVerb};
+use crate::config::{Config, Sources};
+use crate::exit::Exit;
+use crate::wire::socket_path;
+
+pub(super) use api::loopback;
+
+use api::Manager;
+use screen::Screen;
+
+/// Does what `verb` says. The data folder of the configuration tells which server is asked.
+pub(super) async fn run(global: &Global, verb: &ManageVerb) -> Result<(), Exit> {
+    let config = Config::load(&Sources::of_process(global.config.as_deref(), Vec::new())?)?;
+    let mut manager = Manager {
+        socket: socket_path(&config.server.data_dir),
+        listen: config.server.listen,
+        screen: Screen::of_process(global),
+    };
+    act(&mut manager, verb).await
+}
+
+async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
+    match verb {
+        ManageVerb::User(verb) => user::run(manager, verb).await,
+        ManageVerb::Group(verb) => group::run(manager, verb).await,
+        ManageVerb::Plan(verb) => plan::run(manager, verb).await,
+        ManageVerb::Key(verb) => key::run(manager, verb).await,
+        ManageVerb::Client(verb) => client::run(manager, verb).await,
+        ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
+        ManageVerb::Model(verb) => model::run(manager, verb).await,
+        ManageVerb::Usage(args) => usage::run(manager, args).await,
+        ManageVerb::Limits(args) => limits::run(manager, args).await,
+    }
+}
