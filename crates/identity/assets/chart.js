@@ -33,7 +33,7 @@ if (place && window.uPlot) {
           label: line.label, stroke: lines[at % lines.length], dash: dashes[at % dashes.length],
           width: 2, points: { show: days.length < 62, size: 5 }, value: (_, n) => said(n),
           // One model's days are columns; several are told apart better as lines.
-          ...(series.length === 1 && { fill: lines[0], points: { show: false },
+          ...(series.length === 1 && { fill: lines[0], width: 0, points: { show: false },
             paths: window.uPlot.paths.bars({ size: [0.7, 32] }) }),
         })),
       ],

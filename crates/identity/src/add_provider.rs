@@ -42,7 +42,8 @@ pub(crate) async fn add_provider(
     let before = if known { 0 } else { gate.models(caller)?.len() };
     let mut tx = gate.begin(&warrant).await?;
     tx.put_upstream(&record).await?;
-    tx.commit(AuditEvent::new("upstream.put", format!("upstream:{id}"))).await?;
+    let action = if known { "upstream.update" } else { "upstream.create" };
+    tx.commit(AuditEvent::new(action, format!("upstream:{id}"))).await?;
     gate.heed().await;
     gate.refresh_lists().await;
     Ok(gate.models(caller)?.len().saturating_sub(before))

@@ -24,7 +24,8 @@ pub(crate) struct KeyWish {
 }
 
 /// Makes a key and gives its secret, which is shown once. People make keys for themselves; owners
-/// and admins for everybody, for apps, and admin keys. Whom the caller may not know of is not found.
+/// and admins for everybody, for apps, and admin keys. Whom the caller may not know of is not
+/// found.
 pub(crate) async fn create_key(
     gate: &Gate,
     caller: &Arc<Principal>,

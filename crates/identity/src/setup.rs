@@ -121,8 +121,8 @@ pub(crate) async fn is_open(gate: &Gate, caller: &Arc<Principal>) -> Result<bool
     Ok(!gate.read(&warrant).owner_exists().await?)
 }
 
-/// Makes the first owner, on the plan `standard`, with an admin key and a sign-in link. The use case
-/// of the set-up page, of `tollgate init` and of the demo.
+/// Makes the first owner, on the plan `standard`, with an admin key and a sign-in link. The use
+/// case of the set-up page, of `tollgate init` and of the demo.
 ///
 /// Of any number at once one succeeds; the others, and all later ones, get a conflict. Whoever is
 /// neither a job nor on the socket needs the token of a set-up link: used, expired and unknown ones

@@ -46,8 +46,10 @@ struct Shown {
 pub async fn run(global: &Global, args: &DemoArgs) -> Result<(), Exit> {
     let folder = tempfile::Builder::new().prefix("tollgate-demo-").tempdir();
     let folder = folder.map_err(|error| Exit::io("no temporary folder can be made", &error))?;
-    let address: SocketAddr =
-        args.listen.parse().map_err(|_| Exit::usage("--listen takes an address like 127.0.0.1:0"))?;
+    let address: SocketAddr = args
+        .listen
+        .parse()
+        .map_err(|_| Exit::usage("--listen takes an address like 127.0.0.1:0"))?;
     let model = DemoModel::start(demo_model::Options::default()).await;
     let model = model.map_err(|error| Exit::io("the demo model cannot start", &error))?;
     let listener = listen(address).await?;

@@ -11,6 +11,8 @@ use tollgate_kernel::Access;
 /// `/livez`, `/readyz` and `/healthz`.
 pub fn rows(gate: &Arc<Gate>) -> Vec<Row> {
     let rows = vec![
+        Row::get("/", Access::Public, "Lead to a person's own page", front)
+            .ignores_credentials(),
         Row::get("/livez", Access::Public, "Tell whether the process lives", live)
             .ignores_credentials()
             .dialect(Dialect::Problem),
@@ -22,6 +24,11 @@ pub fn rows(gate: &Arc<Gate>) -> Vec<Row> {
             .dialect(Dialect::Problem),
     ];
     bind(rows, gate)
+}
+
+/// `/`: a person's own page; who is not signed in is sent on to sign in.
+async fn front() -> Reply {
+    reply::see_other("/account")
 }
 
 /// `/openapi.json`, made from `rows`.

@@ -8,6 +8,7 @@
 mod audit;
 mod clients;
 mod dialect;
+mod direct;
 mod engine;
 mod events;
 mod groups;

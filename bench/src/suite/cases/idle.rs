@@ -82,15 +82,18 @@ pub(super) async fn memory(bench: &Bench) -> Result<Vec<Row>> {
 pub(super) async fn streams(bench: &Bench) -> Result<Vec<Row>> {
     const MODEL: &str = "mock/chunks=200,every=600s";
     let rounds = if bench.quick { 1 } else { 3 };
+    // A proxy has two connections for each stream, and some other files.
+    let fitting = usize::try_from(bench.open_files.saturating_sub(400) / 2)?;
+    let count = STREAMS.min(fitting);
     let (mut bare_mib, mut our_mib, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
         let model = bench.place.model().await?;
         let bare = bench.place.bare(&model).await?;
-        let a = with_streams(&bare, MODEL, &[]).await?;
+        let a = with_streams(&bare, MODEL, count, &[]).await?;
         drop(bare);
         let stage = Stage::fresh(&bench.place.work, model.url(), Wish::USUAL).await?;
         let ours = bench.place.tollgate(&stage, &[]).await?;
-        let b = with_streams(&ours, alias(MODEL)?, &stage.keys()?).await?;
+        let b = with_streams(&ours, alias(MODEL)?, count, &stage.keys()?).await?;
         eprintln!("  round {round}: {a:.0} and {b:.0} MiB");
         bare_mib.push(a);
         our_mib.push(b);
@@ -98,24 +101,36 @@ pub(super) async fn streams(bench: &Bench) -> Result<Vec<Row>> {
     }
     let spread = |figures: &[f64]| Spread::of(figures).context("no figures");
     let (a, b) = (spread(&bare_mib)?.median, spread(&our_mib)?.median);
-    let each = |mib: f64| mib * 1_024.0 / 10_000.0;
-    let note = format!(
+    let streams = u32::try_from(count)?;
+    let each = |mib: f64| mib * 1_024.0 / f64::from(streams);
+    let mut note = format!(
         "{a:.0} and {b:.0} MiB resident, {:.1} and {:.1} KiB a stream (bare, ours)",
         each(a),
         each(b)
     );
+    if count < STREAMS {
+        note.push_str(&format!(
+            "; {count} streams, because a process may have {} open files here",
+            bench.open_files
+        ));
+    }
     let what = "resident memory with 10,000 idle streams, over the bare proxy";
     let row = Row::new("idle-streams", what, (1.3, "×"), spread(&ratios)?);
     Ok(vec![row.with(rounds, note)])
 }
 
 /// The resident memory of `server` in MiB while it carries idle streams.
-async fn with_streams(server: &Running, model: &str, keys: &[HeaderValue]) -> Result<f64> {
+async fn with_streams(
+    server: &Running,
+    model: &str,
+    count: usize,
+    keys: &[HeaderValue],
+) -> Result<f64> {
     let address = server.address()?;
     let body = chat_body(model, true);
     let mut opening = JoinSet::new();
-    let mut open = Vec::with_capacity(STREAMS);
-    for number in 0..STREAMS {
+    let mut open = Vec::with_capacity(count);
+    for number in 0..count {
         let key = keys.get(number % keys.len().max(1)).cloned();
         opening.spawn(open_stream(address, body.clone(), key));
         if opening.len() >= 200
@@ -128,7 +143,7 @@ async fn with_streams(server: &Running, model: &str, keys: &[HeaderValue]) -> Re
         open.push(opened??);
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
-    ensure!(open.len() == STREAMS, "only {} streams are open", open.len());
+    ensure!(open.len() == count, "only {} streams are open", open.len());
     Ok(mib(server.process()?.rss_kib()?))
 }
 

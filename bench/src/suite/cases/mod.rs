@@ -112,6 +112,8 @@ pub(crate) struct Bench {
     pub(crate) seconds: f64,
     /// Whether waits are cut short.
     pub(crate) quick: bool,
+    /// How many files a process may have open.
+    pub(crate) open_files: u64,
 }
 
 /// What two subjects have in common, and the rest of a load.

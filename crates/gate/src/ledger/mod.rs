@@ -6,6 +6,8 @@
 
 mod charge;
 mod memory;
+#[cfg(test)]
+mod tests;
 mod ticket;
 mod writer;
 

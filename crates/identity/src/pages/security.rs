@@ -202,7 +202,7 @@ async fn page(
         banner: None,
         summary: Summary::of(w.locale(), &fields),
         sessions: sessions(&w, now, caller, found.items, &csrf)?,
-        events: events(&w, now, &own_events(gate, caller, user.id).await?),
+        events: events(&w, now, user.id, &own_events(gate, caller, user.id).await?),
         command: Command::same(w.locale(), line),
         email: user.email.clone(),
         csrf,
@@ -326,17 +326,20 @@ fn said_event(w: &Words, action: &str) -> Cell {
     Cell::Code(action.to_owned())
 }
 
-fn events(w: &Words, now: Timestamp, list: &[AuditRecord]) -> Option<Table> {
+fn events(w: &Words, now: Timestamp, own: UserId, list: &[AuditRecord]) -> Option<Table> {
     let columns = vec![
         Column::text(w.get("column-when")),
         Column::text(w.get("column-what")),
         Column::text(w.get("column-network")),
     ];
+    let own = format!("user:{own}");
     let row = |event: &AuditRecord| {
+        // Where others were when they changed this account is not this person's to know.
+        let from = event.from.clone().filter(|_| event.actor == own || event.actor == "anonymous");
         vec![
             said::ago(w, now, event.at),
             said_event(w, &event.action),
-            Cell::Code(event.from.clone().unwrap_or_default()),
+            Cell::Code(from.unwrap_or_default()),
         ]
     };
     let rows: Vec<Vec<Cell>> = list.iter().map(row).collect();

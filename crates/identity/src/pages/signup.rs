@@ -81,7 +81,7 @@ pub(super) fn account_fields(
             .hint(w.get("field-name-hint"))
             .error(said("name"))
             .optional(),
-        Field::new("password", "password", w.get("field-new-password"))
+        Field::new("password", "password", w.get("field-password"))
             .autocomplete("new-password")
             .hint(w.get("field-password-hint"))
             .error(said("password")),

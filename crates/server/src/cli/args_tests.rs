@@ -81,7 +81,9 @@ fn global_flags_stand_before_or_after_the_verb() {
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
         assert!(cli.global.json && !cli.global.yes && !cli.global.quiet);
         assert_eq!(cli.global.config.unwrap().to_str(), Some("a.toml"));
-        let Verb::Manage(ManageVerb::User(UserVerb::List(list))) = cli.verb else { panic!("{line}") };
+        let Verb::Manage(ManageVerb::User(UserVerb::List(list))) = cli.verb else {
+            panic!("{line}")
+        };
         assert_eq!(list.limit, Some(3));
     }
 }
@@ -106,7 +108,8 @@ fn a_key_is_for_a_person_or_an_app() {
     let line = "tollgate key add x --user a@b.example --client c";
     assert!(Cli::try_parse_from(line.split(' ')).is_err());
     let line = "tollgate usage --by day,key";
-    let Verb::Manage(ManageVerb::Usage(usage)) = Cli::try_parse_from(line.split(' ')).unwrap().verb else {
+    let Verb::Manage(ManageVerb::Usage(usage)) = Cli::try_parse_from(line.split(' ')).unwrap().verb
+    else {
         panic!("{line}")
     };
     assert_eq!(usage.by, [UsageBy::Day, UsageBy::Key]);

@@ -1,7 +1,10 @@
 //! The command line.
 
+mod amount_args;
 pub mod args;
+mod healthcheck;
 mod local;
+mod manage;
 mod manage_args;
 
 use clap::CommandFactory;
@@ -37,7 +40,8 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
             version(global.json);
             Ok(())
         }
-        _ => Err(Exit::run_time("not wired yet")),
+        Verb::Manage(verb) => block_on(manage::run(&global, &verb)),
+        Verb::Healthcheck(args) => block_on(healthcheck::run(&global, &args)),
     }
 }
 

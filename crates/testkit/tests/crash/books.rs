@@ -29,6 +29,8 @@ struct Book {
     charged: i64,
     /// What the demo model metered.
     metered: i64,
+    /// By how much more was charged than metered when the last round was over.
+    ahead: i64,
 }
 
 /// The books of all budgets, by their names.
@@ -86,7 +88,7 @@ impl Books {
     }
 
     fn open(&mut self, holder: Holder, budget: Budget) -> Result<()> {
-        let book = Book { holder, budget, charged: 0, metered: 0 };
+        let book = Book { holder, budget, charged: 0, metered: 0, ahead: 0 };
         self.books.insert(book.account(self.started)?.budget(), book);
         Ok(())
     }
@@ -178,6 +180,18 @@ impl Books {
     pub(crate) async fn check_limits(&self, reader: &LedgerReader, names: &[String]) -> Result<()> {
         for name in names {
             self.standing(reader, name).await?;
+        }
+        Ok(())
+    }
+
+    /// A round is over: its own entries and crash reserves came to no less than the demo model's
+    /// meter, without what earlier rounds were charged too much.
+    pub(crate) fn end_round(&mut self) -> Result<()> {
+        for (name, book) in &mut self.books {
+            let ahead = book.charged - book.metered;
+            let short = book.ahead - ahead;
+            ensure!(short <= 0, "{name}: the round was charged {short} less than was metered");
+            book.ahead = ahead;
         }
         Ok(())
     }

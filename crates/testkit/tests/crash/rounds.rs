@@ -129,6 +129,7 @@ impl<'a> Kills<'a> {
         self.books.take_entries(&entries)?;
         let round = Round { calls: &calls, entries: &entries, metered: &metered, killed };
         let hits = round.compare()?;
+        self.books.end_round()?;
         self.books.check_rest(&ledger, &names).await?;
         ledger.close().await;
         self.managed += manager.check().await?;
@@ -147,7 +148,9 @@ impl<'a> Kills<'a> {
         };
         let mut counts = load.counts.subscribe();
         let there = |now: &Counts| now.sent >= sent && now.begun >= begun && now.ended >= ended;
-        let there = tokio::time::timeout(AIM, counts.wait_for(there)).await;
+        // The guard that comes with the answer would hold all callers up.
+        let there = async { counts.wait_for(there).await.map(drop) };
+        let there = tokio::time::timeout(AIM, there).await;
         let last = *load.counts.borrow();
         there.with_context(|| format!("not there: {sent} {begun} {ended}, but {last:?}"))??;
         tokio::time::sleep(pause).await;

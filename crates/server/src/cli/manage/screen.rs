@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::cli::args::Global;
 use crate::exit::Exit;
@@ -113,8 +113,7 @@ impl Sheet {
     /// A table with these titles; the numbers of a column are aligned to the right where `true`
     /// stands.
     pub(super) fn new(titles: &[(&str, bool)]) -> Self {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        let mut table = bare();
         table.set_header(titles.iter().map(|(title, _)| title.to_uppercase()));
         let last = titles.len().saturating_sub(1);
         for (at, (_, right)) in titles.iter().enumerate() {
@@ -123,14 +122,17 @@ impl Sheet {
             if *right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
+            // What people copy, and figures, stay on one line however narrow the terminal is.
+            if at == 0 || *right {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         Self { table }
     }
 
     /// Names on the left, values on the right.
     pub(super) fn pairs(pairs: Vec<(String, String)>) -> Self {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        let mut table = bare();
         for (name, value) in pairs {
             table.add_row([plain(&name), plain(&value)]);
         }
@@ -146,6 +148,13 @@ impl Sheet {
     pub(super) fn row(&mut self, cells: Vec<String>) {
         self.table.add_row(cells.iter().map(|cell| plain(cell)));
     }
+}
+
+/// A table without borders.
+fn bare() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
 }
 
 /// A text that cannot move the cursor, change colours or turn what follows around: names come from

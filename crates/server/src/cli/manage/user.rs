@@ -1,0 +1,108 @@
+//! `tollgate user …`.
+
+use http::Method;
+use serde_json::json;
+
+use super::api::{Manager, object, path_of};
+use super::body::Body;
+use super::figures::moment;
+use super::noun::{Form, Noun, column, member};
+use crate::cli::args::{
+    AccountState, Purpose, RoleName, UserAdd, UserLink, UserMembers, UserSet, UserVerb,
+};
+use crate::exit::Exit;
+
+const USERS: Noun = Noun {
+    path: "users",
+    id: "id",
+    many: "people",
+    columns: &[
+        column("id", "id", Form::Text),
+        column("e-mail", "email", Form::Text),
+        column("name", "name", Form::Text),
+        column("role", "role", Form::Text),
+        column("plan", "plan", Form::Text),
+        column("groups", "groups", Form::Texts),
+        column("state", "state", Form::Text),
+    ],
+    more: &[
+        column("language", "locale", Form::Text),
+        column("external id", "external_id", Form::Text),
+        column("has a password", "has_password", Form::Flag),
+        column("made", "created_at", Form::Moment),
+        column("changed", "updated_at", Form::Moment),
+    ],
+};
+
+pub(super) async fn run(manager: &mut Manager, verb: &UserVerb) -> Result<(), Exit> {
+    match verb {
+        UserVerb::List(args) => manager.list(&USERS, &Vec::new(), args).await,
+        UserVerb::Show(named) => {
+            let id = manager.user_id(&named.id).await?;
+            manager.show(&USERS, &id).await
+        }
+        UserVerb::Add(args) => add(manager, args).await,
+        UserVerb::Set(args) => set(manager, args).await,
+        UserVerb::Link(UserLink { user, purpose }) => {
+            let id = manager.user_id(user).await?;
+            link(manager, &id, *purpose).await
+        }
+        UserVerb::Remove(named) => {
+            let id = manager.user_id(&named.id).await?;
+            let name = &named.id;
+            let warning = format!("This deletes {name}, with all keys and sessions.");
+            manager.remove(&USERS, &id, &warning, &format!("Deleted {name}.")).await
+        }
+    }
+}
+
+async fn add(manager: &mut Manager, args: &UserAdd) -> Result<(), Exit> {
+    let body = members(Body::default().with("email", args.email.as_str()), &args.members);
+    let answer = manager.ask(Method::POST, "/api/v1/users", Some(&body.done())).await?;
+    if manager.screen.json || manager.screen.quiet {
+        // One answer, one line: a program that wants a link asks for it.
+        return manager.tell(&USERS, &answer);
+    }
+    let user = object(&answer)?;
+    let (email, id) = (member(&user, "email"), member(&user, "id"));
+    manager.screen.say(&format!("Added {email} ({id})."));
+    link(manager, &id, Purpose::Invite).await
+}
+
+async fn set(manager: &mut Manager, args: &UserSet) -> Result<(), Exit> {
+    let id = manager.user_id(&args.user).await?;
+    if args.state == Some(AccountState::Disabled) {
+        let user = &args.user;
+        let warning = format!("This disables {user}: every credential of theirs is refused.");
+        manager.screen.confirm(&warning)?;
+    }
+    let body = Body::default()
+        .maybe("email", args.email.as_deref())
+        .maybe("state", args.state.map(AccountState::as_str));
+    manager.change(&USERS, &id, &members(body, &args.members).done()).await
+}
+
+fn members(body: Body, args: &UserMembers) -> Body {
+    let UserMembers { name, role, plan, groups } = args;
+    body.maybe("name", name.as_deref())
+        .maybe("role", role.map(RoleName::as_str))
+        .clearable("plan", plan.as_deref())
+        .list("groups", groups)
+}
+
+/// Prints a link, alone on stdout: who holds it comes in.
+async fn link(manager: &mut Manager, id: &str, purpose: Purpose) -> Result<(), Exit> {
+    let body = json!({ "purpose": purpose.as_str() });
+    let path = path_of("users", id, "/links")?;
+    let answer = manager.ask(Method::POST, &path, Some(&body)).await?;
+    if manager.screen.json {
+        manager.screen.raw(&answer.body)?;
+    } else {
+        manager.screen.line(&member(&object(&answer)?, "url"))?;
+    }
+    let until = moment(&member(&object(&answer)?, "expires_at"));
+    manager.screen.say(&format!(
+        "The link is shown this once. It works once, until {until}; older links have ended."
+    ));
+    Ok(())
+}
