@@ -29,7 +29,9 @@ pub struct Load {
     pub path: String,
     /// Headers of each call, for example `authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Values of `authorization`, of which each call has one; none: no call has such a header.
+    /// The header that carries the credential, for example `authorization`.
+    pub carrier: HeaderName,
+    /// Its values, of which each call has one; none: no call has such a header.
     pub credentials: Arc<[HeaderValue]>,
     /// Which of them a call has.
     pub choice: Choice,
@@ -327,7 +329,7 @@ impl Run {
         request.headers_mut().extend(self.load.headers.iter().cloned());
         let credentials = &self.load.credentials;
         if let Some(value) = credentials.get(self.load.choice.place(number, credentials.len())) {
-            request.headers_mut().insert(header::AUTHORIZATION, value.clone());
+            request.headers_mut().insert(&self.load.carrier, value.clone());
         }
         connection.ready().await?;
         let response = connection.send_request(request).await?;
@@ -435,6 +437,7 @@ mod tests {
             target,
             path: "/v1/chat/completions".to_owned(),
             headers: Vec::new(),
+            carrier: header::AUTHORIZATION,
             credentials: Arc::new([]),
             choice: Choice::InTurn,
             bodies: Arc::new([Bytes::from_static(b"{}")]),

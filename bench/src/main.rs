@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Uri, header};
 use tollgate_bench::bare::Bare;
 use tollgate_bench::load::{self, Choice, Load};
 use tollgate_bench::process::Process;
@@ -104,6 +104,7 @@ impl Shape {
             target,
             path: uri.path().to_owned(),
             headers: Vec::new(),
+            carrier: header::AUTHORIZATION,
             credentials: bearer.collect::<Result<_, _>>()?,
             choice: Choice::InTurn,
             bodies: Arc::new([load::chat_body(&self.model, self.stream)]),

@@ -99,6 +99,13 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 
 /// Whether a `Host` header names this machine.
 pub(crate) fn is_local(host: &str) -> bool {
+    // The usual spellings need no parser; every request comes by here.
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|digit| digit.is_ascii_digit()) { name } else { host }
+    });
+    if matches!(name, "localhost" | "127.0.0.1" | "[::1]") {
+        return true;
+    }
     Url::parse(&format!("http://{host}/")).is_ok_and(|url| is_loopback(&url))
 }
 

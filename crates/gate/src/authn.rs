@@ -1,8 +1,8 @@
 //! Authentication: from what was presented to a principal, through a cache that is keyed by the
 //! hash of the whole credential and filled after the check.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use tollgate_kernel::{
@@ -107,6 +107,11 @@ impl Authn {
         if let Some(known) = self.remembered(&hash) {
             return Ok(known);
         }
+        // The way to the store is boxed, so that the way without it stays small.
+        Box::pin(self.look_up_key(hash)).await
+    }
+
+    async fn look_up_key(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
         let heeded = self.lives.heeded();
         let found = self.reader.credential_by_hash(hash.as_bytes()).await?;
         let known = self.known_key(found.ok_or_else(Error::unauthenticated)?).await?;
@@ -121,6 +126,10 @@ impl Authn {
         if let Some(known) = self.remembered(&hash) {
             return Ok(known);
         }
+        Box::pin(self.look_up_session(hash)).await
+    }
+
+    async fn look_up_session(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
         let heeded = self.lives.heeded();
         let found = self.reader.session_by_hash(hash.as_bytes()).await?;
         let (session, user) = found.ok_or_else(Error::unauthenticated)?;
@@ -136,6 +145,10 @@ impl Authn {
         if let Some(known) = self.remembered(&hash) {
             return Ok(known);
         }
+        Box::pin(self.verify(token, hash)).await
+    }
+
+    async fn verify(&self, token: &PlainToken, hash: HashedToken) -> Result<Arc<Known>, Error> {
         let unverified = Unverified::parse(token.expose())?;
         let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
         let claims = AccessClaims::parse(&verified)?;
@@ -265,6 +278,7 @@ impl Whose {
             live,
             standing,
             noted_us: AtomicI64::new(0),
+            safety: OnceLock::new(),
         }
     }
 }

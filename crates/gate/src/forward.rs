@@ -79,7 +79,7 @@ impl Forwarder<'_> {
         let answer = flight.answer(candidate.upstream.patience()).await?;
         match answer.status() {
             status if status.is_success() => self.metered(answer).await,
-            _ => failed(answer, candidate).await,
+            _ => Box::pin(failed(answer, candidate)).await,
         }
     }
 
@@ -89,8 +89,11 @@ impl Forwarder<'_> {
         candidate: &Candidate,
     ) -> Result<http::Request<http_body_util::Full<Bytes>>, Error> {
         let call = &decided.call;
-        let who = decided.principal.known.subject.to_string();
-        let safety = hex(self.vault.mac(Purpose::SafetyIdentifier, who.as_bytes()).as_bytes());
+        let known = &decided.principal.known;
+        let safety = known.safety.get_or_init(|| {
+            let who = known.subject.to_string();
+            hex(self.vault.mac(Purpose::SafetyIdentifier, who.as_bytes()).as_bytes())
+        });
         // One app cannot look into the cache of another: its bucket is named after both.
         let bucket = call.request.prompt_cache_key().map(|key| {
             let app = decided.principal.known.client.app();
@@ -101,7 +104,7 @@ impl Forwarder<'_> {
         let model = (candidate.model != call.request.model()).then_some(candidate.model.as_str());
         let body = call.request.splice(&Splice {
             model,
-            safety_identifier: &safety,
+            safety_identifier: safety,
             prompt_cache_key: bucket.as_deref(),
             output_ceiling: decided.ceiling,
             include_usage: true,

@@ -1,7 +1,7 @@
 //! Who asks, as the gate found out. Only the gate makes these.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 
 use tollgate_kernel::{
     Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
@@ -34,6 +34,8 @@ pub(crate) struct Known {
     pub(crate) standing: Standing,
     /// When the use of this credential was last noted, in microseconds.
     pub(crate) noted_us: AtomicI64,
+    /// The name that model providers get for the subject, once it was asked for.
+    pub(crate) safety: OnceLock<String>,
 }
 
 impl Principal {

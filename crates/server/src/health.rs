@@ -11,8 +11,7 @@ use tollgate_kernel::Access;
 /// `/livez`, `/readyz` and `/healthz`.
 pub fn rows(gate: &Arc<Gate>) -> Vec<Row> {
     let rows = vec![
-        Row::get("/", Access::Public, "Lead to a person's own page", front)
-            .ignores_credentials(),
+        Row::get("/", Access::Public, "Lead to a person's own page", front).ignores_credentials(),
         Row::get("/livez", Access::Public, "Tell whether the process lives", live)
             .ignores_credentials()
             .dialect(Dialect::Problem),

@@ -9,7 +9,7 @@ use tollgate_gate::DrainBounds;
 use tollgate_identity::NetworkLimits;
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
-use tollgate_vault::SystemRng;
+use tollgate_vault::{BufferedRng, SystemRng};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -67,7 +67,7 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         extra_roots: extra_roots(config)?,
         log,
         clock: Arc::new(SystemClock::new()),
-        rng: Arc::new(SystemRng),
+        rng: Arc::new(BufferedRng::default()),
     })
     .await?;
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;

@@ -45,8 +45,7 @@ impl Direct {
     /// All rows of the answer.
     pub(crate) fn all(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
         let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
-        let names: Arc<[Box<str>]> =
-            statement.column_names().into_iter().map(Box::from).collect();
+        let names: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
         let mut found = statement.query(params_from_iter(args)).map_err(failed)?;
         let mut rows = Vec::new();
         while let Some(row) = found.next().map_err(failed)? {

@@ -15,8 +15,8 @@ use sqlx::{
 };
 use tollgate_kernel::Error;
 
-pub(crate) use crate::engine::failed;
 use crate::direct::Direct;
+pub(crate) use crate::engine::failed;
 use crate::engine::{Statement, postgres, sqlite};
 pub(crate) use crate::value::{Record, Row, Value, args, columns};
 use crate::{Target, dialect};

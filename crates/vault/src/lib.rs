@@ -67,7 +67,7 @@ mod vault;
 pub use mac::{HashedToken, Purpose};
 pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
-pub use rng::SystemRng;
+pub use rng::{BufferedRng, SystemRng};
 pub use seal::{Kind, Place, ProviderKey, Sealed, SigningKey, Text};
 pub use sign::{PublicKey, Signer};
 pub use vault::{Opener, Vault, unlock};

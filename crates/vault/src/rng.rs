@@ -1,6 +1,7 @@
 //! The machine's randomness.
 
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use tollgate_kernel::Rng;
 
@@ -24,6 +25,37 @@ impl Rng for SystemRng {
     }
 }
 
+/// The longest draw that is served from the buffer: ids. Secrets are longer, and drawn alone.
+const SMALL: usize = 16;
+
+/// The same randomness with a buffer for small draws: a call needs two ids, and asking the crypto
+/// library for ten bytes costs as much as for a thousand.
+#[derive(Default)]
+pub struct BufferedRng(Mutex<Buffer>);
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+}
+
+impl Rng for BufferedRng {
+    fn fill(&self, out: &mut [u8]) {
+        const REFILL: usize = 1_024;
+        if out.len() > SMALL {
+            return SystemRng.fill(out);
+        }
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.bytes.len() < out.len() {
+            buffer.bytes.resize(REFILL, 0);
+            SystemRng.fill(&mut buffer.bytes);
+        }
+        let rest = buffer.bytes.len() - out.len();
+        for (to, from) in out.iter_mut().zip(buffer.bytes.drain(rest..)) {
+            *to = from;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +75,18 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|seen| *seen));
+    }
+
+    #[test]
+    fn small_draws_from_the_buffer_are_all_different() {
+        let rng = BufferedRng::default();
+        let draws: std::collections::HashSet<[u8; 10]> = (0..1_000)
+            .map(|_| {
+                let mut draw = [0; 10];
+                rng.fill(&mut draw);
+                draw
+            })
+            .collect();
+        assert_eq!(draws.len(), 1_000);
     }
 }

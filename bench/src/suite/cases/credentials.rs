@@ -28,11 +28,9 @@ pub(super) async fn compare(bench: &Bench) -> Result<Vec<Row>> {
     let key = load(stage.keys()?)?;
     let jwt = load(tokens)?;
     let mut rows = vec![row(bench, "a JWT", &key, &jwt).await?];
-    // The load has one cookie in all of its calls, and the origin of our own pages.
-    let mut session = load(Arc::new([]))?;
-    let cookie = format!("tollgate={}", sessions.expose());
+    let mut session = load(sessions)?;
+    session.carrier = header::COOKIE;
     session.headers = vec![
-        (header::COOKIE, HeaderValue::from_str(&cookie)?),
         (header::ORIGIN, HeaderValue::from_str(&stage.public_url())?),
         (HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static("same-origin")),
     ];
@@ -47,19 +45,20 @@ async fn row(bench: &Bench, name: &str, key: &Load, other: &Load) -> Result<Row>
     Ok(Row::new("credentials", &what, (1.1, "×"), cpu.ratio).with(bench.rounds, note))
 }
 
-/// A session of one person, and an access token of everybody.
-async fn signed_in(stage: &Stage) -> Result<(PlainToken, Arc<[HeaderValue]>)> {
+/// What everybody's calls carry.
+type Carried = Arc<[HeaderValue]>;
+
+/// A session cookie and an access token of everybody.
+async fn signed_in(stage: &Stage) -> Result<(Carried, Carried)> {
     let house = House::open(stage).await?;
-    let mut first = None;
-    let mut tokens = Vec::new();
+    let (mut cookies, mut tokens) = (Vec::new(), Vec::new());
     for user in stage.people() {
         let (cookie, token) = sign_in(&house, user).await?;
-        first.get_or_insert(cookie);
+        cookies.push(HeaderValue::from_str(&format!("tollgate={}", cookie.expose()))?);
         tokens.push(bearer(&token)?);
     }
     house.close().await?;
-    let first = first.ok_or_else(|| anyhow::anyhow!("nobody is there"))?;
-    Ok((first, tokens.into()))
+    Ok((cookies.into(), tokens.into()))
 }
 
 /// What signing in and `POST /api/v1/tokens` would give.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use http::HeaderValue;
+use http::{HeaderValue, header};
 use tollgate_bench::load::{Choice, Load, chat_body};
 use tollgate_bench::rounds::{self, Compared, Subject};
 
@@ -126,6 +126,7 @@ impl Bench {
             target: server.address()?,
             path: CHAT.to_owned(),
             headers: Vec::new(),
+            carrier: header::AUTHORIZATION,
             credentials: keys,
             choice: Choice::Drawn,
             bodies: Arc::new([chat_body(model, false)]),

@@ -89,7 +89,7 @@ impl Charge {
             ticket.down();
         }
         let covered = memory.open(opened, &self.cells, ticket);
-        self.ledger.nudge(&memory);
+        self.ledger.rouse(&mut memory);
         covered
     }
 

@@ -195,6 +195,8 @@ pub(super) struct Memory {
     pub(super) opens: Vec<OpenRecord>,
     /// Settled calls whose entries are to be written.
     pub(super) folds: Vec<(Fold, Arc<[usize]>)>,
+    /// When the oldest of them came.
+    pub(super) folds_since: Option<Duration>,
     pub(super) waiting: Vec<Queued>,
     /// Calls that have no entry yet, with the journal row that holds their open record.
     live: HashMap<EntryKey, (i64, Arc<Opened>)>,

@@ -62,7 +62,7 @@ impl Ledger {
             self.hurry(&mut memory);
             verdict
         };
-        match tokio::time::timeout(PATIENCE, verdict).await {
+        match Box::pin(tokio::time::timeout(PATIENCE, verdict)).await {
             Ok(Ok(Ok(charge))) => Ok(charge),
             Ok(Ok(Err(decision))) => Err(Refused::By(decision)),
             // A charge that arrives later is dropped with the channel, and gives its hold back.
@@ -99,6 +99,15 @@ impl Ledger {
     /// Something is to be written, at the next occasion.
     fn nudge(&self, memory: &Memory) {
         if memory.writer_idles || (memory.writer_sleeps && memory.is_full()) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// An open record has joined the queue. A writer that sleeps starts at once, so that the record
+    /// is on the disk before the upstream has answered.
+    fn rouse(&self, memory: &mut Memory) {
+        memory.urgent = true;
+        if memory.writer_sleeps {
             self.wake.notify_one();
         }
     }

@@ -107,8 +107,7 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
 
 fn account(holder: Holder, unit: Unit, limit: i64, policy: u64) -> LegAsk {
     let (start, end) = (Timestamp::from_secs(1), Timestamp::from_secs(4_000_000_000));
-    let account =
-        Account { holder, unit, period: Period::Month, window: Window { start, end } };
+    let account = Account { holder, unit, period: Period::Month, window: Window { start, end } };
     let row = (&account).into();
     LegAsk { account: Arc::new(account), row, limit, policy }
 }

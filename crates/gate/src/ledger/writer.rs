@@ -14,7 +14,7 @@ use tracing::{error, warn};
 
 use super::Ledger;
 use super::charge::Charge;
-use super::memory::{Cell, Memory, OpenRecord, Queued};
+use super::memory::{Cell, FULL_FOLD, Memory, OpenRecord, Queued};
 
 /// How long a record waits for company when nobody waits for it.
 const GATHER: Duration = Duration::from_millis(50);
@@ -33,6 +33,10 @@ const DRY: Duration = Duration::from_secs(1);
 
 /// Entries in one commit; more wait for the next one, so that none takes long.
 const MAX_FOLD: usize = 512;
+
+/// Opens in one commit that tell of load, and how long the next commit then gathers.
+const BUSY: usize = 4;
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Leases given back in one commit.
 const MAX_CLOSE: usize = 512;
@@ -124,7 +128,11 @@ impl Writer {
                 match self.commit(runtime, &batch, &pending) {
                     Some(outcome) => {
                         self.last = outcome.seq;
+                        let busy = pending.opens.len() >= BUSY;
                         self.apply(pending, outcome);
+                        if busy {
+                            std::thread::sleep(PAUSE);
+                        }
                     }
                     None => return,
                 }
@@ -176,7 +184,7 @@ impl Writer {
 
     fn gather(&self, memory: &mut Memory, pending: &mut Pending, now: Duration) -> Batch {
         let mut batch = Batch::default();
-        take_folds(memory, &mut batch, pending);
+        take_folds(memory, &mut batch, pending, now);
         take_records(memory, &mut batch, pending, now);
         take_lowered(memory, &mut batch);
         take_attempts(memory, &mut batch, pending);
@@ -340,7 +348,20 @@ fn sleep<'a>(
 }
 
 /// Entries of calls that are over. What they move leaves memory before it is submitted.
-fn take_folds(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending) {
+///
+/// They are no hurry: they wait until there are many, or for the gathering interval, so that a call
+/// that waits for its open record does not wait for somebody's entry.
+fn take_folds(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending, now: Duration) {
+    let oldest = *memory.folds_since.get_or_insert(now);
+    // Who asks the database is judged by what was spent, not by what is on its way there.
+    let asked = !memory.waiting.is_empty();
+    let due = asked || memory.stopping || now.saturating_sub(oldest) >= GATHER;
+    if memory.folds.len() < FULL_FOLD && !due {
+        if memory.folds.is_empty() {
+            memory.folds_since = None;
+        }
+        return;
+    }
     let count = memory.folds.len().min(MAX_FOLD);
     let mut sums: BTreeMap<usize, i64> = BTreeMap::new();
     for (fold, cells) in memory.folds.drain(..count) {
@@ -351,6 +372,7 @@ fn take_folds(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending) {
         pending.folded.push(cells);
         batch.folds.push(fold);
     }
+    memory.folds_since = (!memory.folds.is_empty()).then_some(now);
     for (at, amount) in sums.into_iter().filter(|(_, amount)| *amount != 0) {
         let cell = memory.cell(at);
         cell.granted -= amount;

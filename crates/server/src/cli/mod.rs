@@ -6,6 +6,7 @@ mod healthcheck;
 mod local;
 mod manage;
 mod manage_args;
+mod reference;
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::config::Sources;
 use crate::exit::Exit;
 use args::{Cli, ConfigVerb, Global, Verb};
+pub use reference::reference;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Exit> {

@@ -19,7 +19,7 @@ const TABLES: &[&str] = &[
         asked BIGINT NOT NULL,
         asked_until BIGINT NOT NULL,
         PRIMARY KEY (budget, window_start)
-    ) {strict}",
+    ) {clustered}",
     "CREATE TABLE node (
         id TEXT NOT NULL PRIMARY KEY,
         boot BIGINT NOT NULL,
@@ -34,7 +34,7 @@ const TABLES: &[&str] = &[
         risk BIGINT NOT NULL,
         answered BIGINT NOT NULL,
         PRIMARY KEY (node, budget, window_start)
-    ) {strict}",
+    ) {clustered}",
     "CREATE TABLE journal (
         node TEXT NOT NULL,
         seq BIGINT NOT NULL,
@@ -67,8 +67,7 @@ const TABLES: &[&str] = &[
         excess BIGINT NOT NULL,
         budget TEXT,
         PRIMARY KEY (call_id, attempt)
-    ) {strict}",
-    "CREATE INDEX entry_at ON entry (at)",
+    ) {clustered}",
     "CREATE INDEX entry_user ON entry (user_id, at)",
 ];
 

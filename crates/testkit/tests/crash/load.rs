@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -94,8 +94,6 @@ pub(crate) enum Seen {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) seen: Seen,
-    /// When it was sent.
-    pub(crate) sent: Instant,
     /// The status of its answer.
     pub(crate) status: Option<u16>,
     /// The answer's `x-request-id`.
@@ -154,7 +152,6 @@ impl Load {
 
     /// One call; the flag says whether the connection is still good.
     async fn call(&self, stream: &mut TcpStream, request: &str) -> (Call, bool) {
-        let sent = Instant::now();
         let open = stream.write_all(request.as_bytes()).await.is_ok();
         self.count(|counts| counts.sent += 1);
         let mut heard = Vec::new();
@@ -180,7 +177,7 @@ impl Load {
         let status = heard.split(' ').nth(1).and_then(|status| status.parse().ok());
         let request = header(&heard, "x-request-id").map(str::to_owned);
         let tokens = number_after(&heard, "\"total_tokens\":");
-        (Call { seen, sent, status, request, tokens, heard }, ended)
+        (Call { seen, status, request, tokens, heard }, ended)
     }
 
     /// A request as it goes over the wire.

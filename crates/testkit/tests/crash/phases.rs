@@ -2,7 +2,6 @@
 //! reached them and what the ledger had of it afterwards; so each phase is seen, not guessed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tollgate_kernel::EntryState;
@@ -11,16 +10,14 @@ use tollgate_store::ledger::EntryRow;
 
 use crate::load::{CALLERS, Call, Seen, caller_of};
 
-/// A request that was sent just before the kill may not have arrived.
-const ON_ITS_WAY: Duration = Duration::from_millis(2);
-
 /// How many calls a kill has hit in each phase.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hits {
-    /// Sent, and its open record was not durable: it has no entry.
+    /// The model had been asked, and the open record was not durable: it has no entry, and only the
+    /// crash reserve covers it.
     pub(crate) pending: u32,
-    /// Of these: the model had been asked already, and only the crash reserve covers it.
-    pub(crate) hidden: u32,
+    /// Sent, and without an entry: pending, or the server had not come so far with it.
+    pub(crate) unrecorded: u32,
     /// Its open record was durable, and no byte of an answer had come.
     pub(crate) durable: u32,
     /// A part of its answer had come.
@@ -39,7 +36,6 @@ pub(crate) struct Round<'a> {
     pub(crate) calls: &'a [Vec<Call>],
     pub(crate) entries: &'a [EntryRow],
     pub(crate) metered: &'a [Line],
-    pub(crate) killed: Instant,
 }
 
 impl Round<'_> {
@@ -78,29 +74,13 @@ impl Round<'_> {
         }
         for caller in 0..CALLERS {
             match (unnamed.get(&caller), left.get(&caller)) {
-                (Some(call), entry) => self.unanswered(call, entry.copied(), &mut hits)?,
+                (Some(call), entry) => hits.unanswered(call, entry.copied())?,
                 (None, Some(entry)) => bail!("an entry that nobody asked for: {entry:?}"),
                 (None, None) => {}
             }
         }
-        hits.hidden = u32::try_from(self.metered.len().saturating_sub(entries))?;
+        hits.pending = u32::try_from(self.metered.len().saturating_sub(entries))?;
         Ok(hits)
-    }
-
-    /// A call whose caller has not heard which request it was.
-    fn unanswered(&self, call: &Call, entry: Option<&EntryRow>, hits: &mut Hits) -> Result<()> {
-        match (call.seen, entry.map(|entry| entry.state)) {
-            (Seen::Sent, None) => {
-                let age = self.killed.saturating_duration_since(call.sent);
-                hits.pending += u32::from(age >= ON_ITS_WAY);
-            }
-            (Seen::Sent, Some(EntryState::Interrupted)) => hits.durable += 1,
-            (Seen::Begun, Some(EntryState::Interrupted)) => hits.streaming += 1,
-            // Its answer was on its way.
-            (Seen::Sent | Seen::Begun, Some(EntryState::Settled)) => {}
-            (seen, state) => bail!("{seen:?} and the entry {state:?}: {call:?}"),
-        }
-        Ok(())
     }
 }
 
@@ -125,6 +105,19 @@ impl Hits {
             (Some(200), None) => bail!("an answer reached its caller, and no entry: {call:?}"),
             (Some(429), None) => self.refused += 1,
             _ => bail!("an answer that was not to be expected: {call:?}, entry {entry:?}"),
+        }
+        Ok(())
+    }
+
+    /// A call whose caller has not heard which request it was.
+    fn unanswered(&mut self, call: &Call, entry: Option<&EntryRow>) -> Result<()> {
+        match (call.seen, entry.map(|entry| entry.state)) {
+            (Seen::Sent, None) => self.unrecorded += 1,
+            (Seen::Sent, Some(EntryState::Interrupted)) => self.durable += 1,
+            (Seen::Begun, Some(EntryState::Interrupted)) => self.streaming += 1,
+            // Its answer was on its way.
+            (Seen::Sent | Seen::Begun, Some(EntryState::Settled)) => {}
+            (seen, state) => bail!("{seen:?} and the entry {state:?}: {call:?}"),
         }
         Ok(())
     }

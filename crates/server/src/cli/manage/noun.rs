@@ -100,6 +100,7 @@ fn text_of(value: &Value) -> String {
         Value::String(text) if text.is_empty() => NONE.to_owned(),
         Value::String(text) => text.clone(),
         Value::Null => NONE.to_owned(),
+        Value::Object(members) if members.is_empty() => NONE.to_owned(),
         other => other.to_string(),
     }
 }

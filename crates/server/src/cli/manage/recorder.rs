@@ -2,6 +2,7 @@
 //! at requests, not at what a whole server makes of them.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub(super) struct Stage {
     pub(super) piped: &'static str,
     /// How wide the terminal is.
     pub(super) width: Option<u16>,
+    /// Where the server listens.
+    pub(super) listen: Option<SocketAddr>,
 }
 
 impl Stage {
@@ -74,7 +77,8 @@ impl Stage {
             out: Box::new(out.clone()),
             talk: Box::new(talk.clone()),
         };
-        let mut manager = Manager { socket, listen: ([127, 0, 0, 1], 1).into(), screen };
+        let listen = self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 1).into());
+        let mut manager = Manager { socket, listen, screen };
         let end = super::act(&mut manager, &verb).await;
         serving.abort();
         let requests = std::mem::take(&mut *lock(&record.requests));

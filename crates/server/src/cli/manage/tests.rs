@@ -194,7 +194,7 @@ async fn groups_and_plans_are_made_and_changed() {
         "max_output_tokens": 100, "time_zone": "Europe/Berlin",
     });
     let plan = json!({ "id": "small" });
-    asks(line, &[plan.clone()], &[("POST /api/v1/plans", body)]).await;
+    asks(line, std::slice::from_ref(&plan), &[("POST /api/v1/plans", body)]).await;
     let line = "tollgate plan set small --concurrent none --no-budgets";
     let body = json!({ "rates": { "concurrent": null }, "budgets": [] });
     asks(line, &[plan], &[("PATCH /api/v1/plans/small", body)]).await;
@@ -215,15 +215,17 @@ async fn a_keys_secret_stands_alone_and_its_words_elsewhere() {
         "budgets": [{ "unit": "calls", "limit": 7, "period": "week" }],
         "expires_at": "2027-01-01T00:00:00Z",
     });
-    let seen = asks(&line, &[key.clone()], &[("POST /api/v1/keys", body)]).await;
+    let seen = asks(&line, std::slice::from_ref(&key), &[("POST /api/v1/keys", body)]).await;
     assert_eq!(seen.out, "tg_user_secret\n");
     assert!(seen.talk.contains("shown this once") && !seen.talk.contains("tg_user_secret"));
     let body = json!({ "name": "x", "admin": true });
     let wanted = [("POST /api/v1/keys", body)];
-    let seen = asks("tollgate key add x --admin -q", &[key.clone()], &wanted).await;
+    let seen = asks("tollgate key add x --admin -q", std::slice::from_ref(&key), &wanted).await;
     assert_eq!((seen.out.as_str(), seen.talk.as_str()), ("tg_user_secret\n", ""));
     let wanted = [("POST /api/v1/keys/k/rotate", json!({ "overlap_s": 3600 }))];
-    let seen = asks("tollgate key rotate k --overlap-s 3600 --json", &[key.clone()], &wanted).await;
+    let seen =
+        asks("tollgate key rotate k --overlap-s 3600 --json", std::slice::from_ref(&key), &wanted)
+            .await;
     assert_eq!(serde_json::from_str::<Value>(&seen.out).unwrap(), key);
     assert!(seen.talk.contains("3600 more seconds"), "{}", seen.talk);
     let wanted = [("GET /api/v1/keys?client=c&active=true&limit=500", json!(null))];
@@ -234,7 +236,9 @@ async fn a_keys_secret_stands_alone_and_its_words_elsewhere() {
 async fn apps_are_made_and_changed() {
     let app = json!({ "client_id": "c", "name": "bot", "state": "active" });
     let wanted = [("POST /api/v1/clients", json!({ "name": "bot", "plan": "standard" }))];
-    let seen = asks("tollgate client add bot --plan standard -q", &[app.clone()], &wanted).await;
+    let seen =
+        asks("tollgate client add bot --plan standard -q", std::slice::from_ref(&app), &wanted)
+            .await;
     assert_eq!(seen.out, "c\n");
     let body = json!({ "plan": null, "state": "disabled" });
     let wanted = [("PATCH /api/v1/clients/c", body)];
@@ -255,7 +259,8 @@ async fn a_providers_key_comes_from_a_file_or_stdin() {
         "id": "local", "base_url": "http://127.0.0.1:1/v1", "header": "api-key",
         "api_key": "sk-file",
     });
-    let seen = asks(&line, &[upstream.clone()], &[("POST /api/v1/upstreams", body)]).await;
+    let seen =
+        asks(&line, std::slice::from_ref(&upstream), &[("POST /api/v1/upstreams", body)]).await;
     assert!(!seen.out.contains("sk-file") && !seen.talk.contains("sk-file"));
     let answers = vec![(200, upstream.to_string())];
     let stage = Stage { answers, piped: " sk-piped \n", ..Stage::default() };
@@ -292,7 +297,7 @@ async fn an_alias_keeps_its_budgets_unless_told() {
     assert_eq!(seen.requests[1].1, json!({ "upstream": "openai", "model": "gpt-4o-mini" }));
     let body = json!({ "upstream": "openai", "model": "gpt-4o-mini", "budgets": [] });
     let wanted = [("PUT /api/v1/models/small", body)];
-    asks(&format!("{line} --no-budgets"), &[alias.clone()], &wanted).await;
+    asks(&format!("{line} --no-budgets"), std::slice::from_ref(&alias), &wanted).await;
     let unpriced = json!({ "alias": "own", "upstream": "u", "model": "m", "price": null });
     let wanted = [("GET /api/v1/models?limit=500", json!(null))];
     let seen = asks("tollgate model list", &[page([alias, unpriced])], &wanted).await;
@@ -400,4 +405,29 @@ async fn names_that_would_leave_their_place_are_not_asked_for() {
     }
     let wanted = [("GET /api/v1/plans/a%2Fb%3Fc", json!(null))];
     asks("tollgate plan show a/b?c", &[json!({ "id": "x" })], &wanted).await;
+}
+
+#[tokio::test]
+async fn the_limits_of_a_key_are_asked_for_with_that_key() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    // Every shell has PATH; a key never looks like it, which a recorder does not mind.
+    let key = std::env::var("PATH").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stage = Stage { listen: Some(listener.local_addr().unwrap()), ..Stage::default() };
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 64 * 1024];
+        let read = stream.read(&mut head).await.unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n{\"items\":[], \"next\": null}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&head[..read]).into_owned()
+    });
+    let seen = stage.run("tollgate limits --key-env PATH").await.unwrap();
+    done(&seen);
+    let head = serving.await.unwrap();
+    assert!(head.starts_with("GET /api/v1/me/limits "), "{head}");
+    assert!(head.contains(&format!("authorization: Bearer {key}\r\n")), "{head}");
+    assert!(seen.requests.is_empty() && seen.talk.contains("No budget binds this key."));
+    let seen = Stage::default().run("tollgate limits --key-env TOLLGATE_TEST_NOT_SET").await;
+    assert!(seen.unwrap().end.is_err_and(|exit| exit.code() == 2));
 }
