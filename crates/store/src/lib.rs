@@ -7,6 +7,7 @@
 
 mod audit;
 mod clients;
+mod conn;
 mod dialect;
 mod direct;
 mod engine;

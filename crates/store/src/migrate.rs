@@ -5,9 +5,10 @@
 
 use tollgate_kernel::{Error, Kind};
 
+use crate::conn::Conn;
 use crate::dialect;
 use crate::lock::Refusal;
-use crate::sql::{Conn, File};
+use crate::sql::File;
 use crate::{Target, schema};
 
 /// Brings `tollgate.db`'s tables to the newest version.

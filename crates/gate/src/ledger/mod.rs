@@ -5,6 +5,7 @@
 //! journal, durable, before its first byte reaches the caller. See `docs/explanation/ledger.md`.
 
 mod charge;
+mod gather;
 mod memory;
 #[cfg(test)]
 mod tests;

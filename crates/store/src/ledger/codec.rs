@@ -309,3 +309,7 @@ fn read_decision(reader: &mut Reader<'_>) -> Result<Decision, Error> {
         _ => Err(damaged()),
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

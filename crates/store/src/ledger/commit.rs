@@ -9,7 +9,8 @@ use super::batch::{
     AccountRef, Attempt, Batch, Decision, Grant, LeaseChange, Moved, Outcome, Record, Refill,
 };
 use super::{LedgerStore, NODE_TTL_S, codec, entries};
-use crate::sql::{Conn, args};
+use crate::conn::Conn;
+use crate::sql::args;
 
 /// What became of a commit.
 #[derive(Debug)]

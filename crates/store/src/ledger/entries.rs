@@ -3,7 +3,8 @@
 use tollgate_kernel::{CallId, EntryKey, EntryState, Error, Timestamp, Usage};
 
 use super::batch::{AccountRef, Fold};
-use crate::sql::{Conn, Db, Row, Value, args};
+use crate::conn::Conn;
+use crate::sql::{Db, Row, Value, args};
 
 const COLUMNS: usize = 24;
 

@@ -25,7 +25,8 @@ use tollgate_kernel::{Clock, Error, Rng};
 use tollgate_root::Root;
 
 use crate::Target;
-use crate::sql::{Conn, Db, File};
+use crate::conn::Conn;
+use crate::sql::{Db, File};
 
 /// The ledger's one writer of this node.
 pub struct LedgerStore {

@@ -2,7 +2,7 @@
 
 use tollgate_kernel::Error;
 
-use crate::sql::Conn;
+use crate::conn::Conn;
 
 /// Statements in the order of their versions; they only add. `{blob}` and `{strict}` are the
 /// engine's own words.

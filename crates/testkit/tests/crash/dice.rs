@@ -13,7 +13,7 @@ impl Dice {
     }
 
     /// A number from `least` to `most`.
-    pub(crate) fn from_to(&self, least: u64, most: u64) -> u64 {
+    pub(crate) fn between(&self, least: u64, most: u64) -> u64 {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes);
         least + u64::from_le_bytes(bytes) % (most - least + 1)
@@ -21,17 +21,17 @@ impl Dice {
 
     /// A time of at most `most_us` microseconds.
     pub(crate) fn time(&self, most_us: u64) -> Duration {
-        Duration::from_micros(self.from_to(0, most_us))
+        Duration::from_micros(self.between(0, most_us))
     }
 
     /// One of these.
     pub(crate) fn one<'a, T>(&self, all: &'a [T]) -> &'a T {
-        let at = self.from_to(0, all.len() as u64 - 1);
+        let at = self.between(0, all.len() as u64 - 1);
         &all[usize::try_from(at).unwrap()]
     }
 
     /// A die that depends on this one's next number.
     pub(crate) fn another(&self) -> Self {
-        Self::new(self.from_to(0, u64::MAX - 1))
+        Self::new(self.between(0, u64::MAX - 1))
     }
 }

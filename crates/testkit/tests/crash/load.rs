@@ -20,7 +20,7 @@ pub(crate) const CALLERS: usize = 64;
 pub(crate) const BODY: usize = 1_000;
 
 /// How long a caller whose budget is empty rests before the next try.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 
 /// A kind of call: what the demo model is told to do, and what the caller asks for.
 #[derive(Clone, Copy, Debug)]
@@ -123,13 +123,18 @@ impl Load {
         self.counts.send_modify(add);
     }
 
-    /// Makes one call after the other until the server is gone or the load is over.
-    pub(crate) async fn caller(self, number: usize, token: String, dice: Dice) -> Vec<Call> {
+    /// Makes one call of these kinds after the other until the server is gone or the load is over.
+    pub(crate) async fn caller(
+        self,
+        (number, token): (usize, String),
+        kinds: &[Kind],
+        dice: Dice,
+    ) -> Vec<Call> {
         let mut calls = Vec::new();
         let Ok(mut stream) = TcpStream::connect(&self.address).await else { return calls };
         drop(stream.set_nodelay(true));
         while !self.over.load(Ordering::SeqCst) {
-            let kind = dice.one(&KINDS);
+            let kind = dice.one(kinds);
             let request = self.request(number, &token, kind);
             let (call, open) = self.call(&mut stream, &request).await;
             let refused = call.status.is_some_and(|status| status != 200);

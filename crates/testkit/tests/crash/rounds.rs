@@ -12,7 +12,7 @@ use tollgate_testkit::process::Running;
 
 use crate::books::{Books, entries_since, now, reader};
 use crate::dice::Dice;
-use crate::load::{CALLERS, Call, Counts, Load};
+use crate::load::{CALLERS, Call, Counts, ENDLESS, KINDS, Load};
 use crate::manage::Manager;
 use crate::phases::{Hits, Round};
 pub(crate) use crate::stage::Engine;
@@ -25,6 +25,11 @@ const READY_ALWAYS: Duration = Duration::from_secs(5);
 
 /// A tenth of the kills hit each phase, at least.
 const SHARE: u32 = 10;
+
+/// One round of so many outlasts two of the ledger's checkpoints, with a few streams that live as
+/// long: what is done seldom, such as writing an old open record once more, is cut too.
+const LONG_ROUNDS: u64 = 33;
+const LONG_ROUND: Duration = Duration::from_millis(4_200);
 
 /// How long the load may take until it is where a kill is aimed at.
 const AIM: Duration = Duration::from_secs(5);
@@ -106,15 +111,21 @@ impl<'a> Kills<'a> {
         let names = self.books.of(crew);
         let from = now();
         let load = Load::on(server.address());
+        let long = self.dice.between(1, LONG_ROUNDS) == 1;
         let mut callers = JoinSet::new();
         for number in 0..CALLERS {
+            let (load, dice) = (load.clone(), self.dice.another());
             let token = crew[number % CREW].token.clone();
-            let caller = load.clone().caller(number, token, self.dice.another());
+            let kinds = if long && number < CREW { &[ENDLESS][..] } else { &KINDS[..] };
+            let caller = async move { load.caller((number, token), kinds, dice).await };
             callers.spawn(async move { (number, caller.await) });
         }
         let manager = Manager::new(self.stage.socket(), crew[0].user.to_string());
         let manager = tokio::spawn(manager.work());
-        self.aim(&load).await?;
+        match long {
+            true => tokio::time::sleep(LONG_ROUND + self.dice.time(1_000_000)).await,
+            false => self.aim(&load).await?,
+        }
         load.over.store(true, Ordering::SeqCst);
         server.kill().await?;
         let calls = all(callers).await?;
@@ -138,7 +149,7 @@ impl<'a> Kills<'a> {
 
     /// Waits for a moment at which a phase, each in its turn by chance, is likely to be hit.
     async fn aim(&self, load: &Load) -> Result<()> {
-        let at = |least, most| self.dice.from_to(least, most);
+        let at = |least, most| self.dice.between(least, most);
         let (sent, begun, ended, pause) = match at(0, 3) {
             0 => (at(1, 200), 0, 0, self.dice.time(4_000)),
             1 => (at(64, 200), 0, 0, Duration::from_millis(20) + self.dice.time(60_000)),
@@ -179,7 +190,7 @@ impl<'a> Kills<'a> {
 
     /// Starts a server; one time of eight another one was killed before it was ready.
     async fn start_again(&mut self) -> Result<Running> {
-        if self.dice.from_to(0, 7) == 0 {
+        if self.dice.between(0, 7) == 0 {
             self.killed_at_start += 1;
             let life = self.dice.time(300_000);
             Running::start_and_kill(self.stage.command(), &self.stage.log(), life).await?;

@@ -26,9 +26,7 @@ impl Knock {
         let body = json!({ "no such member": 1 });
         match self {
             Self::With(client) => client.send(client.request(method, path).json(&body)).await,
-            Self::Browser(browser) => {
-                browser.send(browser.request(method, path).json(&body)).await
-            }
+            Self::Browser(browser) => browser.send(browser.request(method, path).json(&body)).await,
         }
         .unwrap()
     }
@@ -69,7 +67,8 @@ async fn clients(server: &TestServer) -> Vec<(&'static str, Knock)> {
 }
 
 fn filled(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.starts_with('{') { "nothing-here" } else { part });
+    let parts =
+        path.split('/').map(|part| if part.starts_with('{') { "nothing-here" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
