@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use hyper::body::{Body, Incoming, SizeHint};
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, Sleep};
 use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Usage};
 use tollgate_protocol::openai::{Pass, Route, StreamMeter, usage_of_json};
@@ -188,9 +189,9 @@ impl Flow {
 
     /// The size of what is still to come, where it is known.
     pub(crate) fn size_hint(&self) -> SizeHint {
-        match self.reading {
-            Reading::Json { .. } => self.body.size_hint(),
-            Reading::Events { .. } => SizeHint::default(),
+        match (&self.reading, self.body.size_hint().exact()) {
+            (Reading::Json { .. }, Some(left)) => SizeHint::with_exact(left + self.scan.kept()),
+            _ => SizeHint::default(),
         }
     }
 
@@ -262,7 +263,7 @@ impl Flow {
                     return Ok(Some(out));
                 }
                 // hyper does not poll the end of an answer whose length it knows.
-                self.settle_json();
+                self.settle_json()?;
                 let mut whole = BytesMut::from(out);
                 whole.extend_from_slice(&self.scan.rest());
                 Ok(Some(whole.freeze()))
@@ -316,7 +317,12 @@ impl Flow {
     fn end(&mut self) -> Option<Result<Bytes, Error>> {
         match &mut self.reading {
             Reading::Json { .. } => {
-                self.settle_json();
+                if self.over {
+                    return None;
+                }
+                if let Err(error) = self.settle_json() {
+                    return Some(Err(error));
+                }
                 let rest = self.scan.rest();
                 (!rest.is_empty()).then_some(Ok(rest))
             }
@@ -330,21 +336,29 @@ impl Flow {
         }
     }
 
-    fn settle_json(&mut self) {
-        let Reading::Json { kept, len } = &mut self.reading else { return };
-        let usage = match kept.as_slice() {
-            [whole] => usage_of_json(self.plan.route, whole),
-            _ if *len <= KEPT => usage_of_json(self.plan.route, &kept.concat()),
-            _ => None,
+    /// Settles a whole answer. An error where it is no JSON: nobody may take it for an answer.
+    fn settle_json(&mut self) -> Result<(), Error> {
+        self.over = true;
+        let (Reading::Json { kept, len }, Some(hold)) = (&mut self.reading, self.hold.take())
+        else {
+            return Ok(());
         };
         let streamed = u64::try_from(*len).unwrap_or(u64::MAX);
-        self.over = true;
-        let Some(hold) = self.hold.take() else { return };
+        let whole = match std::mem::take(kept).as_slice() {
+            [whole] => Some(whole.clone()),
+            pieces => (*len <= KEPT).then(|| Bytes::from(pieces.concat())),
+        };
+        let usage = whole.as_ref().and_then(|whole| usage_of_json(self.plan.route, whole));
         match usage {
             Some(usage) => self.settle(hold, usage),
             None if self.plan.reasons => self.plan.give_up_whole(hold),
             None => self.plan.give_up(hold, streamed),
         }
+        let is_json = |whole: &Bytes| serde_json::from_slice::<IgnoredAny>(whole).is_ok();
+        if usage.is_some() || whole.as_ref().is_none_or(is_json) {
+            return Ok(());
+        }
+        Err(self.broken("answered with something that is not JSON"))
     }
 
     fn settle_stream(&mut self) {

@@ -123,7 +123,10 @@ impl Forwarder<'_> {
         }
         pass(&parts.headers, &REQUEST_ID, &UPSTREAM_REQUEST_ID, flow.scan(), &mut headers);
         let flow = flow.checked(&parts.headers).map_err(|error| Failed { error, unspent: None })?;
-        let mut response = Response::new(Metered::new(flow, self.drain.clone()));
+        // Dropped while it waits, the body is read on by the drainer.
+        let mut body = Metered::new(flow, self.drain.clone());
+        body.prime().await.map_err(|error| Failed { error, unspent: None })?;
+        let mut response = Response::new(body);
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers;
         Ok(response)

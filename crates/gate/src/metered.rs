@@ -1,6 +1,6 @@
 //! The body of an answer as the caller gets it: it owns the hold, and settles when it ends.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,6 +18,8 @@ pub struct Metered {
     source: Source,
     drain: Option<Drain>,
     revoked: Option<Revoked>,
+    /// The first piece, read before the head of the answer went out.
+    early: Option<Bytes>,
 }
 
 /// The end of the credential that a stream was opened with.
@@ -40,12 +42,23 @@ impl Metered {
             let ended = live.clone();
             Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
         });
-        Self { source: Source::Flow(Box::new(flow)), drain: Some(drain), revoked }
+        Self { source: Source::Flow(Box::new(flow)), drain: Some(drain), revoked, early: None }
     }
 
     /// A body that is settled already.
     pub(crate) fn whole(body: Bytes) -> Self {
-        Self { source: Source::Whole(Some(body)), drain: None, revoked: None }
+        Self { source: Source::Whole(Some(body)), drain: None, revoked: None, early: None }
+    }
+
+    /// Reads the first piece of an answer that is no stream. Mostly that is all of it, so that what
+    /// is wrong with it is known before the caller was told of a success.
+    pub(crate) async fn prime(&mut self) -> Result<(), Error> {
+        let Source::Flow(flow) = &mut self.source else { return Ok(()) };
+        if flow.is_stream() {
+            return Ok(());
+        }
+        self.early = poll_fn(|context| flow.poll_next(context)).await.transpose()?;
+        Ok(())
     }
 
     /// Whether the credential has ended. An upstream that is always ahead of its reader never lets
@@ -65,6 +78,9 @@ impl Body for Metered {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(early) = self.early.take() {
+            return Poll::Ready(Some(Ok(Frame::data(early))));
+        }
         let polled = match &mut self.source {
             Source::Whole(body) => {
                 return Poll::Ready(body.take().map(|body| Ok(Frame::data(body))));
@@ -99,13 +115,19 @@ impl Body for Metered {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Flow(flow) => flow.size_hint(),
+            Source::Flow(flow) => with(flow.size_hint(), self.early.as_ref()),
             Source::Whole(Some(body)) => {
                 SizeHint::with_exact(u64::try_from(body.len()).unwrap_or(u64::MAX))
             }
             Source::Whole(None) | Source::Over => SizeHint::with_exact(0),
         }
     }
+}
+
+/// The size of what is left, with a piece that was read already.
+fn with(hint: SizeHint, early: Option<&Bytes>) -> SizeHint {
+    let more = early.map_or(0, |early| u64::try_from(early.len()).unwrap_or(u64::MAX));
+    hint.exact().map_or(hint, |left| SizeHint::with_exact(left.saturating_add(more)))
 }
 
 impl Metered {

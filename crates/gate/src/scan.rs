@@ -49,6 +49,11 @@ impl SecretScan {
         Ok(data)
     }
 
+    /// How many bytes are kept until more is known.
+    pub(crate) fn kept(&self) -> u64 {
+        u64::try_from(self.carry.len()).unwrap_or(u64::MAX)
+    }
+
     /// What is left when the stream has ended.
     pub(crate) fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.carry).freeze()

@@ -173,7 +173,8 @@ mod tests {
             }
             // A burst and what came back during the minute: at most twice the rate.
             for (from, _) in &passed {
-                let inside = passed.iter().filter(|(at, _)| (*from..from + 60_000_000_000).contains(at));
+                let minute = *from..from + 60_000_000_000;
+                let inside = passed.iter().filter(|(at, _)| minute.contains(at));
                 let sum: u64 = inside.map(|(_, units)| units).sum();
                 prop_assert!(sum <= 2 * u64::from(per_minute));
             }

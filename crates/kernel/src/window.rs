@@ -60,6 +60,7 @@ pub(crate) fn zone(name: &str) -> Result<TimeZone, Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
 

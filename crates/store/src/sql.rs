@@ -344,8 +344,8 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
 #[cfg(test)]
 mod tests {
     use super::args;
-    use crate::conn::Conn;
     use crate::Target;
+    use crate::conn::Conn;
     use tollgate_kernel::{Error, Kind};
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The tests of the whole server that depend on the store, on PostgreSQL. Not a part of plain
-//! `cargo test`: run with `--test it_postgres` and TOLLGATE_TEST_POSTGRES set to the URL of a server
+//! `cargo test`: run with `--test it_postgres` and TOLLGATE_TEST_POSTGRES set to the URL of a
+//! server
 //! on which databases may be made.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]

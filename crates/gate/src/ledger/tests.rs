@@ -1,4 +1,5 @@
-//! The ledger as a whole, memory and writer, against a real database: random calls, crashes, and what
+//! The ledger as a whole, memory and writer, against a real database: random calls, crashes, and
+//! what
 //! must be true whatever happens.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
@@ -325,7 +326,8 @@ async fn simulate(seed: u64) {
     // Calls that were open when it ended are settled by the next start.
     let mut node = Node::boot(folder.path()).await;
     node.thread.stop();
-    check(&node, &truth.lock().unwrap()).await;
+    let truth = std::mem::take(&mut *truth.lock().unwrap());
+    check(&node, &truth).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -368,8 +370,8 @@ async fn calls_one_after_the_other_use_the_budget_until_less_than_a_hold_is_left
     assert_eq!((standing.spent, standing.leased), (charged, 0));
 }
 
-/// All that a lease held is spent; then it is disarmed and given back. The row that says so must not
-/// go before the node stops counting on it: the ledger would never write again.
+/// All that a lease held is spent; then it is disarmed and given back. The row that says so must
+/// not go before the node stops counting on it: the ledger would never write again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_is_spent_to_nothing_is_given_back_in_good_order() {
     let folder = tempfile::tempdir().unwrap();

@@ -93,7 +93,11 @@ proptest! {
     }
 
     #[test]
-    fn never_panics(bytes in any::<Vec<u8>>(), records in records(), at in any::<prop::sample::Index>()) {
+    fn never_panics(
+        bytes in any::<Vec<u8>>(),
+        records in records(),
+        at in any::<prop::sample::Index>(),
+    ) {
         let _ = decode(&bytes);
         let _ = decode_outcome(1, &bytes);
         let mut damaged = encode(records.iter());

@@ -14,9 +14,9 @@ use crate::dice::Dice;
 /// Calls in flight at any time.
 pub(crate) const CALLERS: usize = 64;
 
-/// The length of each request's body, which is what its hold counts as input. The demo model is told
-/// to count the same: so a call that spends its hold spends all of it, and what the ledger would
-/// forget of one shows in the sums.
+/// The length of each request's body, which is what its hold counts as input. The demo model is
+/// told to count the same: so a call that spends its hold spends all of it, and what the ledger
+/// would forget of one shows in the sums.
 pub(crate) const BODY: usize = 1_000;
 
 /// How long a caller whose budget is empty rests before the next try.

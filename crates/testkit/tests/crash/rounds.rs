@@ -237,9 +237,9 @@ impl<'a> Kills<'a> {
         let Self { sum, hit, crew, killed_at_start, managed, most_used, .. } = self;
         let (median, worst) = self.ready();
         format!(
-            "kills that hit each phase: {hit:?}; calls: {sum:?}; {} crews, their fullest budget at \
-             {most_used} %; {} entries, {managed} keys; ready after {median:.0?}, at worst {worst:.0?}; \
-             {killed_at_start} more kills before ready;",
+            "kills that hit each phase: {hit:?}; calls: {sum:?}; {} crews, their fullest budget \
+             at {most_used} %; {} entries, {managed} keys; ready after {median:.0?}, at worst \
+             {worst:.0?}; {killed_at_start} more kills before ready;",
             crew + 1,
             self.books.entries(),
         )

@@ -190,8 +190,9 @@ impl Maker {
         Ok(tx.commit(AuditEvent::new("upstream.make", "demo")).await?)
     }
 
-    /// An alias for each kind of call of each caller, so that entries and the meter tell who called:
-    /// `retry-after` does nothing to a good answer but make its model's name the caller's own.
+    /// An alias for each kind of call of each caller, so that entries and the meter tell who
+    /// called: `retry-after` does nothing to a good answer but make its model's name the caller's
+    /// own.
     async fn models(&self) -> Result<()> {
         let mut tx = self.gate.begin(&self.warrant).await?;
         for caller in 0..CALLERS {

@@ -1,1 +1,314 @@
-//! todo
+//! Providers that fail in every way: the caller is told, one entry is left in the right state, and
+//! our key for the provider is seen by nobody.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_kernel::EntryState;
+use tollgate_store::ledger::EntryRow;
+use tollgate_testkit::{Answer, Client, Engine, PROVIDER_KEY, TestServer, chat_body, count};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// A server whose upstream may be silent for half a second.
+async fn server() -> (TestServer, Client) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let timeouts = [("first_byte_ms", 500), ("silence_ms", 500)];
+    server.set_timeouts("demo", &timeouts).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    (server, client)
+}
+
+/// Makes one call of a model that does what `directives` say, then one that is good: a connection
+/// that had a fault must not harm the next call. The answer of the first, and all its entries.
+async fn call(
+    (server, client): &(TestServer, Client),
+    directives: &str,
+    stream: bool,
+) -> (Answer, Vec<EntryRow>) {
+    let alias = format!("m{}", server.model.seen().len());
+    server.mocks(&[(&alias, directives)]).await.unwrap();
+    let mut body = chat_body(&alias, 60);
+    body["stream"] = json!(stream);
+    let answer = client.post(CHAT, &body).await.unwrap();
+    let good = client.chat("tollgate-demo", 5).await.unwrap();
+    assert_eq!(good.status, 200, "after {directives}: {}", good.text);
+    let id = answer.header("x-request-id").to_owned();
+    server.entry_of(&id).await.unwrap();
+    server.entry_of(good.header("x-request-id")).await.unwrap();
+    let entries = server.entries_now().await.unwrap();
+    (answer, entries.into_iter().filter(|entry| entry.request_id == id).collect())
+}
+
+/// What stands in an answer: its text and all headers.
+fn everything(answer: &Answer) -> String {
+    let headers = answer.headers.iter();
+    let headers: String = headers
+        .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    format!("{headers}\n{}", answer.text)
+}
+
+#[tokio::test]
+async fn m9_faults_before_an_answer_have_the_right_status_and_one_entry() {
+    let house = server().await;
+    let (failed, estimated) = (EntryState::Failed, EntryState::Estimated);
+    for (directives, status, code, state) in [
+        ("stall=head", 504, "upstream_timeout", estimated),
+        ("reset=head", 502, "upstream_failed", estimated),
+        ("garbage=head", 502, "upstream_failed", estimated),
+        ("redirect", 502, "upstream_failed", failed),
+        ("status=301", 502, "upstream_failed", failed),
+        ("status=401", 502, "upstream_failed", failed),
+        ("status=403", 502, "upstream_failed", failed),
+        ("status=408", 502, "upstream_failed", failed),
+        ("status=429,retry-after=7", 503, "upstream_busy", failed),
+        ("status=429,retry-after=700", 503, "upstream_busy", failed),
+        ("status=429", 503, "upstream_busy", failed),
+        ("quota", 503, "upstream_quota", failed),
+        ("status=500", 502, "upstream_failed", failed),
+        ("status=502", 502, "upstream_failed", failed),
+        ("status=503", 502, "upstream_failed", failed),
+    ] {
+        for stream in [false, true] {
+            let what = format!("{directives} {stream}");
+            let (answer, entries) = call(&house, directives, stream).await;
+            assert_eq!((answer.status, answer.code().as_str()), (status, code), "{what}");
+            assert_eq!(answer.json()["error"]["type"], "server_error", "{what}");
+            let [entry] = &entries[..] else { panic!("{what}: one entry, not {entries:?}") };
+            assert_eq!(entry.state, state, "{what}");
+            let charged = entry.charged_tokens > 0;
+            assert_eq!(charged, state == estimated, "{what}: {entry:?}");
+            let wait = match directives {
+                "status=429,retry-after=7" => "7",
+                // Longer waits are for the owner to know, not for callers to sit out.
+                "status=429,retry-after=700" => "60",
+                "status=429" => "1",
+                _ => "",
+            };
+            assert_eq!(answer.header("retry-after"), wait, "{what}");
+            let retry = if directives == "quota" { "false" } else { "" };
+            assert_eq!(answer.header("x-should-retry"), retry, "{what}");
+            assert_eq!(answer.header("location"), "", "{what}");
+        }
+    }
+    assert_eq!(house.0.model.totals().redirects_followed, 0);
+    house.0.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_caller_did_wrong_is_said_in_the_providers_words() {
+    let house = server().await;
+    for (directives, status, words) in [
+        ("status=400", 400, "This request is refused."),
+        ("status=404", 404, "No such model."),
+        ("status=422", 422, "This request is refused."),
+    ] {
+        let (answer, entries) = call(&house, directives, false).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.message(), words);
+        let [entry] = &entries[..] else { panic!("one entry: {entries:?}") };
+        assert_eq!((entry.state, entry.charged_tokens), (EntryState::Failed, 0));
+    }
+    house.0.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn m9_a_stream_that_is_cut_ends_with_an_error_and_never_cleanly() {
+    let house = server().await;
+    for (directives, code) in [
+        ("stall,chunks=20", "upstream_timeout"),
+        ("reset,chunks=20", "upstream_failed"),
+        ("half-frame,chunks=20", "upstream_failed"),
+        ("garbage,chunks=20", "upstream_failed"),
+        ("failed,chunks=20", "upstream_failed"),
+    ] {
+        let (answer, entries) = call(&house, directives, true).await;
+        assert_eq!(answer.status, 200, "{directives}");
+        assert!(answer.said().split_whitespace().count() >= 9, "{directives}: {}", answer.text);
+        assert_eq!(answer.last_error(), code, "{directives}: {}", answer.text);
+        assert!(!answer.text.contains("[DONE]"), "{directives}");
+        assert!(answer.text.ends_with("\n\n"), "{directives}: whole events alone");
+        let [entry] = &entries[..] else { panic!("{directives}: one entry, not {entries:?}") };
+        assert_eq!(entry.state, EntryState::Estimated, "{directives}");
+        // What was used is not known: the bound of the input, and no less than what was seen.
+        assert!(entry.usage.input_tokens > 60, "{directives}: {entry:?}");
+        assert!((10..=60).contains(&entry.usage.output_tokens), "{directives}: {entry:?}");
+    }
+    // In the dialect of Responses, with the next number.
+    house.0.mocks(&[("cut", "reset,chunks=20")]).await.unwrap();
+    let body = json!({"model": "cut", "input": "Hi", "stream": true, "max_output_tokens": 60});
+    let answer = house.1.post("/v1/responses", &body).await.unwrap();
+    let frames = answer.frames();
+    let [.., before, last] = &frames[..] else { panic!("{}", answer.text) };
+    assert_eq!(last["type"], "error");
+    assert_eq!(last["code"], "upstream_failed");
+    let number = |frame: &Value| frame["sequence_number"].as_u64().unwrap();
+    assert_eq!(number(last), number(before) + 1);
+    house.0.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn m9_a_whole_answer_that_is_cut_breaks_off_and_is_charged_a_bound() {
+    let house = server().await;
+    // Where the provider itself announces no more, there is nothing to tell a cut by.
+    for (directives, cut) in
+        [("stall", true), ("reset", true), ("half-frame", false), ("garbage", false)]
+    {
+        let (answer, entries) = call(&house, directives, false).await;
+        assert_eq!((answer.status, answer.cut), (200, cut), "{directives}: {}", answer.text);
+        assert!(answer.json().is_null(), "{directives}: no SDK takes it for an answer");
+        let [entry] = &entries[..] else { panic!("{directives}: one entry, not {entries:?}") };
+        assert_eq!(entry.state, EntryState::Estimated, "{directives}");
+        assert!(entry.charged_tokens > 60, "{directives}: {entry:?}");
+    }
+    house.0.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn og07_a_stream_that_ignores_its_ceiling_is_stopped() {
+    let house = server().await;
+    for directives in [
+        "ignore-ceiling=3000",
+        "ignore-ceiling=3000,every=1ms",
+        "ignore-ceiling=3000,cumulative-usage,every=1ms",
+        "ignore-ceiling=3000,no-usage,every=1ms",
+    ] {
+        let (answer, entries) = call(&house, directives, true).await;
+        assert_eq!(answer.last_error(), "upstream_failed", "{directives}");
+        assert!(!answer.text.contains("[DONE]"), "{directives}");
+        let words = answer.said().split_whitespace().count();
+        assert!(words < 60 + 200, "{directives}: {words} tokens of 60 came through");
+        let [entry] = &entries[..] else { panic!("{directives}: one entry, not {entries:?}") };
+        assert_eq!(entry.state, EntryState::Estimated, "{directives}");
+        assert!(entry.charged_tokens <= entry.hold_tokens, "{directives}");
+        assert_eq!(entry.usage.output_tokens, 60, "{directives}: all of the ceiling");
+    }
+    house.0.stop().await.unwrap();
+}
+
+/// Everything that this process logs, whoever does.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged() -> &'static Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let all = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone());
+        all.init();
+        lines
+    })
+}
+
+#[tokio::test]
+async fn k6_m6_m13_our_key_for_the_provider_is_seen_by_nobody() {
+    let log = logged();
+    let house = server().await;
+    let mut answers = Vec::new();
+    for place in
+        ["echo-key", "echo-key=header", "echo-key=body", "echo-key=split", "echo-key=deltas"]
+    {
+        for more in
+            ["", ",every=2ms", ",no-usage", ",status=400", ",status=401", ",status=500", ",quota"]
+        {
+            for stream in [false, true] {
+                let directives = format!("{place}{more}");
+                let (answer, entries) = call(&house, &directives, stream).await;
+                let all = everything(&answer);
+                let said = answer.said();
+                for heard in [&all, &said] {
+                    assert!(!heard.contains(PROVIDER_KEY), "{directives} {stream}: {heard}");
+                }
+                assert_eq!(entries.len(), 1, "{directives} {stream}: {entries:?}");
+                if stream && more.is_empty() && !place.ends_with("header") {
+                    assert_eq!(answer.last_error(), "upstream_failed", "{directives}: {all}");
+                }
+                answers.push(all);
+            }
+        }
+    }
+    assert_eq!(answers.len(), 70);
+    let (server, client) = house;
+    // Nor where nothing is wrong, or all is.
+    for directives in ["stall=head", "reset=head", "garbage=head", "redirect", "reset"] {
+        server.mocks(&[(format!("x-{}", directives.replace('=', "-")), directives)]).await.unwrap();
+        let alias = format!("x-{}", directives.replace('=', "-"));
+        let answer = client.chat_stream(&alias, 5).await.unwrap();
+        assert!(!everything(&answer).contains(PROVIDER_KEY), "{directives}");
+    }
+    let request_log = server.log.text();
+    assert!(request_log.contains("upstream_failed"), "something was logged");
+    assert!(!request_log.contains(PROVIDER_KEY));
+    assert!(!request_log.contains("You sent"), "no bodies");
+
+    // The files are read by another process: to close one here would take the server's locks away.
+    let files = server.database().files().unwrap();
+    assert!(files.len() >= 2, "{files:?}");
+    let found = std::process::Command::new("grep")
+        .args(["-l", "-a", "-F", PROVIDER_KEY])
+        .args(&files)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "", "files that hold our key");
+    server.stop().await.unwrap();
+    let lines = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(lines.contains("our own key"), "the alarm is raised");
+    assert!(!lines.contains(PROVIDER_KEY), "the server's own log");
+}
+
+#[tokio::test]
+async fn an_upstream_that_cannot_be_reached_costs_nothing() {
+    let (server, client) = server().await;
+    // A port that was free a moment ago: nobody listens.
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    server
+        .add_upstream("gone", &format!("http://127.0.0.1:{port}/v1"), PROVIDER_KEY)
+        .await
+        .unwrap();
+    server.add_model("nowhere", "gone", "m", Vec::new()).await.unwrap();
+    let answer = client.chat("nowhere", 5).await.unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_failed"));
+    assert!(!everything(&answer).contains(&port.to_string()), "addresses are not told");
+    let entries = server.entries(1).await.unwrap();
+    assert_eq!(count(&entries, EntryState::Failed), 1);
+    assert_eq!(entries[0].charged_tokens, 0);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_next_candidate_is_asked_where_the_first_used_nothing() {
+    let (server, client) = server().await;
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    // Asked first, by its name; nothing is known of its models, so it is asked for all.
+    server.add_upstream("aaa", &format!("http://127.0.0.1:{port}/v1"), PROVIDER_KEY).await.unwrap();
+    let good = client.chat("tollgate-demo", 5).await.unwrap();
+    assert_eq!(good.status, 200, "{}", good.text);
+    let entry = server.entry_of(good.header("x-request-id")).await.unwrap();
+    assert_eq!(entry.upstream.as_deref(), Some("demo"), "who lists the model is asked alone");
+    assert_eq!(entry.attempt, 1);
+    tokio::time::timeout(Duration::from_secs(5), server.stop()).await.unwrap().unwrap();
+}

@@ -95,11 +95,10 @@ pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: En
                 // in their first half, so that nobody waits for the other.
                 let most = if hopeless(at) { 1_800 } else { 14_000 };
                 let bytes = 1 + usize::try_from(dice.below(most)).unwrap();
-                            call.hear(bytes).await.unwrap();
+                call.hear(bytes).await.unwrap();
             })
         })
         .collect();
-    let t = std::time::Instant::now();
     for caller in callers {
         caller.await.unwrap();
     }

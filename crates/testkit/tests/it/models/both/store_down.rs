@@ -1,4 +1,5 @@
-//! A ledger that cannot be written: calls are refused as our fault, nothing is lost, and all is well
+//! A ledger that cannot be written: calls are refused as our fault, nothing is lost, and all is
+//! well
 //! again soon after.
 
 use std::time::{Duration, Instant};
