@@ -1,9 +1,8 @@
 //! The tests of the whole server that depend on the store, on PostgreSQL. Not a part of plain
 //! `cargo test`: run with `--test it_postgres` and TOLLGATE_TEST_POSTGRES set to the URL of a
-//! server
-//! on which databases may be made.
+//! server on which databases may be made.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "it/models/both/mod.rs"]
 mod both;
