@@ -19,10 +19,6 @@ const SERVICES: &[Step] = &[
         "store contract on PostgreSQL",
         &["-p", "tollgate-store", "--test", "contract_postgres"],
     ),
-    Step::tests_on_postgres(
-        "whole server on PostgreSQL",
-        &["-p", "tollgate-testkit", "--test", "it_postgres"],
-    ),
     Step::tests("official SDKs", &["-p", "tollgate-testkit", "--test", "peers"]),
     Step::tests("pages in Chromium", &["-p", "tollgate-testkit", "--test", "browser"]),
     Step::call("the program to be killed", build_program),

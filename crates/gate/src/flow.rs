@@ -289,6 +289,10 @@ impl Flow {
                 return Err(crate::scan::leak());
             }
             let pass = meter.event(&event);
+            if self.scan.continues(meter.said()) {
+                warn!(upstream = %self.plan.upstream, "the upstream's stream held our own key");
+                return Err(crate::scan::leak());
+            }
             ended |= meter.ended_cleanly();
             if let Pass::Forward = pass {
                 ready.push_back(event.into_bytes());

@@ -49,6 +49,27 @@ impl SecretScan {
         Ok(data)
     }
 
+    /// Whether the secret is in the text of a stream that goes on with `said`, for text that is cut
+    /// into events. (What several answers say in turns is not told apart.)
+    pub(crate) fn continues(&mut self, said: &[u8]) -> bool {
+        let Some(needle) = self.needle.as_ref().map(|needle| needle.expose().as_bytes()) else {
+            return false;
+        };
+        if self.carry.is_empty() {
+            // As good as always: nothing of the secret came before.
+            let from = said.len() - beginning_at_end(said, needle);
+            self.carry.extend_from_slice(said.get(from..).unwrap_or_default());
+            return false;
+        }
+        self.carry.extend_from_slice(said);
+        if Finder::new(needle).find(&self.carry).is_some() {
+            return true;
+        }
+        let keep = beginning_at_end(&self.carry, needle);
+        self.carry = self.carry.split_off(self.carry.len() - keep);
+        false
+    }
+
     /// How many bytes are kept until more is known.
     pub(crate) fn kept(&self) -> u64 {
         u64::try_from(self.carry.len()).unwrap_or(u64::MAX)
@@ -114,6 +135,24 @@ mod tests {
             cuts.sort_unstable();
             let text = format!("{before}{KEY}{after}");
             prop_assert!(run(&text, &cuts).is_err());
+        }
+
+        #[test]
+        fn m13_a_secret_is_found_in_text_that_is_cut_into_events(
+            before in "[sk\\-a-c]{0,30}", after in "[sk\\-a-c]{0,30}",
+            cuts in proptest::collection::vec(1_usize..KEY.len(), 1..40),
+            hidden in any::<bool>(),
+        ) {
+            let text = if hidden { format!("{before}{KEY}{after}") } else { before + &after };
+            let mut scan = SecretScan::new(Some(&Secret::new(KEY.to_owned())));
+            let (mut rest, mut found) = (text.as_bytes(), false);
+            for cut in cuts.iter().cycle().take(2 * text.len()) {
+                let (piece, more) = rest.split_at(rest.len().min(*cut));
+                // A piece that holds all of it is found before.
+                found |= scan.continues(piece);
+                rest = more;
+            }
+            prop_assert_eq!(found, hidden);
         }
 
         #[test]

@@ -139,6 +139,7 @@ impl Charge {
                 cell.held += leg.hold;
             }
             memory.settle(Fold { opened, settlement: Arc::new(settlement) }, self.cells.clone());
+            memory.fold_now = true;
         }
         self.ticket = None;
         self.key.attempt += 1;

@@ -51,18 +51,26 @@ pub(super) fn take_folds(
     let oldest = *memory.folds_since.get_or_insert(now);
     // Who asks the database is judged by what was spent, not by what is on its way there.
     let asked = !memory.waiting.is_empty();
-    let due = asked || memory.stopping || now.saturating_sub(oldest) >= GATHER;
+    let due = asked || memory.fold_now || memory.stopping || now.saturating_sub(oldest) >= GATHER;
     if memory.folds.len() < FULL_FOLD && !due {
         if memory.folds.is_empty() {
             memory.folds_since = None;
         }
         return;
     }
-    let count = memory.folds.len().min(MAX_FOLD);
+    let most = if memory.fold_now { usize::MAX } else { MAX_FOLD };
+    memory.fold_now = false;
+    let count = memory.folds.len().min(most);
     let mut sums: BTreeMap<usize, i64> = BTreeMap::new();
-    for (fold, cells) in memory.folds.drain(..count) {
-        for (at, charge) in cells.iter().zip(&fold.settlement.charges) {
+    let folds: Vec<_> = memory.folds.drain(..count).collect();
+    for (fold, cells) in folds {
+        let legs = fold.opened.legs.iter().zip(&fold.settlement.charges);
+        for (at, (leg, charge)) in cells.iter().zip(legs) {
             *sums.entry(*at).or_default() += charge;
+            let cell = memory.cell(*at);
+            cell.held -= leg.hold;
+            cell.settled_hold -= leg.hold;
+            cell.settled -= charge;
         }
         pending.ended.push(fold.opened.key);
         pending.folded.push(cells);
@@ -72,7 +80,6 @@ pub(super) fn take_folds(
     for (at, amount) in sums.into_iter().filter(|(_, amount)| *amount != 0) {
         let cell = memory.cell(at);
         cell.granted -= amount;
-        cell.settled -= amount;
         batch.moved.push(Moved { account: cell.row.clone(), amount });
     }
     // Rows are locked in the order of their keys, as everywhere.

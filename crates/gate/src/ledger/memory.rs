@@ -1,6 +1,6 @@
 //! The figures in memory: what is granted to this node, held by calls, settled but not yet folded.
 //!
-//! For each account, in its own unit: `free = granted - held - settled`. A crash may hide at most
+//! For each account, in its own unit: `free = granted - held`. A crash may hide at most
 //! `risk`, so a call overlaps with its upstream only while `unjournalled + hold <= risk` in every
 //! account.
 
@@ -98,7 +98,9 @@ pub(super) struct Cell {
     pub(super) policy: u64,
     pub(super) granted: i64,
     pub(super) held: i64,
+    /// What calls came to that are over, and what they hold until they are folded.
     pub(super) settled: i64,
+    pub(super) settled_hold: i64,
     pub(super) unjournalled: i64,
     pub(super) risk: i64,
     /// The risk that this account's traffic would need.
@@ -129,6 +131,7 @@ impl Cell {
             granted: 0,
             held: 0,
             settled: 0,
+            settled_hold: 0,
             unjournalled: 0,
             risk: 0,
             risk_wanted: 0,
@@ -144,7 +147,7 @@ impl Cell {
     }
 
     pub(super) fn free(&self) -> i64 {
-        self.granted - self.held - self.settled
+        self.granted - self.held
     }
 
     /// Whether the slice runs low for holds of this size.
@@ -195,6 +198,9 @@ pub(super) struct Memory {
     pub(super) opens: Vec<OpenRecord>,
     /// Settled calls whose entries are to be written.
     pub(super) folds: Vec<(Fold, Arc<[usize]>)>,
+    /// One of them is a failed attempt: it has to be written before the next attempt is opened, or
+    /// a crash would charge both.
+    pub(super) fold_now: bool,
     /// When the oldest of them came.
     pub(super) folds_since: Option<Duration>,
     pub(super) waiting: Vec<Queued>,
@@ -359,13 +365,15 @@ impl Memory {
         }
     }
 
-    /// Takes note that a call is over; its entry is written by a later commit.
+    /// Takes note that a call is over; its entry is written by a later commit. Until that commit
+    /// is made up its hold stays: what it gives back must not be in the journal before it, or a
+    /// crash would charge both.
     pub(super) fn settle(&mut self, fold: Fold, cells: Arc<[usize]>) {
         let charges = fold.opened.legs.iter().zip(&fold.settlement.charges);
         for (at, (leg, charge)) in cells.iter().zip(charges) {
             let cell = self.cell(*at);
-            cell.held -= leg.hold;
             cell.settled += charge;
+            cell.settled_hold += leg.hold;
         }
         self.folds.push((fold, cells));
     }
@@ -432,6 +440,7 @@ impl Memory {
     pub(super) fn view(&self, account: &Account) -> Option<CellView> {
         let at = *self.index.get(account)?;
         let cell = self.cells.get(at)?.as_ref()?;
-        Some(CellView { granted: cell.granted, held: cell.held, settled: cell.settled })
+        let held = cell.held - cell.settled_hold;
+        Some(CellView { granted: cell.granted, held, settled: cell.settled })
     }
 }

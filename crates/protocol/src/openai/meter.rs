@@ -43,6 +43,8 @@ pub struct StreamMeter {
     failed: bool,
     text_bytes: u64,
     text_frames: u64,
+    /// The text of the deltas in the last event.
+    said: Vec<u8>,
 }
 
 /// The members of a frame that matter.
@@ -80,11 +82,13 @@ impl StreamMeter {
             failed: false,
             text_bytes: 0,
             text_frames: 0,
+            said: Vec::new(),
         }
     }
 
     /// Reads an event and says whether the caller gets it.
     pub fn event(&mut self, event: &RawEvent) -> Pass {
+        self.said.clear();
         let data = event.data();
         let data = data.trim_ascii();
         if data.is_empty() {
@@ -128,6 +132,12 @@ impl StreamMeter {
         self.text_frames
     }
 
+    /// The text of the deltas in the last event, escapes as they came: what is cut into events by
+    /// the provider can be put together again.
+    pub fn said(&self) -> &[u8] {
+        &self.said
+    }
+
     /// Whether the model may have produced tokens that were not streamed: the request spoke of
     /// reasoning, or the usage did.
     pub fn reasoning_hidden(&self) -> bool {
@@ -163,7 +173,7 @@ impl StreamMeter {
         let mut bytes = 0;
         for delta in values_of(&DELTA, data) {
             has_delta = true;
-            bytes += string_bytes(delta);
+            bytes += string_bytes(delta, &mut self.said);
         }
         self.add_text(if has_delta { bytes } else { data.len() });
     }
@@ -171,7 +181,8 @@ impl StreamMeter {
     fn responses(&mut self, name: Option<&[u8]>, data: &[u8]) -> Pass {
         match kind(name, data) {
             Kind::Delta => {
-                let bytes = values_of(&DELTA, data).map(string_bytes).sum();
+                let said = &mut self.said;
+                let bytes = values_of(&DELTA, data).map(|delta| string_bytes(delta, said)).sum();
                 self.add_text(bytes);
             }
             Kind::Done => self.text_bytes = self.text_bytes.max(wide(data.len())),
@@ -262,8 +273,8 @@ fn values_of<'a>(name: &'a Finder<'static>, data: &'a [u8]) -> impl Iterator<Ite
 }
 
 /// The bytes of the text in a delta, which is a string or an object: in an object, all strings but
-/// names and those that the model does not write.
-fn string_bytes(value: &[u8]) -> usize {
+/// names and those that the model does not write. The text itself is added to `said`.
+fn string_bytes(value: &[u8], said: &mut Vec<u8>) -> usize {
     let mut total = 0;
     let mut depth = 0_usize;
     let mut counts = true;
@@ -286,6 +297,7 @@ fn string_bytes(value: &[u8]) -> usize {
                     counts = !matches!(text, b"role" | b"type" | b"id");
                 } else if counts {
                     total += length;
+                    said.extend_from_slice(text);
                 }
             }
         }
