@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::steps::{Run, Step};
-use crate::{check, process, setup};
+use crate::{check, setup};
 
 const SETUP: &[Step] = &[Step::call("setup", |run| {
     run.found = Some(setup::setup(run.root, false)?);
@@ -21,22 +21,7 @@ const SERVICES: &[Step] = &[
     ),
     Step::tests("official SDKs", &["-p", "tollgate-testkit", "--test", "peers"]),
     Step::tests("pages in Chromium", &["-p", "tollgate-testkit", "--test", "browser"]),
-    Step::call("the program to be killed", build_program),
-    Step::tests_on_postgres("crash loop", CRASH_LOOP),
 ];
-
-/// One test after the other, for they measure how soon a server is ready; what they print is the
-/// number of kills that hit each phase of a call.
-const CRASH_LOOP: &[&str] =
-    &["-p", "tollgate-testkit", "--test", "crash", "--", "--test-threads=1", "--nocapture"];
-
-/// Cargo builds no binaries for the tests of another package. Both packages are named so that
-/// their dependencies have the same features, and are not built twice.
-fn build_program(run: &mut Run<'_>) -> Result<()> {
-    let mut build = process::cargo(run.root);
-    build.args(["build", "--bins", "-p", "tollgate", "-p", "tollgate-testkit"]);
-    process::run(build.args(run.locked.then_some("--locked")))
-}
 
 /// Runs everything at `root`, with the lock file as it is.
 ///

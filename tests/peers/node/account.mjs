@@ -47,6 +47,7 @@ async function look(page, path, name, sizes) {
   const axe = await faults(page);
   for (const width of sizes) {
     await page.setViewportSize({ width, height: 900 });
+    if (path) await page.goto(ORIGIN + path, { waitUntil: "networkidle" });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     say({ page: name, width, wide, title: await page.title(), axe });
     if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}.png`), fullPage: true });
