@@ -1,35 +1,34 @@
 //! All rows of all doors as one service: what happens to every request, whatever its route.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{ALLOW, SET_COOKIE};
-use http::{HeaderMap, Method, Request, request};
+use http::{HeaderMap, HeaderValue, Method, Request, request};
 use tollgate_kernel::{Error, Kind, RequestId};
 use tower::Service;
 
 use crate::context::{Edge, Exchange, Inner};
 use crate::error::{Dialect, Failure, Fault, Look, render, takes_json_only};
-use crate::guard::{Post, guard};
+use crate::guard::admit;
 use crate::headers;
 use crate::log::{Note, Watch};
 use crate::network::Peer;
 use crate::page;
 use crate::reply;
 use crate::route::Row;
+use crate::router::{Found, Router};
 
 /// The whole of Tollgate's HTTP surface. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
-    router: Router,
+    router: Arc<Router>,
     edge: Arc<Edge>,
 }
 
@@ -37,21 +36,8 @@ impl App {
     /// Puts the rows of all doors, and the shell's own, side by side. Two rows for one method and
     /// path are an error.
     pub fn build(rows: Vec<Row>, edge: Arc<Edge>) -> Result<Self, Error> {
-        let mut seen = HashSet::new();
-        let mut router = Router::new();
-        for row in rows.into_iter().chain(page::routes()) {
-            let Row { route, handler } = row;
-            if !seen.insert((route.method.clone(), route.path)) {
-                let twice = format!("{} {} stands in two rows", route.method, route.path);
-                return Err(Error::internal(twice));
-            }
-            let path = route.path;
-            let post = Arc::new(Post { edge: Arc::clone(&edge), route });
-            let guarded = handler.route_layer(axum::middleware::from_fn_with_state(post, guard));
-            router = router.route(path, guarded);
-        }
-        let router = router.method_not_allowed_fallback(wrong_method).fallback(no_route);
-        Ok(Self { router, edge })
+        let router = Router::new(rows.into_iter().chain(page::routes()))?;
+        Ok(Self { router: Arc::new(router), edge })
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer too.
@@ -61,7 +47,7 @@ impl App {
         let peer = parts.extensions.remove::<Peer>();
         let busy = peer.as_ref().and_then(|peer| peer.pulse.clone()).map(crate::listen::Busy::new);
         let dialect = Dialect::of_path(parts.uri.path());
-        let look = (dialect == Dialect::Html).then(|| look(edge, &parts.headers));
+        let look = (dialect == Dialect::Html).then(|| Box::new(look(edge, &parts.headers)));
         let network = edge.trusted.network(peer.as_ref(), &parts.headers);
         let (csrf, refused) = match checked(edge, &mut parts) {
             Ok(csrf) => (csrf, None),
@@ -75,21 +61,37 @@ impl App {
             csrf,
             started: edge.clock.elapsed(),
             note: Note::new(dialect),
+            post: OnceLock::new(),
+            caller: OnceLock::new(),
         }));
+        let is_head = parts.method == Method::HEAD;
         let watch = Watch::new(exchange.clone(), parts.method.clone(), busy);
-        parts.extensions.insert(exchange.clone());
         let response = match refused {
             Some(error) => Fault::from(error).into_response(),
-            None => self.routed(Request::from_parts(parts, body)).await,
+            None => self.routed(parts, body, &exchange).await,
         };
-        watch.wrap(finished(response, &exchange, look.as_ref()))
+        let response = finished(response, &exchange, look.as_deref());
+        watch.wrap(if is_head { reply::head_only(response) } else { response })
     }
 
-    /// Runs the handler. A panic in it is an error of this request alone.
-    async fn routed(&self, request: Request<Body>) -> Response {
-        let answer = self.router.clone().call(request);
-        match AssertUnwindSafe(answer).catch_unwind().await {
-            Ok(Ok(response)) => response,
+    /// Finds the row, lets its guard look at the request, and runs its handler. A panic in it is an
+    /// error of this request alone.
+    async fn routed(&self, mut parts: request::Parts, body: Body, exchange: &Exchange) -> Response {
+        let (post, path) = match self.router.find(&parts.method, parts.uri.path()) {
+            Found::Row(post, path) => (post, path),
+            Found::OtherMethods(allowed) => return wrong_method(&parts.method, allowed),
+            Found::Nothing => return no_route(parts.uri.path()).into_response(),
+        };
+        if let Err(response) = admit(post, exchange, &mut parts).await {
+            return response;
+        }
+        parts.extensions.insert(exchange.clone());
+        if let Some(path) = path {
+            parts.extensions.insert(path);
+        }
+        let answer = AssertUnwindSafe(post.run(Request::from_parts(parts, body)));
+        match answer.catch_unwind().await {
+            Ok(response) => response,
             // The panic's own words may hold anything: they are not passed on.
             Err(_) => Fault::from(Error::internal("a handler panicked")).into_response(),
         }
@@ -148,8 +150,8 @@ fn finished(mut response: Response, exchange: &Exchange, look: Option<&Look>) ->
 }
 
 /// There is no such route. At the models door that is a list of what is allowed, not a mistake.
-async fn no_route(request: Request<Body>) -> Fault {
-    if Dialect::of_path(request.uri().path()) == Dialect::OpenAi {
+fn no_route(path: &str) -> Fault {
+    if Dialect::of_path(path) == Dialect::OpenAi {
         return Error::new(
             Kind::RouteNotAllowed,
             "This route is not offered here. GET /v1/models lists the models; the reference \
@@ -160,9 +162,11 @@ async fn no_route(request: Request<Body>) -> Fault {
     Error::not_found().into()
 }
 
-async fn wrong_method(method: Method) -> Fault {
+fn wrong_method(method: &Method, allowed: HeaderValue) -> Response {
     let said = format!("{method} is not offered at this path. The Allow header says what is.");
-    Error::new(Kind::MethodNotAllowed, said).into()
+    let mut response = Fault::from(Error::new(Kind::MethodNotAllowed, said)).into_response();
+    response.headers_mut().insert(ALLOW, allowed);
+    response
 }
 
 #[cfg(test)]

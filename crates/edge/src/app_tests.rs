@@ -49,6 +49,46 @@ async fn wrong_methods_say_which_are_offered() {
 }
 
 #[tokio::test]
+async fn head_answers_as_get_does_without_a_body() {
+    let whole = app().handle(request("GET", "/echo", &[])).await;
+    let head = app().handle(request("HEAD", "/echo", &[])).await;
+    assert_eq!(head.status(), whole.status());
+    assert_eq!(header(&head, "content-length"), text(whole).await.len().to_string());
+    assert_eq!(text(head).await, "");
+    assert_eq!(status("HEAD", "/nothing", &[]).await, 404);
+}
+
+#[tokio::test]
+async fn parts_of_a_path_are_decoded_and_what_is_no_text_is_404() {
+    async fn echo(crate::Path(name): crate::Path<String>) -> Reply {
+        Ok(reply::typed("text/plain", name))
+    }
+    async fn two(crate::Path((a, b)): crate::Path<(String, String)>) -> Reply {
+        Ok(reply::typed("text/plain", format!("{a}+{b}")))
+    }
+    let rows = || {
+        vec![
+            open("/api/one/{name}", |p| Row::get(p, Access::Public, "Echoes", echo)),
+            open("/api/all/{*name}", |p| Row::get(p, Access::Public, "Echoes", echo)),
+            open("/api/two/{a}/x/{b}", |p| Row::get(p, Access::Public, "Echoes", two)),
+        ]
+    };
+    let cases = [
+        ("/api/one/a%2Fb%20c", 200, "a/b c"),
+        ("/api/all/ft:gpt/a", 200, "ft:gpt/a"),
+        ("/api/two/1/x/2", 200, "1+2"),
+        ("/api/one/%FF", 404, ""),
+    ];
+    for (path, status, said) in cases {
+        let response = app_with(rows()).handle(request("GET", path, &[])).await;
+        assert_eq!(response.status(), status, "{path}");
+        if status == 200 {
+            assert_eq!(text(response).await, said, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_security_headers_and_a_request_id_of_ours() {
     let theirs = [("x-request-id", "theirs")];
     for (path, page) in [("/echo", false), ("/nothing", true), ("/v1/files", false)] {

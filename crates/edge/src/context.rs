@@ -1,11 +1,12 @@
 //! What all requests share ([`Edge`]), and what belongs to one of them ([`Exchange`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::header::HOST;
 use http::{HeaderMap, Uri, request};
+use tollgate_gate::Principal;
 use tollgate_kernel::{Clock, Error, Kind, Network, RequestId, Rng};
 use url::Url;
 
@@ -16,6 +17,7 @@ use crate::guard::Authenticator;
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::page::{Assets, NavItem};
+use crate::router::Post;
 
 /// Which `Host` headers are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +160,10 @@ pub(crate) struct Inner {
     pub(crate) csrf: Option<String>,
     pub(crate) started: Duration,
     pub(crate) note: Note,
+    /// The row that answers, once it is found.
+    pub(crate) post: OnceLock<Arc<Post>>,
+    /// Who asks, once it is known; never on rows that do not look at credentials.
+    pub(crate) caller: OnceLock<Arc<Principal>>,
 }
 
 impl Exchange {
@@ -179,6 +185,11 @@ impl Exchange {
     /// The request's line in the log, to add fields to.
     pub fn note(&self) -> &Note {
         &self.0.note
+    }
+
+    /// Who asks, where the row looks at credentials.
+    pub(crate) fn caller(&self) -> Option<&Arc<Principal>> {
+        self.0.caller.get()
     }
 
     /// The exchange that `extensions` belong to.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::value::{Error as ValueError, SeqDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use tollgate_gate::Principal;
 use tollgate_kernel::Error;
 
@@ -15,7 +16,7 @@ use crate::context::Exchange;
 use crate::cookies::Cookies;
 use crate::csrf;
 use crate::error::Fault;
-use crate::guard::Matched;
+use crate::router::PathParts;
 
 /// Who asks. The route's access was granted before the handler runs.
 pub struct Caller(pub Arc<Principal>);
@@ -24,7 +25,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
-        let found = parts.extensions.get::<Arc<Principal>>().cloned();
+        let found = Exchange::of(&parts.extensions)?.caller().cloned();
         let missing = || Error::internal("a handler asks for its caller on a row that ignores it");
         Ok(Self(found.ok_or_else(missing)?))
     }
@@ -38,8 +39,7 @@ impl<S: Sync> FromRequest<S> for RawBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         let exchange = Exchange::of(request.extensions())?;
-        let matched = request.extensions().get::<Matched>();
-        let limit = matched.map_or(0, |Matched(post)| post.route.body_limit);
+        let limit = exchange.0.post.get().map_or(0, |post| post.route.body_limit);
         let bytes = body::read(request.into_body(), limit, exchange.edge().clock()).await?;
         exchange.note().bytes_in(bytes.len());
         Ok(Self(bytes))
@@ -75,7 +75,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
         let exchange = Exchange::of(request.extensions())?;
-        let binding = binding(&exchange, request.extensions(), request.headers());
+        let binding = binding(&exchange, request.headers());
         let RawBody(bytes) = RawBody::from_request(request, state).await?;
         let (token, fields) = split(&bytes);
         let keys = &exchange.edge().csrf;
@@ -88,13 +88,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
 }
 
 /// What the forms of this browser are bound to: its session or, before sign-in, its pre-session.
-pub(crate) fn binding(
-    exchange: &Exchange,
-    extensions: &http::Extensions,
-    headers: &http::HeaderMap,
-) -> Option<String> {
-    let caller = extensions.get::<Arc<Principal>>();
-    if let Some(session) = caller.and_then(|caller| caller.credential().session()) {
+pub(crate) fn binding(exchange: &Exchange, headers: &http::HeaderMap) -> Option<String> {
+    if let Some(session) = exchange.caller().and_then(|caller| caller.credential().session()) {
         return Some(csrf::of_session(session));
     }
     let cookies = Cookies::of(headers);
@@ -136,12 +131,16 @@ fn from_pairs<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 /// The parts of the path in braces. What cannot be read names nothing: 404.
 pub struct Path<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Path<T> {
     type Rejection = Fault;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
-        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Error::not_found().into())
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        let found = parts.extensions.get::<PathParts>().map_or(&[][..], |PathParts(found)| found);
+        let value = match found {
+            [part] => T::deserialize(part.as_str().into_deserializer()),
+            parts => T::deserialize(SeqDeserializer::new(parts.iter().map(String::as_str))),
+        };
+        value.map(Self).map_err(|_: ValueError| Error::not_found().into())
     }
 }
 

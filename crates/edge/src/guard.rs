@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LENGTH, SET_COOKIE};
@@ -19,6 +17,7 @@ use crate::csrf;
 use crate::error::{Dialect, Fault};
 use crate::reply;
 use crate::route::Route;
+use crate::router::Post;
 
 /// Who says who a credential belongs to: the gate.
 pub trait Authenticator: Send + Sync {
@@ -48,41 +47,27 @@ impl Authenticator for Gate {
     }
 }
 
-/// The guard of one row.
-pub(crate) struct Post {
-    pub(crate) edge: Arc<Edge>,
-    pub(crate) route: Route,
-}
-
-/// The row that a request was matched to, among its extensions.
-#[derive(Clone)]
-pub(crate) struct Matched(pub(crate) Arc<Post>);
-
-/// Lets a request through to its handler, with its principal, or answers in the handler's place.
-pub(crate) async fn guard(State(post): State<Arc<Post>>, request: Request, next: Next) -> Response {
-    match admit(&post, request).await {
-        Ok(request) => next.run(request).await,
-        Err(response) => *response,
-    }
-}
-
-async fn admit(post: &Arc<Post>, request: Request) -> Result<Request, Box<Response>> {
-    let failed = |error: Error| Box::new(Fault::from(error).into_response());
-    let (mut parts, body) = request.into_parts();
-    let exchange = Exchange::of(&parts.extensions).map_err(failed)?;
+/// Lets a request through to the handler of `post`, with its principal known to `exchange`; or
+/// says what to answer in the handler's place.
+pub(crate) async fn admit(
+    post: &Arc<Post>,
+    exchange: &Exchange,
+    parts: &mut Parts,
+) -> Result<(), Response> {
+    let failed = |error: Error| Fault::from(error).into_response();
     exchange.note().route(&post.route);
     fits(&parts.headers, post.route.body_limit).map_err(failed)?;
     if post.route.reads_credentials {
-        let principal = match principal(post, &exchange, &parts).await {
+        let principal = match principal(&post.route, exchange, parts).await {
             Ok(principal) => principal,
-            Err(error) => return Err(Box::new(refuse(post, &parts, error))),
+            Err(error) => return Err(refuse(&post.route, exchange, parts, error)),
         };
         exchange.note().principal(&principal);
-        credentials::remove(&mut parts.headers, post.edge.cookies());
-        parts.extensions.insert(principal);
+        credentials::remove(&mut parts.headers, exchange.edge().cookies());
+        let _ = exchange.0.caller.set(principal);
     }
-    parts.extensions.insert(Matched(Arc::clone(post)));
-    Ok(Request::from_parts(parts, body))
+    let _ = exchange.0.post.set(Arc::clone(post));
+    Ok(())
 }
 
 /// Refuses a body that says itself that it is too large, before anything else is done for it.
@@ -95,11 +80,11 @@ fn fits(headers: &HeaderMap, limit: usize) -> Result<(), Error> {
 }
 
 async fn principal(
-    post: &Post,
+    route: &Route,
     exchange: &Exchange,
     parts: &Parts,
 ) -> Result<Arc<Principal>, Error> {
-    let Post { edge, route } = post;
+    let edge = exchange.edge();
     let mut collected = credentials::collect(&parts.headers, edge.cookies(), exchange.0.uid);
     collected.presented.of_request(exchange.id());
     vouched(route, &parts.method, &collected, &parts.headers, edge)?;
@@ -172,8 +157,8 @@ fn meant(
 }
 
 /// People who are not signed in are sent to the sign-in page; all others get the error.
-fn refuse(post: &Post, parts: &Parts, error: Error) -> Response {
-    if !is_over(&error) || !matches!(post.route.access, Access::Page(_)) {
+fn refuse(route: &Route, exchange: &Exchange, parts: &Parts, error: Error) -> Response {
+    if !is_over(&error) || !matches!(route.access, Access::Page(_)) {
         return Fault::from(error).into_response();
     }
     let place = sign_in_page(&parts.method, &parts.uri);
@@ -181,7 +166,7 @@ fn refuse(post: &Post, parts: &Parts, error: Error) -> Response {
         Ok(response) => response,
         Err(fault) => fault.into_response(),
     };
-    let names = post.edge.cookies();
+    let names = exchange.edge().cookies();
     let stale = credentials::collect(&parts.headers, names, None).sessions > 0;
     if let (true, Ok(clear)) = (stale, names.clear_session()) {
         response.headers_mut().append(SET_COOKIE, clear);
@@ -204,6 +189,7 @@ fn sign_in_page(method: &Method, uri: &Uri) -> String {
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 mod tests {
+    use std::sync::OnceLock;
     use std::time::Duration;
 
     use tollgate_kernel::{Manage, Noun, RequestId};
@@ -227,6 +213,8 @@ mod tests {
             csrf: token.map(str::to_owned),
             started: Duration::ZERO,
             note: Note::new(Dialect::Problem),
+            post: OnceLock::new(),
+            caller: OnceLock::new(),
         }));
         meant(row.route(), &method, session, &exchange).is_ok()
     }

@@ -22,6 +22,7 @@ mod openapi;
 pub mod page;
 pub mod reply;
 mod route;
+mod router;
 mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]

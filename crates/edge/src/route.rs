@@ -1,8 +1,12 @@
 //! Rows: what a door offers, readable from top to bottom.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::handler::Handler;
-use axum::routing::{self, MethodRouter};
-use http::Method;
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+use http::{Method, Request};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use tollgate_kernel::Access;
 
@@ -39,10 +43,13 @@ pub type Shape = fn(&mut SchemaGenerator) -> Schema;
 /// Largest body of a row that says nothing else, in bytes.
 const BODY_LIMIT: usize = 64 * 1_024;
 
+/// A handler whose state is `S`, whatever it takes.
+type Handle<S> = Arc<dyn Fn(Request<Body>, S) -> BoxFuture<'static, Response> + Send + Sync>;
+
 /// A route and its handler, whose state is `S`.
 pub struct Row<S = ()> {
     pub(crate) route: Route,
-    pub(crate) handler: MethodRouter<S>,
+    pub(crate) handler: Handle<S>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Row<S> {
@@ -52,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        Self::new(Method::GET, path, access, summary, routing::get(handler))
+        Self::new(Method::GET, path, access, summary, handler)
     }
 
     /// `POST path`.
@@ -61,7 +68,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        Self::new(Method::POST, path, access, summary, routing::post(handler))
+        Self::new(Method::POST, path, access, summary, handler)
     }
 
     /// `PUT path`.
@@ -70,7 +77,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        Self::new(Method::PUT, path, access, summary, routing::put(handler))
+        Self::new(Method::PUT, path, access, summary, handler)
     }
 
     /// `PATCH path`.
@@ -84,7 +91,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        Self::new(Method::PATCH, path, access, summary, routing::patch(handler))
+        Self::new(Method::PATCH, path, access, summary, handler)
     }
 
     /// `DELETE path`.
@@ -98,16 +105,20 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        Self::new(Method::DELETE, path, access, summary, routing::delete(handler))
+        Self::new(Method::DELETE, path, access, summary, handler)
     }
 
-    fn new(
+    fn new<H, T>(
         method: Method,
         path: &'static str,
         access: Access,
         summary: &'static str,
-        handler: MethodRouter<S>,
-    ) -> Self {
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
         let route = Route {
             method,
             path,
@@ -120,7 +131,10 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
             asks: None,
             answers: None,
         };
-        Self { route, handler }
+        let handler = move |request, state| -> BoxFuture<'static, Response> {
+            Box::pin(handler.clone().call(request, state))
+        };
+        Self { route, handler: Arc::new(handler) }
     }
 
     /// Its body is a `T`.
@@ -167,9 +181,12 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
 
 /// Gives the rows of a door their state, so that they can stand beside those of others.
 pub fn bind<S: Clone + Send + Sync + 'static>(rows: Vec<Row<S>>, state: &S) -> Vec<Row> {
-    rows.into_iter()
-        .map(|row| Row { route: row.route, handler: row.handler.with_state(state.clone()) })
-        .collect()
+    let bound = |Row { route, handler }: Row<S>| {
+        let state = state.clone();
+        let handler = move |request, ()| handler(request, state.clone());
+        Row { route, handler: Arc::new(handler) }
+    };
+    rows.into_iter().map(bound).collect()
 }
 
 /// Every route and what it asks of its caller, sorted, for the identity matrix.

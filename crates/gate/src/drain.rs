@@ -10,9 +10,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::flight::Sending;
 use crate::flow::{Flow, MeterPlan};
 use crate::hold::Hold;
+use crate::upstream::Sending;
 
 /// How far the drainer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ async fn read_on(job: Job, bounds: DrainBounds) {
         Job::Body(flow) => flow,
         Job::Answer(job) => {
             let Unanswered { mut send, hold, plan } = *job;
-            match tokio::time::timeout_at(deadline, send.as_mut()).await {
+            match tokio::time::timeout_at(deadline, &mut send).await {
                 Ok(Ok(response)) if response.status().is_success() => {
                     Box::new(Flow::of_answer(response, hold, plan))
                 }

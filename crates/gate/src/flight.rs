@@ -1,9 +1,6 @@
 //! A request on its way: owned in one place from its first byte to its answer, so that a caller who
 //! leaves in between takes nothing along.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use tollgate_kernel::{Error, Kind};
@@ -12,11 +9,7 @@ use crate::drain::{Drain, Job, Unanswered};
 use crate::flow::{Flow, MeterPlan};
 use crate::forward::Failed;
 use crate::hold::Hold;
-use crate::upstream::{Patience, SendError};
-
-/// A request whose answer is awaited.
-pub(crate) type Sending =
-    Pin<Box<dyn Future<Output = Result<Response<Incoming>, SendError>> + Send>>;
+use crate::upstream::{Patience, Sending};
 
 /// A request on its way. Dropped, it goes to the drainer.
 pub(crate) struct Flight {
@@ -49,7 +42,7 @@ impl Flight {
             return Err(lost());
         };
         let upstream = plan.upstream.clone();
-        match tokio::time::timeout(patience.first_byte, send.as_mut()).await {
+        match tokio::time::timeout(patience.first_byte, &mut *send).await {
             Ok(Ok(response)) => {
                 if let Some(cargo) = &mut self.cargo {
                     cargo.stage = Stage::Answered(response);

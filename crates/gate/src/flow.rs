@@ -114,7 +114,8 @@ pub(crate) struct Flow {
     plan: MeterPlan,
     reading: Reading,
     scan: SecretScan,
-    silence: Pin<Box<Sleep>>,
+    /// Made when the upstream lets us wait for the first time.
+    silence: Option<Pin<Box<Sleep>>>,
     heard: Instant,
     over: bool,
 }
@@ -136,10 +137,9 @@ impl Flow {
         } else {
             Reading::Json { kept: Vec::new(), len: 0 }
         };
-        let now = Instant::now();
-        let silence = Box::pin(tokio::time::sleep_until(now + plan.target.patience().silence));
         let scan = SecretScan::new(plan.target.key());
-        Self { body, hold: Some(hold), plan, reading, scan, silence, heard: now, over: false }
+        let (silence, heard) = (None, Instant::now());
+        Self { body, hold: Some(hold), plan, reading, scan, silence, heard, over: false }
     }
 
     /// The body of an answer that nobody waits for.
@@ -240,13 +240,15 @@ impl Flow {
     /// Ready when nothing was heard for too long. The timer is moved only when it fires.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let patience: Duration = self.plan.target.patience().silence;
+        let first = self.heard + patience;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
         loop {
-            ready!(self.silence.as_mut().poll(context));
+            ready!(silence.as_mut().poll(context));
             let due = self.heard + patience;
             if due <= Instant::now() {
                 return Poll::Ready(());
             }
-            self.silence.as_mut().reset(due);
+            silence.as_mut().reset(due);
         }
     }
 

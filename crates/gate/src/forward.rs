@@ -74,7 +74,7 @@ impl Forwarder<'_> {
             return Err(Failed { error, unspent: None });
         }
         let plan = MeterPlan::of(&decided, candidate);
-        let send = Box::pin(self.transport.clone().send(request));
+        let send = self.transport.send(request);
         let flight = Flight::start(send, hold, plan, self.drain.clone());
         let answer = flight.answer(candidate.upstream.patience()).await?;
         match answer.status() {
@@ -111,13 +111,14 @@ impl Forwarder<'_> {
             store_false: true,
         });
         let path = call.request.route().path();
-        candidate.upstream.request(Method::POST, path, call.headers.clone(), body)
+        candidate.upstream.request(Method::POST, path, &call.headers, body)
     }
 
     /// Turns a good answer into a metered one, when the call is durable: no byte before that.
     async fn metered(&self, flight: Flight) -> Result<Response<Metered>, Failed> {
         let (parts, flow) = flight.durable().await?;
-        let mut headers = HeaderMap::with_capacity(8);
+        // With room for what the edge adds.
+        let mut headers = HeaderMap::with_capacity(24);
         for name in PASSED {
             pass(&parts.headers, &name, &name, flow.scan(), &mut headers);
         }

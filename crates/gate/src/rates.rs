@@ -14,8 +14,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The state of all rates.
 pub(crate) struct RateBook {
-    states: Mutex<HashMap<Holder, State>>,
+    states: Mutex<States>,
     clock: Arc<dyn Clock>,
+}
+
+struct States {
+    of: HashMap<Holder, State>,
+    /// How many of them call for the next sweep: twice what the last one left, so that a call's
+    /// share of all sweeps stays the same however many holders there are.
+    sweep_at: usize,
 }
 
 /// The state of one holder.
@@ -46,7 +53,8 @@ pub(crate) struct RateGuard {
 
 impl RateBook {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { states: Mutex::new(HashMap::new()), clock })
+        let states = States { of: HashMap::new(), sweep_at: SWEEP_AT };
+        Arc::new(Self { states: Mutex::new(states), clock })
     }
 
     /// Lets a call of at most `tokens` in, by all `holders` or by none.
@@ -60,9 +68,8 @@ impl RateBook {
         if !holders.is_empty() {
             let now = i64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(i64::MAX);
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-            if states.len() >= SWEEP_AT {
-                states.retain(|_, state| !state.rests(now));
-            }
+            states.sweep(now);
+            let states = &mut states.of;
             let mut next = Vec::with_capacity(holders.len());
             for (holder, rates) in holders.iter() {
                 let state = states.get(holder).copied().unwrap_or_default();
@@ -84,12 +91,22 @@ impl RateBook {
         }
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         for (holder, rates) in holders {
-            if let Some(state) = states.get_mut(holder) {
+            if let Some(state) = states.of.get_mut(holder) {
                 state.concurrent = state.concurrent.saturating_sub(1);
                 if let Some(limit) = rates.tokens_per_minute {
                     state.tokens_ns = Gcra::per_minute(limit).give_back(state.tokens_ns, unused);
                 }
             }
+        }
+    }
+}
+
+impl States {
+    /// Forgets holders at rest, when there are many.
+    fn sweep(&mut self, now: i64) {
+        if self.of.len() >= self.sweep_at {
+            self.of.retain(|_, state| !state.rests(now));
+            self.sweep_at = SWEEP_AT.max(self.of.len().saturating_mul(2));
         }
     }
 }
@@ -230,6 +247,27 @@ mod tests {
         let rates = one(Rates { tokens_per_minute: Some(100), ..Rates::default() });
         let error = book.enter(rates, 101).err().unwrap();
         assert!(error.retry_after().unwrap() > LONGEST_WAIT);
+    }
+
+    #[test]
+    fn holders_at_rest_are_forgotten_and_the_others_are_not_looked_at_each_time() {
+        let (book, clock) = book();
+        let rates = Rates { requests_per_minute: Some(1), ..Rates::default() };
+        let model = |n: usize| Arc::from([(Holder::Model(n.to_string()), rates)]);
+        let count = || {
+            let states = book.states.lock().unwrap();
+            (states.of.len(), states.sweep_at)
+        };
+        for n in 0..=SWEEP_AT {
+            drop(book.enter(model(n), 1).unwrap());
+        }
+        assert_eq!(count(), (SWEEP_AT + 1, 2 * SWEEP_AT));
+        clock.advance(Duration::from_secs(61));
+        for n in SWEEP_AT + 1..=2 * SWEEP_AT {
+            drop(book.enter(model(n), 1).unwrap());
+        }
+        assert!(count().1 <= 2 * SWEEP_AT, "{:?}", count());
+        assert!(count().0 <= SWEEP_AT + 1, "{:?}", count());
     }
 
     #[test]

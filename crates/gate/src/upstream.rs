@@ -1,20 +1,27 @@
 //! Model providers: where they are, with our key for each, and the pooled client that reaches them.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tollgate_kernel::{Error, Kind, Secret, Slug};
+use tollgate_protocol::openai::Route;
+
+/// The route that lists an upstream's models.
+pub(crate) const MODELS: &str = "/models";
 
 type Https = hyper_rustls::HttpsConnector<HttpConnector>;
 
@@ -43,12 +50,10 @@ impl Default for Patience {
 /// A model provider, ready to be called. Our key for it is in here: it has no `Debug`.
 pub struct Upstream {
     id: Slug,
-    scheme: Scheme,
-    authority: Authority,
-    /// The path of the base URL without a slash at its end.
-    base_path: String,
-    key_header: HeaderName,
-    key_value: Option<HeaderValue>,
+    /// Where its routes are.
+    routes: Vec<(&'static str, Uri)>,
+    /// What every request carries: our key among it.
+    headers: HeaderMap,
     key: Option<Secret>,
     patience: Patience,
 }
@@ -76,9 +81,23 @@ impl Upstream {
         }
         let key_header = HeaderName::try_from(header)
             .map_err(|_| Error::invalid("that is not the name of a header").with_param("header"))?;
-        let key_value = key.as_ref().map(|key| header_value(&key_header, key)).transpose()?;
-        let base_path = path.path().trim_end_matches('/').to_owned();
-        Ok(Self { id, scheme, authority, base_path, key_header, key_value, key, patience })
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static("tollgate"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(key) = &key {
+            let value = header_value(&key_header, key)?;
+            headers.insert(key_header, value);
+        }
+        let base = path.path().trim_end_matches('/');
+        let paths = Route::ALL.into_iter().map(Route::path).chain([MODELS]);
+        let routes = paths.map(|path| {
+            let uri = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
+            let uri = uri.path_and_query(format!("{base}{path}")).build();
+            uri.map(|uri| (path, uri)).map_err(|_| at_fault("the base URL is not a URL"))
+        });
+        let routes = routes.collect::<Result<_, _>>()?;
+        Ok(Self { id, routes, headers, key, patience })
     }
 
     /// Its name.
@@ -101,31 +120,19 @@ impl Upstream {
     pub(crate) fn request(
         &self,
         method: Method,
-        path: &str,
-        passed: HeaderMap,
+        path: &'static str,
+        passed: &HeaderMap,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Error> {
-        let mut target = String::with_capacity(self.base_path.len() + path.len());
-        target.push_str(&self.base_path);
-        target.push_str(path);
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(target)
-            .build()
-            .map_err(Error::internal)?;
+        let found = self.routes.iter().find(|(known, _)| *known == path);
+        let (_, uri) = found.ok_or_else(|| Error::internal("no such route at an upstream"))?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
-        *headers = passed;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static("tollgate"));
-        if !headers.contains_key(ACCEPT) {
-            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        }
-        if let Some(value) = &self.key_value {
-            headers.insert(self.key_header.clone(), value.clone());
+        *headers = self.headers.clone();
+        for (name, value) in passed {
+            headers.append(name, value.clone());
         }
         Ok(request)
     }
@@ -145,7 +152,6 @@ fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
 }
 
 /// The client for all upstreams: pooled connections, HTTP/1.1, no redirects followed.
-#[derive(Clone)]
 pub(crate) struct Transport {
     client: Client<Https, Full<Bytes>>,
 }
@@ -181,15 +187,24 @@ impl Transport {
         Ok(Self { client })
     }
 
-    /// Sends `request`; the error says nothing of what it held.
-    pub(crate) async fn send(
-        self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, SendError> {
-        self.client
-            .request(request)
-            .await
-            .map_err(|error| SendError { connected: !error.is_connect(), cause: error.to_string() })
+    /// Sends `request`, with the first poll of the answer.
+    pub(crate) fn send(&self, request: Request<Full<Bytes>>) -> Sending {
+        Sending(self.client.request(request))
+    }
+}
+
+/// The answer of an upstream, on its way. The error says nothing of what the request held.
+pub(crate) struct Sending(ResponseFuture);
+
+impl Future for Sending {
+    type Output = Result<Response<Incoming>, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let told = |error: legacy::Error| SendError {
+            connected: !error.is_connect(),
+            cause: error.to_string(),
+        };
+        Pin::new(&mut self.0).poll(context).map_err(told)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::catalogue::Listed;
 use crate::drain::Drainer;
 use crate::ledger::LedgerThread;
 use crate::load;
+use crate::upstream::MODELS;
 
 /// How often the store is asked for events.
 const POLL: Duration = Duration::from_millis(200);
@@ -143,9 +144,9 @@ impl Gate {
     async fn fetch_list(&self, id: &Slug) -> Result<Vec<Listed>, Error> {
         let upstream = self.policy.load().upstreams.get(id).cloned();
         let upstream = upstream.ok_or_else(Error::not_found)?;
-        let request = upstream.request(Method::GET, "/models", HeaderMap::new(), Bytes::new())?;
+        let request = upstream.request(Method::GET, MODELS, &HeaderMap::new(), Bytes::new())?;
         let answer = async {
-            let answer = self.transport.clone().send(request).await;
+            let answer = self.transport.send(request).await;
             let answer = answer.map_err(|error| error.into_error(id))?;
             let good = answer.status().is_success();
             let body = Limited::new(answer.into_body(), LIST).collect().await;

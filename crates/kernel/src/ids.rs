@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -88,9 +89,8 @@ pub struct EntryKey {
 
 /// The name that an owner gives to a plan, model, upstream, provider, tool or group: 1 to 64 of
 /// lower-case letters, digits, `-`, `_`, `.`, starting with a letter or digit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Slug(String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slug(Arc<str>);
 
 impl Slug {
     /// The longest name.
@@ -102,7 +102,7 @@ impl Slug {
         let plain =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
         if starts_well && text.len() <= Self::MAX_LEN && text.chars().all(plain) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         Err(Error::invalid(format!(
             "{text:?} is not a name: use 1 to 64 of a-z, 0-9, '-', '_', '.', starting with a \
@@ -120,6 +120,12 @@ impl Slug {
 impl fmt::Display for Slug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Slug {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
-use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit};
+use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit, RateStanding};
 use tollgate_kernel::Error;
 use tollgate_protocol::openai::{ModelRequest, Route};
 
@@ -62,47 +62,42 @@ async fn call(
     let call = ModelCall { request, id: exchange.id(), headers: passed(headers) };
     let permit = gate.decide(&principal, Call::Model(call))?;
     let hold = gate.reserve(&permit).await?;
-    let told = told(&hold);
-    let answer = forward(gate, &permit, hold).await?;
-    Ok(answered(answer, route, &exchange, told))
+    let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set() };
+    let mut answer = forward(gate, &permit, hold).await?;
+    told.write(answer.headers_mut());
+    Ok(speak(answer, route, &exchange))
 }
 
 /// Asks one candidate after the other, as long as nothing was used.
 async fn forward(gate: &Gate, permit: &Permit, hold: Hold) -> Result<Response<Metered>, Fault> {
     let mut hold = Some(hold);
-    let mut last = Error::internal("a permit without a target");
+    let mut last = None;
     for target in permit.targets() {
         let Some(unspent) = hold.take() else { break };
         match gate.forward(unspent, &target).await {
             Ok(answer) => return Ok(answer),
             Err(Failed { error, unspent }) => {
-                last = error;
+                last = Some(error);
                 hold = unspent.map(|unspent| *unspent);
             }
         }
     }
-    Err(last.into())
+    Err(last.unwrap_or_else(|| Error::internal("a permit without a target")).into())
 }
 
-/// The answer for the caller: what is told about limits, then the body as it comes.
-fn answered(
-    answer: Response<Metered>,
-    route: Route,
-    exchange: &Exchange,
-    told: HeaderMap,
-) -> axum::response::Response {
-    let mut answer = answer;
-    answer.headers_mut().extend(told);
-    speak(answer, route, exchange)
+/// What the caller is told about limits.
+struct Told {
+    rates: RateStanding,
+    ceiling: Option<u64>,
 }
 
-fn told(hold: &Hold) -> HeaderMap {
-    let mut told = HeaderMap::new();
-    rate_headers::write(&hold.rates(), &mut told);
-    if let Some(ceiling) = hold.ceiling_set() {
-        told.insert(CEILING, HeaderValue::from(ceiling));
+impl Told {
+    fn write(&self, headers: &mut HeaderMap) {
+        rate_headers::write(&self.rates, headers);
+        if let Some(ceiling) = self.ceiling {
+            headers.insert(CEILING, HeaderValue::from(ceiling));
+        }
     }
-    told
 }
 
 fn passed(headers: &HeaderMap) -> HeaderMap {

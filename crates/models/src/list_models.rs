@@ -1,7 +1,7 @@
 //! The list of models, cut to what the caller may use.
 
-use axum::extract::{Path, State};
-use tollgate_edge::{Caller, Reply, reply};
+use axum::extract::State;
+use tollgate_edge::{Caller, Path, Reply, reply};
 use tollgate_gate::Listed;
 use tollgate_kernel::{Error, Kind};
 use tollgate_protocol::openai::{ModelCard, render_model, render_models};

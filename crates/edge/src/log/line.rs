@@ -174,6 +174,11 @@ fn quoted(text: &str, out: &mut Vec<u8>) {
 
 /// `text` without anything that ends a line, moves a cursor, or turns text around (K9).
 fn escaped(text: &str, out: &mut Vec<u8>) {
+    // As good as always.
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~') && *b != b'"' && *b != b'\\';
+    if text.as_bytes().iter().all(is_plain) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     let mut bytes = [0_u8; 4];
     let mut units = [0_u16; 2];
     for c in text.chars() {

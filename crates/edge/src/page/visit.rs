@@ -47,8 +47,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let exchange = Exchange::of(&parts.extensions)?;
         let names = exchange.edge().cookies();
         let (locale, theme) = preferences(&parts.headers, names);
-        let (binding, cookie) = match extract::binding(&exchange, &parts.extensions, &parts.headers)
-        {
+        let (binding, cookie) = match extract::binding(&exchange, &parts.headers) {
             Some(binding) => (binding, None),
             None => {
                 let value = random(&exchange);
@@ -58,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         };
         let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
         Ok(Self {
-            caller: parts.extensions.get::<Arc<Principal>>().cloned(),
+            caller: exchange.caller().cloned(),
             path: csrf::safe_next(path).unwrap_or("/").to_owned(),
             exchange,
             locale,

@@ -30,9 +30,10 @@ const RETRY: Duration = Duration::from_millis(200);
 /// After a refill came to nothing.
 const DRY: Duration = Duration::from_secs(1);
 
-/// Opens in one commit that tell of load, and how long the next commit then gathers.
-const BUSY: usize = 4;
-const PAUSE: Duration = Duration::from_micros(200);
+/// How long the next commit gathers under load, and what tells of load: so many calls opened in
+/// such a time. A commit costs the same with one record as with twenty.
+const PAUSE: Duration = Duration::from_millis(1);
+const BUSY: u32 = 4;
 
 /// The writing thread.
 pub(crate) struct LedgerThread {
@@ -89,22 +90,25 @@ struct Writer {
     /// The last journal row.
     last: i64,
     checkpoint: Duration,
+    /// When the last commit was made up.
+    gathered: Duration,
 }
 
 impl Writer {
     fn new(ledger: Arc<Ledger>, store: LedgerStore) -> Self {
         let checkpoint = ledger.clock.elapsed();
-        Self { ledger, store, last: 0, checkpoint }
+        Self { ledger, store, last: 0, checkpoint, gathered: checkpoint }
     }
 
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
+            let since = self.gathered;
             let (batch, pending, last) = self.next_batch();
             if !batch.is_empty() {
+                let busy = is_busy(pending.opens.len(), self.gathered.saturating_sub(since));
                 match self.commit(runtime, &batch, &pending) {
                     Some(outcome) => {
                         self.last = outcome.seq;
-                        let busy = pending.opens.len() >= BUSY;
                         self.apply(pending, outcome);
                         if busy {
                             std::thread::sleep(PAUSE);
@@ -142,6 +146,7 @@ impl Writer {
         memory.urgent = false;
         let now = ledger.clock.elapsed();
         memory.now = now;
+        self.gathered = now;
         let mut pending = Pending::default();
         let mut batch = self.gather(&mut memory, &mut pending, now);
         let ending = memory.stopping && batch.is_empty();
@@ -309,6 +314,12 @@ impl Writer {
         let (ask, cells) = (queued.waiter.ask.clone(), queued.cells.clone());
         Ok(Charge::admitted(self.ledger.clone(), ask, cells, opened.clone()))
     }
+}
+
+/// Whether `opens` calls within `time` are so many that the next ones are worth waiting for.
+fn is_busy(opens: usize, time: Duration) -> bool {
+    let opens = u32::try_from(opens).unwrap_or(u32::MAX);
+    PAUSE.saturating_mul(opens) >= time.saturating_mul(BUSY) && opens >= BUSY / 2
 }
 
 fn sleep<'a>(

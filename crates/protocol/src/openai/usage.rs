@@ -1,7 +1,9 @@
 //! Reading what an upstream says that a call used.
 
+use std::fmt;
+
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use tollgate_kernel::Usage;
 
@@ -13,52 +15,182 @@ const MAX_TOKENS: u64 = 1 << 53;
 /// The usage in the whole JSON answer of a call; `None` where there is none that makes sense.
 pub fn usage_of_json(route: Route, body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        usage: Option<&'a RawValue>,
+    struct Answer {
+        usage: Option<Said>,
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
-    usage_of(route, answer.usage?)
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    answer.usage?.usage(route)
 }
 
-/// Reads a usage object. Chat and embeddings, and Responses, have each their own names; upstreams
-/// mix them, so both are known everywhere.
-///
-/// Zero is a value. Details may be missing, or make no sense: then they count as zero. Input or
-/// output that makes no sense (negative, a fraction, text, beyond 2^53) makes the whole `None`.
+/// Reads a usage object of a stream's event.
 pub(super) fn usage_of(route: Route, raw: &RawValue) -> Option<Usage> {
-    let usage: Value = serde_json::from_str(raw.get()).ok()?;
-    let input_tokens = count(&usage, ["prompt_tokens", "input_tokens"])??;
-    let output_tokens = match count(&usage, ["completion_tokens", "output_tokens"])? {
-        Some(output) => output,
-        None if route == Route::Embeddings => 0,
-        None => count(&usage, ["total_tokens"; 2])??.checked_sub(input_tokens)?,
-    };
-    let of_input = detail(&usage, ["prompt_tokens_details", "input_tokens_details"]);
-    let of_output = detail(&usage, ["completion_tokens_details", "output_tokens_details"]);
-    let part = |details: &Value, name| count(details, [name; 2]).flatten().unwrap_or(0);
-    let cached_tokens = part(of_input, "cached_tokens").min(input_tokens);
-    Some(Usage {
-        input_tokens,
-        cached_tokens,
-        cache_write_tokens: part(of_input, "cache_write_tokens").min(input_tokens - cached_tokens),
-        output_tokens,
-        reasoning_tokens: part(of_output, "reasoning_tokens").min(output_tokens),
-    })
+    serde_json::from_str::<Said>(raw.get()).ok()?.usage(route)
 }
 
-/// The number under the first of `names` that is there: `None` if it makes no sense, `Some(None)`
-/// if there is none.
-fn count(object: &Value, names: [&str; 2]) -> Option<Option<u64>> {
-    match detail(object, names) {
-        Value::Null => Some(None),
-        value => value.as_u64().filter(|n| *n <= MAX_TOKENS).map(Some),
+/// A usage object. Chat and embeddings, and Responses, have each their own names; upstreams mix
+/// them, so both are known everywhere.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    prompt_tokens: Count,
+    input_tokens: Count,
+    completion_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: Details,
+    input_tokens_details: Details,
+    completion_tokens_details: Details,
+    output_tokens_details: Details,
+}
+
+impl Said {
+    /// Zero is a value. Details may be missing, or make no sense: then they count as zero. Input or
+    /// output that makes no sense (negative, a fraction, text, beyond 2^53) makes the whole `None`.
+    fn usage(self, route: Route) -> Option<Usage> {
+        let input_tokens = self.prompt_tokens.or(self.input_tokens).tokens()??;
+        let output_tokens = match self.completion_tokens.or(self.output_tokens).tokens()? {
+            Some(output) => output,
+            None if route == Route::Embeddings => 0,
+            None => self.total_tokens.tokens()??.checked_sub(input_tokens)?,
+        };
+        let of_input = self.prompt_tokens_details.or(self.input_tokens_details);
+        let of_output = self.completion_tokens_details.or(self.output_tokens_details);
+        let part = |count: Count| count.tokens().flatten().unwrap_or(0);
+        let cached_tokens = part(of_input.cached_tokens).min(input_tokens);
+        let cache_write_tokens = part(of_input.cache_write_tokens);
+        Some(Usage {
+            input_tokens,
+            cached_tokens,
+            cache_write_tokens: cache_write_tokens.min(input_tokens - cached_tokens),
+            output_tokens,
+            reasoning_tokens: part(of_output.reasoning_tokens).min(output_tokens),
+        })
     }
 }
 
-fn detail<'a>(object: &'a Value, names: [&str; 2]) -> &'a Value {
-    let found = names.into_iter().filter_map(|name| object.get(name)).find(|v| !v.is_null());
-    found.unwrap_or(&Value::Null)
+/// What stands where a number of tokens is expected.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Count {
+    #[default]
+    Missing,
+    Tokens(u64),
+    Nonsense,
+}
+
+impl Count {
+    /// This one, or where nothing stands the `other`.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Missing { other } else { self }
+    }
+
+    /// `None` if it makes no sense, `Some(None)` if nothing stands there.
+    fn tokens(self) -> Option<Option<u64>> {
+        match self {
+            Self::Missing => Some(None),
+            Self::Tokens(n) => Some(Some(n)),
+            Self::Nonsense => None,
+        }
+    }
+}
+
+/// What stands where details are expected: anything but an object says nothing.
+#[derive(Clone, Copy, Default)]
+struct Details {
+    is_there: bool,
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+    reasoning_tokens: Count,
+}
+
+impl Details {
+    fn or(self, other: Self) -> Self {
+        if self.is_there { self } else { other }
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Anything).map(|found| match found {
+            Thing::Null => Self::Missing,
+            Thing::Number(n) if n <= MAX_TOKENS => Self::Tokens(n),
+            Thing::Number(_) | Thing::Object(_) | Thing::Other => Self::Nonsense,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Details {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Anything).map(|found| match found {
+            Thing::Null => Self::default(),
+            Thing::Object(details) => Self { is_there: true, ..details },
+            Thing::Number(_) | Thing::Other => Self { is_there: true, ..Self::default() },
+        })
+    }
+}
+
+/// A JSON value as far as it matters here.
+enum Thing {
+    Null,
+    Number(u64),
+    Object(Details),
+    Other,
+}
+
+/// Takes any JSON value, so that one that makes no sense is no reason to overlook the others.
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Thing;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("anything")
+    }
+
+    fn visit_unit<E>(self) -> Result<Thing, E> {
+        Ok(Thing::Null)
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<Thing, E> {
+        Ok(Thing::Number(n))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Thing, E> {
+        Ok(Thing::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Thing, E> {
+        Ok(Thing::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Thing, E> {
+        Ok(Thing::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Thing, E> {
+        Ok(Thing::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Thing, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Thing::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Thing, A::Error> {
+        let mut details = Details::default();
+        while let Some(name) = object.next_key::<std::borrow::Cow<'_, str>>()? {
+            let place = match name.as_ref() {
+                "cached_tokens" => &mut details.cached_tokens,
+                "cache_write_tokens" => &mut details.cache_write_tokens,
+                "reasoning_tokens" => &mut details.reasoning_tokens,
+                _ => {
+                    object.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *place = object.next_value()?;
+        }
+        Ok(Thing::Object(details))
+    }
 }
 
 #[cfg(test)]
