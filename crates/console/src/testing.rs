@@ -418,7 +418,7 @@ impl Call {
             client: self.client,
             api_key: self.key,
             group: None,
-            model: self.model.to_owned(),
+            model: self.model.into(),
             upstream: Some(Slug::parse("openai").unwrap()),
             priced: true,
             hold: Charged { money: 5_000, tokens: 600, calls: 1 },

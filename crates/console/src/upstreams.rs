@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::{Principal, Warrant};
+use tollgate_gate::{Principal, Trouble, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Secret, Slug, Timestamp};
 use tollgate_store::{AuditEvent, UpstreamRecord};
 use url::{Host, Url};
@@ -103,6 +103,8 @@ pub(crate) struct UpstreamView {
     timeouts: BTreeMap<String, u64>,
     /// Whether the configuration file declares it.
     declared: bool,
+    /// What the owner should mend there; `null` where all is well or nothing is known yet.
+    trouble: Option<TroubleView>,
     /// When it was made.
     #[schemars(with = "String")]
     created_at: Timestamp,
@@ -111,8 +113,30 @@ pub(crate) struct UpstreamView {
     updated_at: Timestamp,
 }
 
-impl From<UpstreamRecord> for UpstreamView {
-    fn from(record: UpstreamRecord) -> Self {
+/// What is wrong with an upstream, until a call goes well or the upstream is changed.
+#[derive(Serialize, JsonSchema)]
+struct TroubleView {
+    /// `key_refused`, `quota_spent` or `secret_leaked` (its answers hold our own key).
+    code: &'static str,
+    /// When the first call met it.
+    #[schemars(with = "String")]
+    since: Timestamp,
+    /// When the last one did.
+    #[schemars(with = "String")]
+    last: Timestamp,
+    /// How many calls have met it.
+    calls: u64,
+}
+
+impl From<Trouble> for TroubleView {
+    fn from(Trouble { kind, since, last, calls }: Trouble) -> Self {
+        Self { code: kind.as_str(), since, last, calls }
+    }
+}
+
+impl UpstreamView {
+    fn of(state: &ConsoleState, warrant: &Warrant, record: UpstreamRecord) -> Self {
+        let trouble = state.gate.trouble(warrant, &record.id).map(TroubleView::from);
         Self {
             id: record.id,
             base_url: record.base_url,
@@ -120,6 +144,7 @@ impl From<UpstreamRecord> for UpstreamView {
             has_api_key: record.api_key_sealed.is_some(),
             timeouts: record.timeouts,
             declared: record.declared,
+            trouble,
             created_at: record.created_at,
             updated_at: record.updated_at,
         }
@@ -137,7 +162,7 @@ pub(crate) async fn list(
     let request = cursors.request(&query)?;
     let all = state.read(&warrant).upstreams().await?;
     let page = Cursors::cut(all, &request, |upstream| upstream.id.to_string());
-    reply::json(&cursors.list(page, UpstreamView::from))
+    reply::json(&cursors.list(page, |record| UpstreamView::of(&state, &warrant, record)))
 }
 
 /// `GET /api/v1/upstreams/{id}`.
@@ -147,7 +172,8 @@ pub(crate) async fn show(
     Path(id): Path<Slug>,
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
-    reply::json(&UpstreamView::from(find(&state, &warrant, &id).await?))
+    let found = find(&state, &warrant, &id).await?;
+    reply::json(&UpstreamView::of(&state, &warrant, found))
 }
 
 /// `POST /api/v1/upstreams`.
@@ -157,7 +183,9 @@ pub(crate) async fn create(
     Body(change): Body<UpstreamChange>,
 ) -> Reply {
     let made = make(&state, &caller, change).await?;
-    reply::created(&format!("/api/v1/upstreams/{}", made.id), &UpstreamView::from(made))
+    let warrant = state.allow(&caller, READ)?;
+    let path = format!("/api/v1/upstreams/{}", made.id);
+    reply::created(&path, &UpstreamView::of(&state, &warrant, made))
 }
 
 /// `PATCH /api/v1/upstreams/{id}`.
@@ -167,7 +195,9 @@ pub(crate) async fn update(
     Path(id): Path<Slug>,
     Body(change): Body<UpstreamChange>,
 ) -> Reply {
-    reply::json(&UpstreamView::from(alter(&state, &caller, &id, change).await?))
+    let changed = alter(&state, &caller, &id, change).await?;
+    let warrant = state.allow(&caller, READ)?;
+    reply::json(&UpstreamView::of(&state, &warrant, changed))
 }
 
 /// `DELETE /api/v1/upstreams/{id}`.

@@ -13,7 +13,7 @@ use http::{HeaderMap, Response};
 use hyper::body::{Body, Incoming, SizeHint};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, Sleep};
-use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Usage};
+use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Timestamp, Usage};
 use tollgate_protocol::openai::{Pass, Route, StreamMeter, usage_of_json};
 use tollgate_protocol::sse::SseSplitter;
 use tracing::{error, warn};
@@ -22,6 +22,7 @@ use crate::forward::{is_encoded, is_event_stream};
 use crate::hold::Hold;
 use crate::permit::{Candidate, Decided};
 use crate::scan::SecretScan;
+use crate::trouble::TroubleKind;
 use crate::upstream::Upstream;
 
 /// The most of a whole JSON answer that is kept to read its usage.
@@ -45,6 +46,8 @@ pub(crate) struct MeterPlan {
     reasons: bool,
     input_bound: u64,
     output_bound: u64,
+    /// When the call was decided.
+    at: Timestamp,
 }
 
 impl MeterPlan {
@@ -62,6 +65,7 @@ impl MeterPlan {
             reasons: request.reasons(),
             input_bound: decided.input_bound,
             output_bound,
+            at: decided.at,
         }
     }
 
@@ -69,6 +73,13 @@ impl MeterPlan {
     pub(crate) fn settled(&self, hold: &Hold, usage: Usage) -> Tally {
         let cost = self.price.as_ref().map(|price| price.cost(&usage));
         self.tally(hold, EntryState::Settled, usage, cost)
+    }
+
+    /// The answer holds our own key: the owner has to know, and the caller gets no more of it.
+    fn leaked(&self) -> Error {
+        warn!(upstream = %self.upstream, "the upstream's answer held our own key");
+        self.target.troubles.met(TroubleKind::SecretLeaked, self.at);
+        crate::scan::leak()
     }
 
     /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of
@@ -260,7 +271,7 @@ impl Flow {
                     kept.push(data.clone());
                 }
                 *len += data.len();
-                let out = self.scan.pass(data)?;
+                let out = self.scan.pass(data).map_err(|_| self.plan.leaked())?;
                 if !self.body.is_end_stream() {
                     return Ok(Some(out));
                 }
@@ -287,13 +298,11 @@ impl Flow {
             })?;
             let Some(event) = event else { break };
             if self.scan.is_in(event.bytes()) {
-                warn!(upstream = %self.plan.upstream, "the upstream's stream held our own key");
-                return Err(crate::scan::leak());
+                return Err(self.plan.leaked());
             }
             let pass = meter.event(&event);
             if self.scan.continues(meter.said()) {
-                warn!(upstream = %self.plan.upstream, "the upstream's stream held our own key");
-                return Err(crate::scan::leak());
+                return Err(self.plan.leaked());
             }
             ended |= meter.ended_cleanly();
             if let Pass::Forward = pass {

@@ -7,7 +7,7 @@ use http::header::{
 use http::{Method, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use tollgate_kernel::{Error, Kind};
+use tollgate_kernel::{Error, Kind, Timestamp};
 use tollgate_protocol::openai::{Splice, UpstreamFault, classify, retry_after};
 use tollgate_vault::{Purpose, Vault};
 use tracing::warn;
@@ -19,6 +19,7 @@ use crate::hold::Hold;
 use crate::metered::Metered;
 use crate::permit::{Candidate, Decided, Target};
 use crate::scan::{SecretScan, leak};
+use crate::trouble::TroubleKind;
 use crate::upstream::Transport;
 
 /// The most of an error answer that is read.
@@ -78,7 +79,10 @@ impl Forwarder<'_> {
         let flight = Flight::start(send, hold, plan, self.drain.clone());
         let answer = flight.answer(candidate.upstream.patience()).await?;
         match answer.status() {
-            status if status.is_success() => self.metered(answer).await,
+            status if status.is_success() => {
+                candidate.upstream.troubles.over();
+                self.metered(answer).await
+            }
             _ => Box::pin(failed(answer, candidate)).await,
         }
     }
@@ -152,25 +156,27 @@ fn pass(
 async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metered>, Failed> {
     let (parts, body, mut hold, plan) = flight.into_parts()?;
     let body = read_error(body).await;
+    let at = hold.decided.at;
     match tollgate_protocol::openai::usage_of_json(plan.route, &body) {
         Some(usage) => {
             let tally = plan.settled(&hold, usage);
             hold.rates.used(usage.total());
             hold.charge.settle(tally);
-            let error = translate(&parts, &body, candidate);
+            let error = translate(&parts, &body, candidate, at);
             return Err(Failed { error, unspent: None });
         }
         None => hold.charge.fail_attempt(),
     }
     if classify(parts.status.as_u16(), &body) != UpstreamFault::Caller {
         return Err(Failed {
-            error: translate(&parts, &body, candidate),
+            error: translate(&parts, &body, candidate, at),
             unspent: Some(Box::new(hold)),
         });
     }
     let scan = SecretScan::new(candidate.upstream.key());
     if scan.is_in(&body) {
         warn!(upstream = %candidate.upstream.id(), "the upstream's error held our own key");
+        candidate.upstream.troubles.met(TroubleKind::SecretLeaked, at);
         return Err(Failed { error: leak(), unspent: Some(Box::new(hold)) });
     }
     // What the caller did wrong is said in the upstream's own words.
@@ -190,13 +196,19 @@ async fn read_error(body: Incoming) -> Bytes {
 }
 
 /// What went wrong between us and the upstream, for the caller.
-fn translate(parts: &http::response::Parts, body: &[u8], candidate: &Candidate) -> Error {
+fn translate(
+    parts: &http::response::Parts,
+    body: &[u8],
+    candidate: &Candidate,
+    at: Timestamp,
+) -> Error {
     let id = candidate.upstream.id();
     let status = parts.status;
     let source = format!("{id} answered {status}");
     match classify(status.as_u16(), body) {
         UpstreamFault::Ours => {
             warn!(upstream = %id, %status, "the upstream refuses our key; the owner mends it");
+            candidate.upstream.troubles.met(TroubleKind::KeyRefused, at);
             let words = format!(
                 "The model provider {id} refused this server's own credential. The owner has been \
                  told."
@@ -205,6 +217,7 @@ fn translate(parts: &http::response::Parts, body: &[u8], candidate: &Candidate) 
         }
         UpstreamFault::Quota => {
             warn!(upstream = %id, "our account at the upstream has run dry");
+            candidate.upstream.troubles.met(TroubleKind::QuotaSpent, at);
             let words = format!("This server's account at the model provider {id} has run dry.");
             Error::new(Kind::UpstreamQuota, words).with_source(source)
         }

@@ -25,7 +25,7 @@ use crate::prices::Prices;
 use crate::rates::RateBook;
 use crate::tokens::Tokens;
 use crate::upstream::Transport;
-use crate::{Call, Permit, Presented, Principal, Warrant, Works};
+use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
 
 /// What the gate is made of. It consumes the writer, the vault and the opener: nobody else writes,
 /// hashes, seals, opens or signs.
@@ -180,6 +180,11 @@ impl Gate {
                 request: principal.request().map(|id| id.to_string()),
             })
             .await
+    }
+
+    /// What the owner should mend at `upstream`; `None` where all is well or nothing is known.
+    pub fn trouble(&self, _: &Warrant, upstream: &Slug) -> Option<Trouble> {
+        self.policy.load().upstreams.get(upstream)?.troubles.now()
     }
 
     /// Whether the store answers and holds can be recorded.

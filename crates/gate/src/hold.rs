@@ -51,7 +51,7 @@ pub(crate) async fn reserve(
         client: known.client.app(),
         api_key: known.credential.key(),
         group: decided.resolved.in_effect.group.clone(),
-        model: model.to_owned(),
+        model: decided.call.request.shared_model(),
         upstream: first.map(|candidate| candidate.upstream.id().clone()),
         priced: decided.is_priced(),
         hold,

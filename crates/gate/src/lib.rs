@@ -30,6 +30,7 @@ mod secrets;
 mod standing;
 mod tokens;
 mod touch;
+mod trouble;
 mod upstream;
 mod works;
 
@@ -47,5 +48,6 @@ pub use prices::{ModelFacts, NoPrices, Prices};
 pub use principal::{Principal, Reach, Warrant};
 pub use rates::RateStanding;
 pub use tollgate_vault::{Purpose, Verdict};
+pub use trouble::{Trouble, TroubleKind};
 pub use upstream::{Patience, Upstream};
 pub use works::Works;

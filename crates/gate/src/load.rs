@@ -47,8 +47,11 @@ pub(crate) async fn policy(
     for record in reader.upstreams().await? {
         let id = record.id.clone();
         // One that cannot be used must not keep every other change from counting.
+        let version = record.version;
         match upstream(record, opener) {
             Ok(upstream) => {
+                let before = before.upstreams.get(&id).map(|before| &**before);
+                let upstream = upstream.of_version(version, before);
                 policy.upstream_order.push(id.clone());
                 policy.upstreams.insert(id, Arc::new(upstream));
             }

@@ -20,6 +20,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tollgate_kernel::{Error, Kind, Secret, Slug};
 use tollgate_protocol::openai::Route;
 
+use crate::trouble::Troubles;
+
 /// The route that lists an upstream's models.
 pub(crate) const MODELS: &str = "/models";
 
@@ -56,6 +58,10 @@ pub struct Upstream {
     headers: HeaderMap,
     key: Option<Secret>,
     patience: Patience,
+    /// The version of the record that it was read from.
+    version: i64,
+    /// What the owner should mend.
+    pub(crate) troubles: Arc<Troubles>,
 }
 
 impl Upstream {
@@ -97,7 +103,18 @@ impl Upstream {
             uri.map(|uri| (path, uri)).map_err(|_| at_fault("the base URL is not a URL"))
         });
         let routes = routes.collect::<Result<_, _>>()?;
-        Ok(Self { id, routes, headers, key, patience })
+        let (version, troubles) = (0, Arc::default());
+        Ok(Self { id, routes, headers, key, patience, version, troubles })
+    }
+
+    /// The same, read from `version` of its record. What troubled it when it was read from that
+    /// version `before` still does.
+    pub(crate) fn of_version(mut self, version: i64, before: Option<&Self>) -> Self {
+        self.version = version;
+        if let Some(before) = before.filter(|before| before.version == version) {
+            self.troubles = before.troubles.clone();
+        }
+        self
     }
 
     /// Its name.

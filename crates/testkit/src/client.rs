@@ -135,6 +135,11 @@ impl Client {
         self.send(self.request("POST", path).json(body)).await
     }
 
+    /// `PATCH path` with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.request("PATCH", path).json(body)).await
+    }
+
     /// `POST path` with this text as JSON body.
     pub async fn post_text(&self, path: &str, body: &str) -> Result<Answer> {
         let request = self.request("POST", path).header("content-type", "application/json");

@@ -85,6 +85,9 @@ bar-resets = Starts again { $at }
 need-upstream = There is no upstream. Add one, so that calls have somewhere to go.
 need-plan = There is no plan. Make one; without a plan nobody calls a model.
 need-default-plan = Everybody may sign up, but there is no default plan. Name one, or new people call nothing.
+need-key-refused = { $upstream } refuses our key. Give it a new one.
+need-quota-spent = Our account at { $upstream } has run dry. Calls fail until it is filled up.
+need-secret-leaked = An answer of { $upstream } held our own key and was stopped. Change the key.
 need-failing = { $upstream } fails: { $failed } of { $all } calls in the last hour.
 need-reserves = { $count ->
     [one] A crash reserve was charged in the last week. Look at it.
@@ -178,6 +181,9 @@ header = Header of the key
 header-hint = Empty for “Authorization: Bearer”. Azure, for example, takes api-key.
 key-set = Set
 key-none = None
+key-refused = Refused
+key-dry = Account run dry
+key-leaked = Found in an answer
 
 # Settings.
 settings-lead = What holds for the whole installation.

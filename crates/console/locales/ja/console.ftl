@@ -73,6 +73,9 @@ bar-resets = { $at } にリセット
 need-upstream = 接続先がありません。呼び出しの送り先を追加してください。
 need-plan = プランがありません。プランがないと誰もモデルを呼び出せないため、作成してください。
 need-default-plan = 誰でも登録できますが、既定のプランがありません。指定しないと、新しいユーザーは何も呼び出せません。
+need-key-refused = { $upstream } がキーを拒否しています。新しいキーを設定してください。
+need-quota-spent = { $upstream } のアカウント残高がなくなりました。補充するまで呼び出しは失敗します。
+need-secret-leaked = { $upstream } の応答に当方のキーが含まれていたため停止しました。キーを変更してください。
 need-failing = { $upstream } で失敗が続いています。直近 1 時間の { $all } 件中 { $failed } 件が失敗しました。
 need-reserves = 過去 1 週間に、異常終了時の引当が { $count } 件計上されました。確認してください。
 
@@ -163,6 +166,9 @@ header = キーを送るヘッダー
 header-hint = 空欄の場合は「Authorization: Bearer」を使います。Azure などでは api-key を指定します。
 key-set = 設定済み
 key-none = なし
+key-refused = 拒否されました
+key-dry = 残高なし
+key-leaked = 応答内で検出
 
 # 設定
 settings-lead = 全体に適用される設定です。

@@ -73,6 +73,9 @@ bar-resets = { $at } 重新计算
 need-upstream = 还没有上游。请添加一个，调用才有去处。
 need-plan = 还没有套餐。请创建一个，没有套餐时任何人都不能调用模型。
 need-default-plan = 任何人都可以注册，但没有默认套餐。请指定一个，否则新用户无法调用。
+need-key-refused = { $upstream } 拒绝了我们的密钥。请设置新的密钥。
+need-quota-spent = 我们在 { $upstream } 的账户额度已用完。充值之前调用会失败。
+need-secret-leaked = { $upstream } 的回答中含有我们自己的密钥，已被中止。请更换密钥。
 need-failing = { $upstream } 出现故障：最近一小时 { $all } 次调用中有 { $failed } 次失败。
 need-reserves = 最近一周记入了 { $count } 笔崩溃预留，请查看。
 
@@ -163,6 +166,9 @@ header = 携带密钥的标头
 header-hint = 留空则使用“Authorization: Bearer”。例如 Azure 使用 api-key。
 key-set = 已设置
 key-none = 无
+key-refused = 被拒绝
+key-dry = 账户额度已用完
+key-leaked = 在回答中被发现
 
 # 设置
 settings-lead = 适用于整个系统的设置。

@@ -179,8 +179,16 @@ async fn needs(
     let reader = state.read(warrant);
     let mut needs = Vec::new();
     let mut need = |href: &str, text: String| needs.push(Link { href: href.to_owned(), text });
-    if reader.upstreams().await?.is_empty() {
+    let upstreams = reader.upstreams().await?;
+    if upstreams.is_empty() {
         need("/admin/new-upstream", w.get("need-upstream"));
+    }
+    for upstream in &upstreams {
+        if let Some(trouble) = state.gate.trouble(warrant, &upstream.id) {
+            let values = [("upstream", upstream.id.as_str().into())];
+            let text = w.with(say::trouble(trouble.kind), &values);
+            need(&format!("/admin/upstreams/{}", upstream.id), text);
+        }
     }
     if reader.plans(&PageRequest::first(1)).await?.items.is_empty() {
         need("/admin/new-plan", w.get("need-plan"));

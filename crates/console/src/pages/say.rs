@@ -3,12 +3,22 @@
 use jiff::tz::TimeZone;
 use tollgate_edge::page::parts::Cell;
 use tollgate_edge::page::{Value, Words};
+use tollgate_gate::TroubleKind;
 use tollgate_kernel::{Budget, Nano, Period, Timestamp, Unit};
 
 const DOLLAR: i64 = 1_000_000_000;
 
 /// Decimals of a nano-unit.
 const DECIMALS: u32 = 9;
+
+/// The text that says what the owner should mend at an upstream.
+pub(crate) const fn trouble(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::KeyRefused => "need-key-refused",
+        TroubleKind::QuotaSpent => "need-quota-spent",
+        TroubleKind::SecretLeaked => "need-secret-leaked",
+    }
+}
 
 /// A number with its digits in groups of three. The three languages write it alike.
 pub(crate) fn number(n: i64) -> String {

@@ -10,7 +10,8 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_kernel::{Secret, Slug, Timestamp};
+use tollgate_gate::{TroubleKind, Warrant};
+use tollgate_kernel::{Secret, Slug};
 use tollgate_store::UpstreamRecord;
 
 use super::form::{Control, FormPage, Part, Wrong};
@@ -91,7 +92,7 @@ pub(crate) async fn list(
         Rows::Table(Table {
             caption: w.get("upstreams-caption"),
             columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
-            rows: page.items.iter().map(|record| row(w, record, state.now())).collect(),
+            rows: page.items.iter().map(|record| row(&state, &warrant, w, record)).collect(),
             next,
         })
     };
@@ -108,14 +109,20 @@ pub(crate) async fn list(
     visit.show(&title, &page)
 }
 
-fn row(w: Words, record: &UpstreamRecord, now: Timestamp) -> Vec<Cell> {
+fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecord) -> Vec<Cell> {
     let href = format!("/admin/upstreams/{}", record.id);
-    let key = if record.api_key_sealed.is_some() { "key-set" } else { "key-none" };
+    let key = match state.gate.trouble(warrant, &record.id).map(|trouble| trouble.kind) {
+        Some(TroubleKind::KeyRefused) => "key-refused",
+        Some(TroubleKind::QuotaSpent) => "key-dry",
+        Some(TroubleKind::SecretLeaked) => "key-leaked",
+        None if record.api_key_sealed.is_some() => "key-set",
+        None => "key-none",
+    };
     vec![
         Cell::Link(Link { href, text: record.id.to_string() }),
         Cell::Code(record.base_url.clone()),
         Cell::Text(w.get(key)),
-        say::ago(w, record.updated_at, now),
+        say::ago(w, record.updated_at, state.now()),
     ]
 }
 

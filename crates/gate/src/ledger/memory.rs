@@ -41,7 +41,7 @@ pub(crate) struct Ask {
     /// The group whose plan is in effect.
     pub(crate) group: Option<Slug>,
     /// The model that was asked for.
-    pub(crate) model: String,
+    pub(crate) model: Arc<str>,
     /// The upstream that would be called first.
     pub(crate) upstream: Option<Slug>,
     /// Whether the model has a price.

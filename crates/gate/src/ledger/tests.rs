@@ -127,7 +127,7 @@ fn ask(number: u128, hold: Charged, mut legs: Vec<LegAsk>) -> Ask {
         client: None,
         api_key: None,
         group: None,
-        model: "model".to_owned(),
+        model: "model".into(),
         upstream: None,
         priced: true,
         hold,

@@ -1,6 +1,7 @@
 //! A request that calls a model: checked once, kept as the bytes that came.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tollgate_kernel::Error;
@@ -24,7 +25,7 @@ const MAX_CHOICES: u64 = 128;
 pub struct ModelRequest {
     route: Route,
     body: Bytes,
-    model: String,
+    model: Arc<str>,
     stream: bool,
     usage_asked: bool,
     choices: u64,
@@ -108,7 +109,7 @@ impl ModelRequest {
             .filter(|tier| !matches!(tier.as_ref(), "auto" | "default"));
         Ok(Self {
             route,
-            model: model(&found)?,
+            model: model(&found)?.into(),
             stream,
             usage_asked: include_usage && stream && route == Route::ChatCompletions,
             choices: whole_number(&found, Known::N, MAX_CHOICES)?.unwrap_or(1),
@@ -134,6 +135,11 @@ impl ModelRequest {
     /// The model that was asked for, by whatever name the caller knows it.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// The same, shared.
+    pub fn shared_model(&self) -> Arc<str> {
+        self.model.clone()
     }
 
     /// Whether the answer is to be a stream.

@@ -52,7 +52,7 @@ pub struct Opened {
     /// The group whose plan is in effect.
     pub group: Option<Slug>,
     /// The model that was asked for.
-    pub model: String,
+    pub model: Arc<str>,
     /// The upstream that is called.
     pub upstream: Option<Slug>,
     /// Whether the model has a price.

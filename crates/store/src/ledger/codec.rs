@@ -128,7 +128,7 @@ fn read_open(reader: &mut Reader<'_>, accounts: &[AccountRef]) -> Result<Opened,
     let client = reader.option(Reader::uuid)?.map(ClientId::from_uuid);
     let api_key = reader.option(Reader::uuid)?.map(KeyId::from_uuid);
     let group = reader.option(Reader::slug)?;
-    let model = reader.text()?.to_owned();
+    let model = reader.text()?.into();
     let upstream = reader.option(Reader::slug)?;
     let priced = reader.u8()? == 1;
     let hold = reader.charged()?;

@@ -41,7 +41,7 @@ fn opened() -> impl Strategy<Value = Record> {
             client: client.map(ClientId::from_uuid),
             api_key: api_key.map(KeyId::from_uuid),
             group,
-            model,
+            model: model.into(),
             upstream,
             priced,
             hold: Charged { money, tokens, calls },

@@ -66,7 +66,7 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold, budget: Option<&str>) {
         opened.client.into(),
         opened.api_key.into(),
         opened.group.as_ref().map(|group| group.as_str()).into(),
-        opened.model.as_str().into(),
+        (&*opened.model).into(),
         opened.upstream.as_ref().map(|upstream| upstream.as_str()).into(),
         tally.state.as_str().into(),
     ]);

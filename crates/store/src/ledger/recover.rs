@@ -138,7 +138,7 @@ impl LedgerStore {
             client: None,
             api_key: None,
             group: None,
-            model: String::new(),
+            model: "".into(),
             upstream: None,
             priced: charged.money > 0,
             hold: charged,

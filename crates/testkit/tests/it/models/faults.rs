@@ -99,6 +99,41 @@ async fn m9_faults_before_an_answer_have_the_right_status_and_one_entry() {
     house.0.stop().await.unwrap();
 }
 
+/// What the management API says is wrong with the upstream.
+async fn trouble(admin: &Client) -> Value {
+    admin.get("/api/v1/upstreams/demo").await.unwrap().json()["trouble"].clone()
+}
+
+#[tokio::test]
+async fn the_owner_is_told_what_only_they_can_mend() {
+    let (server, client) = server().await;
+    let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
+    assert_eq!(trouble(&admin).await, Value::Null);
+    for (directives, code) in
+        [("status=401", "key_refused"), ("status=403", "key_refused"), ("quota", "quota_spent")]
+    {
+        server.mocks(&[("troubled", directives)]).await.unwrap();
+        for calls in 1..=2 {
+            let answer = client.chat("troubled", 5).await.unwrap();
+            assert!(answer.status >= 500, "{directives}: {}", answer.text);
+            let told = trouble(&admin).await;
+            assert_eq!((&told["code"], &told["calls"]), (&json!(code), &json!(calls)));
+            assert!(told["since"].as_str() <= told["last"].as_str());
+        }
+        assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+        assert_eq!(trouble(&admin).await, Value::Null, "a good call ends {code}");
+    }
+    // An answer with our key in it is no longer good, whatever the next ones hold.
+    server.mocks(&[("leaky", "echo-key=body")]).await.unwrap();
+    assert_eq!(client.chat("leaky", 5).await.unwrap().status, 502);
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    assert_eq!(trouble(&admin).await["code"], "secret_leaked");
+    let key = json!({ "api_key": "sk-another-key-of-ours-123456" });
+    assert_eq!(admin.patch("/api/v1/upstreams/demo", &key).await.unwrap().status, 200);
+    assert_eq!(trouble(&admin).await, Value::Null, "a new key ends it");
+    server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_the_caller_did_wrong_is_said_in_the_providers_words() {
     let house = server().await;
