@@ -151,6 +151,11 @@ impl TestServer {
         self.house.folder.path()
     }
 
+    /// Its master key, to be looked for where it must not be.
+    pub fn master_key(&self) -> &Secret {
+        &self.house.master_key
+    }
+
     /// Where its state is.
     pub fn database(&self) -> &Database {
         &self.house.database
