@@ -4,5 +4,6 @@
 
 mod attacks;
 mod canaries;
+mod docs;
 mod matrix;
 mod models;
