@@ -38,6 +38,7 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     knock_wrongly(&server, &keys, &mut hunt).await;
     reset(&server, &owner, &mut hunt).await;
     everybody_looks(&server, &owner, &keys, &mut hunt).await;
+    hunt.answer("the metrics", &server.metrics().get("/metrics").await.unwrap());
     hunt.secret("the master key", server.master_key().expose(), &[]);
 
     // The files while they are open, journals too: copied by another process, because closing a

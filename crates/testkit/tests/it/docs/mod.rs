@@ -5,6 +5,7 @@ mod configuration;
 mod errors;
 mod limits;
 mod log;
+mod metrics;
 mod schema;
 
 use std::path::{Path, PathBuf};
