@@ -139,6 +139,6 @@ mod tests {
             figures.committed(Duration::from_micros(us));
         }
         assert_eq!(figures.commits, [2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
-        assert_eq!(figures.commit_time, Duration::from_micros(2_002_002));
+        assert_eq!(figures.commit_time, Duration::from_micros(2_001_002));
     }
 }

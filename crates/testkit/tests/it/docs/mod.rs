@@ -1,6 +1,7 @@
 //! The reference pages, made from the program. `UPDATE=1` writes them anew.
 
 mod api;
+mod blocks;
 mod configuration;
 mod errors;
 mod limits;
