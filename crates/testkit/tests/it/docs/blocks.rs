@@ -95,6 +95,24 @@ fn few_blocks_are_not_run_and_all_languages_are_known() {
     assert_eq!(marked, NOT_RUN, "blocks that are marked no-run");
 }
 
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let mut count = 0;
+    let more = ["ARCHITECTURE.md", "CHANGELOG.md", "docs/security/attacks.md"];
+    for page in pages().into_iter().chain(more.map(|page| root().join(page))) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap();
+            if !path.is_empty() && !path.contains("://") {
+                let found = page.parent().unwrap().join(path);
+                assert!(found.exists(), "{}: {link} leads nowhere", page.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count} links");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_in_the_documents_run() {
     let mut commands = 0;

@@ -19,6 +19,9 @@ No file is needed. What is set comes, each over the one before, from: the defaul
 by `--config` or `TOLLGATE_CONFIG` (TOML); the environment (`TOLLGATE__SERVER__LISTEN` is
 `server.listen`); flags (`--listen`, or `--set KEY=VALUE` for any key). A change needs a restart.
 
+`OPENAI_API_KEY` in the environment is an upstream `openai` where none is declared;
+`OPENAI_BASE_URL` says where it is, if not at OpenAI's.
+
 A secret is given by its text, or as `{ file = \"…\" }`, `{ env = \"…\" }` or `{ credential =
 \"…\" }` (of systemd).
 
