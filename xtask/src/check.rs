@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::attacks;
 use crate::process;
 use crate::steps::{Run, Step};
 use crate::tidy;
@@ -13,6 +14,7 @@ use crate::tidy;
 pub(crate) const STEPS: &[Step] = &[
     Step::call("format", format),
     Step::call("tidy", |run| tidy::tidy(run.root)),
+    Step::call("attacks and their tests", |run| attacks::check(run.root)),
     Step::call("lints", lints),
     Step::tests("unit and SQLite tests", &["--workspace"]),
 ];

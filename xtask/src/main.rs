@@ -1,5 +1,6 @@
 //! All automation of the project: `cargo xtask <verb>`.
 
+mod attacks;
 mod bench;
 mod check;
 mod postgres;
@@ -64,7 +65,7 @@ fn run(cli: &Cli) -> Result<()> {
         Verb::Check => check::check(&root),
         Verb::Setup { install } => setup::setup(&root, install).map(drop),
         Verb::Test => test::test(&root),
-        Verb::Tidy => tidy::tidy(&root),
+        Verb::Tidy => tidy::tidy(&root).and_then(|()| attacks::check(&root)),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::page::{Assets, NavItem};
 use crate::router::Post;
+use crate::traffic::Traffic;
 
 /// Which `Host` headers are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub struct Edge {
     pub(crate) assets: Assets,
     pub(crate) nav: Vec<NavItem>,
     pub(crate) origins: Origins,
+    pub(crate) traffic: Traffic,
     public_host: Option<String>,
     https: bool,
 }
@@ -88,8 +90,30 @@ impl Edge {
             assets: parts.assets,
             nav: parts.nav,
             origins: Origins::new(&public_url),
+            traffic: Traffic::new(),
             public_host: public_url.host_str().map(str::to_owned),
             https: public_url.scheme() == "https",
+        })
+    }
+
+    /// An edge for a listener on loopback beside this one: it believes no proxy, answers names of
+    /// this machine alone, so that no page can look by a name of its own, and counts by itself.
+    pub fn beside(&self) -> Arc<Self> {
+        Arc::new(Self {
+            brand: self.brand.clone(),
+            trusted: TrustedProxies::default(),
+            hosts: Hosts::Local,
+            clock: Arc::clone(&self.clock),
+            rng: Arc::clone(&self.rng),
+            authenticator: Arc::clone(&self.authenticator),
+            csrf: Arc::clone(&self.csrf),
+            log: self.log.clone(),
+            assets: Assets::shell(),
+            nav: Vec::new(),
+            origins: self.origins.clone(),
+            traffic: Traffic::new(),
+            public_host: None,
+            https: self.https,
         })
     }
 
@@ -111,6 +135,11 @@ impl Edge {
     /// The address of the stylesheet or script called `name`.
     pub fn asset(&self, name: &str) -> String {
         self.assets.path(name)
+    }
+
+    /// How many requests were answered, and how.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The clock.

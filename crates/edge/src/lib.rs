@@ -27,6 +27,7 @@ mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 mod testing;
+mod traffic;
 
 pub use app::App;
 pub use context::{Edge, Exchange, Hosts, Parts};
@@ -43,3 +44,4 @@ pub use page::{Locale, Theme, Visit};
 pub use reply::Reply;
 pub use route::{Route, Row, Shape, bind, inventory, loose_schemas};
 pub use stream::speak;
+pub use traffic::Traffic;

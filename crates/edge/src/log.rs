@@ -19,7 +19,7 @@ pub(crate) use tracked::Watch;
 pub struct Note(Mutex<Noted>);
 
 pub(crate) struct Noted {
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     route: Option<&'static str>,
     caller: Option<Noticed>,
     error: Option<Arc<Error>>,

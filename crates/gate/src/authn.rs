@@ -76,6 +76,11 @@ impl Authn {
         Ok(Arc::new(Principal { known, network, request }))
     }
 
+    /// How many credentials are remembered, more or less.
+    pub(crate) fn remembers(&self) -> u64 {
+        self.cache.entry_count()
+    }
+
     /// Nobody, at this network.
     pub(crate) fn anonymous(&self, network: Network) -> Arc<Principal> {
         let known = anonymous(network, self.clock.now());

@@ -4,6 +4,8 @@
 //! then it closes the connection, and the entry is an estimate.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -51,25 +53,35 @@ pub(crate) struct Unanswered {
 
 /// Where jobs are left.
 #[derive(Clone)]
-pub(crate) struct Drain(UnboundedSender<Job>);
+pub(crate) struct Drain {
+    jobs: UnboundedSender<Job>,
+    running: Arc<AtomicU64>,
+}
 
 /// What works on them.
 pub(crate) struct Drainer {
     jobs: UnboundedReceiver<Job>,
     bounds: DrainBounds,
+    running: Arc<AtomicU64>,
 }
 
 /// The two ends. The channel has no bound of its own: jobs come from `Drop`, which cannot wait, and
 /// the limits on concurrent calls bound them.
 pub(crate) fn drain(bounds: DrainBounds) -> (Drain, Drainer) {
     let (send, jobs) = unbounded_channel();
-    (Drain(send), Drainer { jobs, bounds })
+    let running = Arc::<AtomicU64>::default();
+    (Drain { jobs: send, running: running.clone() }, Drainer { jobs, bounds, running })
 }
 
 impl Drain {
     /// Leaves a job. After the end of the drainer it is dropped, and its hold is charged in full.
     pub(crate) fn take(&self, job: Job) {
-        drop(self.0.send(job));
+        drop(self.jobs.send(job));
+    }
+
+    /// How many answers are read on.
+    pub(crate) fn running(&self) -> u64 {
+        self.running.load(Ordering::Relaxed)
     }
 }
 
@@ -89,6 +101,7 @@ impl Drainer {
                 },
                 Some(()) = running.next(), if !running.is_empty() => {}
             }
+            self.running.store(running.len() as u64, Ordering::Relaxed);
         }
     }
 }

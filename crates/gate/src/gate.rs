@@ -14,6 +14,7 @@ use crate::authn::{Authn, without_credential};
 use crate::catalogue::{Catalogue, Listed};
 use crate::drain::{Drain, DrainBounds, drain};
 use crate::events::Lives;
+use crate::figures::UpstreamFailures;
 use crate::forward::{Failed, Forwarder};
 use crate::hold::{self, Hold};
 use crate::ledger::Ledger;
@@ -75,6 +76,7 @@ pub struct Gate {
     pub(crate) lives: Arc<Lives>,
     pub(crate) transport: Transport,
     pub(crate) drain: Drain,
+    pub(crate) upstream_failures: UpstreamFailures,
     pub(crate) hint: tokio::sync::Notify,
 }
 
@@ -121,6 +123,7 @@ impl Gate {
             lives,
             transport: Transport::new(&parts.extra_roots)?,
             drain,
+            upstream_failures: UpstreamFailures::default(),
             hint: tokio::sync::Notify::new(),
         });
         let seen = gate.authn.reader.latest_event().await?;
@@ -215,7 +218,11 @@ impl Gate {
     pub async fn forward(&self, hold: Hold, target: &Target) -> Result<Response<Metered>, Failed> {
         let forwarder =
             Forwarder { transport: &self.transport, vault: &self.vault, drain: &self.drain };
-        forwarder.forward(hold, target).await
+        let answer = forwarder.forward(hold, target).await;
+        if let Err(failed) = &answer {
+            self.upstream_failures.count(failed.error.kind());
+        }
+        answer
     }
 
     /// The models that `principal` may call: our aliases, and the upstreams' own.

@@ -10,12 +10,16 @@ use tollgate_vault::{HashMemory, Vault, Verdict};
 /// How long a sign-in waits for its turn; then it is told to come back.
 const QUEUE: Duration = Duration::from_secs(2);
 
+/// How many wait for each that is hashed.
+const PLACES: usize = 100;
+
 /// Hashes passwords, as many at a time as half the cores allow.
 pub(crate) struct Passwords {
     vault: Arc<Vault>,
     rng: Arc<dyn Rng>,
     turns: Semaphore,
     waiting: Semaphore,
+    most: usize,
     spare: Arc<Mutex<Vec<HashMemory>>>,
 }
 
@@ -24,8 +28,15 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = (cores / 2).max(1);
         // Each turn is some 20 ms: this many are waited for in two seconds.
-        let waiting = Semaphore::new(turns * 100);
-        Self { vault, rng, turns: Semaphore::new(turns), waiting, spare: Arc::default() }
+        let waiting = Semaphore::new(turns * PLACES);
+        Self {
+            vault,
+            rng,
+            turns: Semaphore::new(turns),
+            waiting,
+            most: turns,
+            spare: Arc::default(),
+        }
     }
 
     /// The text to store for `password`.
@@ -71,6 +82,13 @@ impl Passwords {
             done
         });
         done.await.map_err(Error::internal)?
+    }
+
+    /// How many are hashed, and how many wait for their turn.
+    pub(crate) fn at_work(&self) -> (u64, u64) {
+        let hashing = self.most.saturating_sub(self.turns.available_permits());
+        let inside = (self.most * PLACES).saturating_sub(self.waiting.available_permits());
+        (hashing as u64, inside.saturating_sub(hashing) as u64)
     }
 
     /// Frees the memory when nobody has hashed anything for a while. Called now and then.

@@ -4,13 +4,13 @@
 //! A decision needs a principal; what was presented is not enough:
 //! ```
 //! # use std::sync::Arc; use tollgate_gate::{Call, Gate, Permit, Presented, Principal};
-//! fn decided(gate: &Gate, who: &Arc<Principal>, call: Call) -> Option<Permit> {
+//! fn m8_decided(gate: &Gate, who: &Arc<Principal>, call: Call) -> Option<Permit> {
 //!     gate.decide(who, call).ok()
 //! }
 //! ```
 //! ```compile_fail
 //! # use std::sync::Arc; use tollgate_gate::{Call, Gate, Permit, Presented, Principal};
-//! fn decided(gate: &Gate, who: &Arc<Presented>, call: Call) -> Option<Permit> {
+//! fn m8_decided(gate: &Gate, who: &Arc<Presented>, call: Call) -> Option<Permit> {
 //!     gate.decide(who, call).ok()
 //! }
 //! ```
@@ -18,13 +18,13 @@
 //! A hold needs a permit; the call alone is not enough:
 //! ```
 //! # use tollgate_gate::{Call, Gate, Hold, Permit};
-//! async fn held(gate: &Gate, permit: &Permit) -> Option<Hold> {
+//! async fn m8_held(gate: &Gate, permit: &Permit) -> Option<Hold> {
 //!     gate.reserve(permit).await.ok()
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::{Call, Gate, Hold, Permit};
-//! async fn held(gate: &Gate, permit: &Call) -> Option<Hold> {
+//! async fn m8_held(gate: &Gate, permit: &Call) -> Option<Hold> {
 //!     gate.reserve(permit).await.ok()
 //! }
 //! ```
@@ -32,13 +32,13 @@
 //! Forwarding needs a hold; a permit is not enough:
 //! ```
 //! # use tollgate_gate::{Gate, Hold, Permit, Target};
-//! async fn sent(gate: &Gate, hold: Hold, target: &Target) -> bool {
+//! async fn m8_sent(gate: &Gate, hold: Hold, target: &Target) -> bool {
 //!     gate.forward(hold, target).await.is_ok()
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::{Gate, Hold, Permit, Target};
-//! async fn sent(gate: &Gate, hold: Permit, target: &Target) -> bool {
+//! async fn m8_sent(gate: &Gate, hold: Permit, target: &Target) -> bool {
 //!     gate.forward(hold, target).await.is_ok()
 //! }
 //! ```
@@ -46,13 +46,13 @@
 //! A hold serves once:
 //! ```
 //! # use tollgate_gate::{Gate, Hold, Target};
-//! async fn once(gate: &Gate, hold: Hold, target: &Target) {
+//! async fn m8_once(gate: &Gate, hold: Hold, target: &Target) {
 //!     drop(gate.forward(hold, target).await);
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::{Gate, Hold, Target};
-//! async fn once(gate: &Gate, hold: Hold, target: &Target) {
+//! async fn m8_once(gate: &Gate, hold: Hold, target: &Target) {
 //!     drop(gate.forward(hold, target).await);
 //!     drop(gate.forward(hold, target).await);
 //! }
@@ -61,13 +61,13 @@
 //! It cannot be copied:
 //! ```
 //! # use tollgate_gate::Hold;
-//! fn kept(hold: Hold) -> Hold {
+//! fn m8_kept(hold: Hold) -> Hold {
 //!     hold
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::Hold;
-//! fn kept(hold: &Hold) -> Hold {
+//! fn m8_kept(hold: &Hold) -> Hold {
 //!     hold.clone()
 //! }
 //! ```
@@ -75,13 +75,13 @@
 //! A permit cannot be made outside:
 //! ```
 //! # use tollgate_gate::Permit;
-//! fn named(permit: Permit) -> String {
+//! fn m8_named(permit: Permit) -> String {
 //!     permit.model().to_owned()
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::Permit;
-//! fn named(permit: Permit) -> String {
+//! fn m8_named(permit: Permit) -> String {
 //!     let permit = Permit(permit.0);
 //!     permit.model().to_owned()
 //! }
@@ -104,13 +104,13 @@
 //! A transaction needs a warrant:
 //! ```
 //! # use std::sync::Arc; use tollgate_gate::{Gate, Principal, Warrant};
-//! async fn begun(gate: &Gate, warrant: &Warrant) -> bool {
+//! async fn m8_begun(gate: &Gate, warrant: &Warrant) -> bool {
 //!     gate.begin(warrant).await.is_ok()
 //! }
 //! ```
 //! ```compile_fail
 //! # use std::sync::Arc; use tollgate_gate::{Gate, Principal, Warrant};
-//! async fn begun(gate: &Gate, warrant: &Arc<Principal>) -> bool {
+//! async fn m8_begun(gate: &Gate, warrant: &Arc<Principal>) -> bool {
 //!     gate.begin(warrant).await.is_ok()
 //! }
 //! ```
@@ -118,13 +118,13 @@
 //! And it commits with an audit event, or not at all:
 //! ```
 //! # use tollgate_store::{AuditEvent, Tx};
-//! async fn done(tx: Tx) -> bool {
+//! async fn m8_done(tx: Tx) -> bool {
 //!     tx.commit(AuditEvent::new("key.revoke", "key:1")).await.is_ok()
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_store::{AuditEvent, Tx};
-//! async fn done(tx: Tx) -> bool {
+//! async fn m8_done(tx: Tx) -> bool {
 //!     tx.commit().await.is_ok()
 //! }
 //! ```
@@ -132,13 +132,13 @@
 //! Who wires the gate has no writer left:
 //! ```
 //! # use tollgate_gate::{Gate, Parts}; use tollgate_store::{Actor, Writer};
-//! async fn wired(parts: Parts) {
+//! async fn m8_wired(parts: Parts) {
 //!     drop(Gate::new(parts).await);
 //! }
 //! ```
 //! ```compile_fail
 //! # use tollgate_gate::{Gate, Parts}; use tollgate_store::{Actor, Writer};
-//! async fn wired(parts: Parts) {
+//! async fn m8_wired(parts: Parts) {
 //!     drop(Gate::new(parts).await);
 //!     let writer: Writer = parts.writer;
 //! }

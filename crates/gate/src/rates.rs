@@ -57,6 +57,11 @@ impl RateBook {
         Arc::new(Self { states: Mutex::new(states), clock })
     }
 
+    /// How many holders are remembered.
+    pub(crate) fn remembers(&self) -> u64 {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
     /// Lets a call of at most `tokens` in, by all `holders` or by none.
     pub(crate) fn enter(
         self: &Arc<Self>,

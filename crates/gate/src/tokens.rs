@@ -96,3 +96,99 @@ pub(crate) fn place(kid: &str) -> Place {
         version: 1,
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use tollgate_kernel::SeededRng;
+    use tollgate_root::Root;
+    use tollgate_vault::{MasterKey, Vault};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    struct House {
+        vault: Vault,
+        opener: Opener,
+        tokens: Tokens,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let master = MasterKey::from_text(&"07".repeat(32)).unwrap();
+            let (vault, opener) = tollgate_vault::unlock(&Root::new(), master).unwrap();
+            Self { vault, opener, tokens: Tokens::new("https://id.example") }
+        }
+
+        fn key(&self, kid: &str, state: SigningKeyState) -> SigningKeyRecord {
+            let rng = SeededRng::new(1);
+            let made = self.vault.generate_signing_key(&place(kid), kid, &rng).unwrap();
+            let (sealed, public) = (made.0.as_bytes().to_vec(), made.1.point().to_vec());
+            SigningKeyRecord { kid: kid.to_owned(), sealed, public, state, created_at: NOW }
+        }
+
+        fn load(&self, keys: &[SigningKeyRecord]) {
+            self.tokens.load(keys, &self.opener).unwrap();
+        }
+
+        fn mint(&self) -> PlainToken {
+            let claims = AccessClaims {
+                iss: String::new(),
+                sub: "user".to_owned(),
+                aud: self.tokens.models_audience(),
+                exp: NOW.secs() + 300,
+                iat: NOW.secs(),
+                nbf: None,
+                jti: "j".to_owned(),
+                client_id: "c".to_owned(),
+                scope: None,
+                sid: None,
+            };
+            self.tokens.mint(claims).unwrap()
+        }
+
+        fn accepts(&self, token: &PlainToken) -> bool {
+            let read = || {
+                let token = Unverified::parse(token.expose())?;
+                let verified = token.verified(|token| self.tokens.is_ours(token))?;
+                self.tokens.check(&AccessClaims::parse(&verified)?, NOW)
+            };
+            read().is_ok()
+        }
+    }
+
+    #[test]
+    fn j26_a_key_that_is_gone_vouches_for_nothing() {
+        let house = House::new();
+        let old = house.key("old", SigningKeyState::Active);
+        house.load(std::slice::from_ref(&old));
+        let token = house.mint();
+        assert!(house.accepts(&token));
+        let new = house.key("new", SigningKeyState::Active);
+        house.load(&[new.clone(), SigningKeyRecord { state: SigningKeyState::Retired, ..old }]);
+        assert!(house.accepts(&token), "what it signed counts until it is gone");
+        house.load(std::slice::from_ref(&new));
+        assert!(!house.accepts(&token));
+        assert!(house.accepts(&house.mint()));
+        // Another key under the old one's name is another key.
+        house.load(&[new, house.key("old", SigningKeyState::Retired)]);
+        assert!(!house.accepts(&token));
+    }
+
+    #[test]
+    fn j3_j21_only_our_own_keys_and_our_own_name_count() {
+        let (ours, theirs) = (House::new(), House::new());
+        ours.load(&[ours.key("k", SigningKeyState::Active)]);
+        theirs.load(&[theirs.key("k", SigningKeyState::Active)]);
+        assert!(!ours.accepts(&theirs.mint()), "the same key id, another key");
+        theirs.load(&[theirs.key("../../etc/passwd", SigningKeyState::Active)]);
+        assert!(!ours.accepts(&theirs.mint()));
+        // Our key, and an issuer whose keys we would have to fetch.
+        let stranger = House { tokens: Tokens::new("https://evil.example"), ..House::new() };
+        let key = ours.key("shared", SigningKeyState::Active);
+        ours.load(std::slice::from_ref(&key));
+        stranger.load(&[key]);
+        assert!(!ours.accepts(&stranger.mint()));
+    }
+}

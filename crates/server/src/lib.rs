@@ -11,6 +11,7 @@ pub mod first_start;
 pub mod health;
 pub mod init;
 mod master_key;
+pub mod metrics;
 pub mod prices;
 pub mod serve;
 pub mod start;

@@ -70,6 +70,11 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         rng: Arc::new(BufferedRng::default()),
     })
     .await?;
+    let metrics = match config.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let installation = installation.with_metrics(metrics);
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;
     Ok(Started { installation, listener, public_url, new_master_key })
 }

@@ -22,6 +22,7 @@ use tollgate_store::{Target, ledger};
 use tollgate_vault::{HashedToken, MasterKey, Vault};
 use url::Url;
 
+use crate::metrics::{self, Counted};
 use crate::prices::PriceTable;
 use crate::{first_start, health};
 
@@ -72,6 +73,8 @@ pub struct Installation {
     pub app: App,
     works: Works,
     data_dir: PathBuf,
+    metrics: App,
+    metrics_listener: Option<TcpListener>,
 }
 
 impl Installation {
@@ -116,6 +119,8 @@ impl Installation {
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
             nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
         });
+        let counted = Counted { gate: gate.clone(), edge: edge.clone() };
+        let metrics = App::build(metrics::rows(&counted), edge.beside())?;
         let doors = Doors {
             gate: gate.clone(),
             prices,
@@ -124,7 +129,13 @@ impl Installation {
             keys_in_the_clear: options.keys_in_the_clear,
         };
         let app = App::build(doors.rows(&public_url), edge)?;
-        Ok(Self { gate, jobs, app, works, data_dir: options.data_dir })
+        let data_dir = options.data_dir;
+        Ok(Self { gate, jobs, app, works, data_dir, metrics, metrics_listener: None })
+    }
+
+    /// Answers `/metrics` on `listener`, and nothing else there.
+    pub fn with_metrics(self, listener: Option<TcpListener>) -> Self {
+        Self { metrics_listener: listener, ..self }
     }
 
     /// Closes it in good order, for a verb that does not serve.
@@ -143,7 +154,7 @@ impl Installation {
         shutdown: watch::Receiver<Phase>,
         drain: Duration,
     ) -> Result<(), Error> {
-        let Self { app, works, data_dir, gate, jobs: _ } = self;
+        let Self { app, works, data_dir, gate, jobs: _, metrics, metrics_listener } = self;
         let local = local_socket(&data_dir)?;
         let serve = |listener, app| Serve {
             listener,
@@ -155,11 +166,16 @@ impl Installation {
         };
         let doors = serve(Listener::Tcp(listener), app.clone()).run();
         let command_line = serve(Listener::Local(local), app).run();
+        let metrics = async {
+            if let Some(listener) = metrics_listener {
+                serve(Listener::Tcp(listener), metrics).run().await;
+            }
+        };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let works = tokio::spawn(works.run(async {
             drop(stopped.await);
         }));
-        tokio::join!(doors, command_line);
+        tokio::join!(doors, command_line, metrics);
         drop(gate);
         drop(stop);
         works.await.map_err(Error::internal)?;

@@ -49,6 +49,8 @@ impl Setup {
 pub struct TestServer {
     /// Its origin.
     pub url: String,
+    /// The origin of its metrics.
+    metrics_url: String,
     /// The demo model behind it.
     pub model: DemoModel,
     /// Its gate, to make people and keys without the pages.
@@ -127,18 +129,26 @@ impl TestServer {
             rng: Arc::new(SystemRng),
         };
         let installation = Installation::open(options).await?;
+        let metrics = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let metrics_url = format!("http://localhost:{}", metrics.local_addr()?.port());
+        let installation = installation.with_metrics(Some(metrics));
         let gate = installation.gate.clone();
         let principal = gate.system(&installation.jobs.token(Job::Setup));
         let system = gate.allow(&principal, Manage::write(Noun::Users))?;
         let (stop, stopping) = watch::channel(Phase::Running);
         let serving = installation.serve(listener, stopping, Duration::from_secs(30));
         let serving = tokio::spawn(serving);
-        Ok(Self { url, model, gate, system, log, house, stop, serving })
+        Ok(Self { url, metrics_url, model, gate, system, log, house, stop, serving })
     }
 
     /// A client without a credential.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.url, None)
+    }
+
+    /// A client of the listener of its metrics.
+    pub fn metrics(&self) -> Client {
+        Client::new(&self.metrics_url, None)
     }
 
     /// A client with this key or access token.
@@ -149,6 +159,11 @@ impl TestServer {
     /// The folder of its files.
     pub fn folder(&self) -> &std::path::Path {
         self.house.folder.path()
+    }
+
+    /// Its master key, to be looked for where it must not be.
+    pub fn master_key(&self) -> &Secret {
+        &self.house.master_key
     }
 
     /// Where its state is.

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_32_bytes_is_refused_without_showing_it() {
+    fn j18_what_is_not_32_bytes_is_refused_without_showing_it() {
         let long = "s".repeat(45);
         let bad_hex = "0g".repeat(32);
         let bad_base64 = "+".repeat(43);

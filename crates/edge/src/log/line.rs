@@ -14,7 +14,7 @@
 //! | `bytes_in`, `bytes_out` | of the bodies |
 //! | `ended` | `complete`, `cut` (the answer broke off), `client_gone` |
 //! | `error`, `cause` | the error's name, and what only the log is told |
-//! | `model`, `upstream`, `call`, … | what the handler added |
+//! | `model` | what the handler added, by [`super::Note::set`] |
 
 use std::io::Write;
 use std::time::Duration;

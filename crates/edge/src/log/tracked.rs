@@ -30,6 +30,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(exchange: Exchange, method: Method, busy: Option<Busy>) -> Self {
+        exchange.edge().traffic.begin();
         Self { exchange, method, status: None, bytes: 0, ended: None, _busy: busy }
     }
 
@@ -60,7 +61,11 @@ impl Drop for Watch {
             ended: self.ended.unwrap_or(Ended::ClientGone),
         };
         let mut out = Vec::with_capacity(LINE_BYTES);
-        self.exchange.note().with(|noted| line.write(noted, edge.log.style(), &mut out));
+        let dialect = self.exchange.note().with(|noted| {
+            line.write(noted, edge.log.style(), &mut out);
+            noted.dialect
+        });
+        edge.traffic.end(dialect, self.status);
         edge.log.push(&out);
     }
 }

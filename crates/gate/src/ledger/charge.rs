@@ -166,6 +166,7 @@ impl Charge {
 
     fn void(&mut self) {
         let mut memory = self.ledger.lock();
+        memory.counted.voided += 1;
         memory.records.push(Record::Void(self.key));
         self.give_back(&mut memory);
     }

@@ -16,6 +16,7 @@ use tollgate_store::ledger::{AccountRef, Decision, Fold, Leg, Opened, Record};
 
 use super::charge::Charge;
 use super::ticket::Ticket;
+use crate::figures::LedgerFigures;
 
 /// Records that make a commit worth while though nobody waits.
 const FULL_QUEUE: usize = 64;
@@ -221,6 +222,8 @@ pub(super) struct Memory {
     pub(super) writer_idles: bool,
     pub(super) down: bool,
     pub(super) stopping: bool,
+    /// What was counted so far.
+    pub(super) counted: LedgerFigures,
 }
 
 impl Memory {
@@ -375,6 +378,7 @@ impl Memory {
             cell.settled += charge;
             cell.settled_hold += leg.hold;
         }
+        self.counted.ended(fold.settlement.tally.state, fold.settlement.tally.excess);
         self.folds.push((fold, cells));
     }
 
@@ -435,6 +439,18 @@ impl Memory {
         const MOST: usize = 256;
         let old = self.live.values().filter(|(row, _)| last - row > FAR);
         old.take(MOST).map(|(_, opened)| opened.clone()).collect()
+    }
+
+    /// What was counted so far, and what memory is at.
+    pub(super) fn figures(&self) -> LedgerFigures {
+        let count = |n: usize| n as u64;
+        LedgerFigures {
+            queued: (count(self.records.len()), count(self.folds.len()), count(self.waiting.len())),
+            open: count(self.live.len()),
+            accounts: count(self.index.len()),
+            up: !self.down,
+            ..self.counted.clone()
+        }
     }
 
     pub(super) fn view(&self, account: &Account) -> Option<CellView> {

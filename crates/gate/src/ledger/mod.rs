@@ -25,6 +25,8 @@ use tollgate_store::ledger::{LedgerSource, Recovered};
 
 use memory::{Memory, Waiter};
 
+use crate::figures::LedgerFigures;
+
 /// How long a call waits for the database's word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -56,9 +58,11 @@ impl Ledger {
             }
             let ask = Arc::new(ask);
             if let Some(cells) = memory.take(&ask) {
+                memory.counted.from_memory += 1;
                 return Ok(Charge::held(self.clone(), ask, cells));
             }
             let (answer, verdict) = oneshot::channel();
+            memory.counted.asked += 1;
             memory.join_queue(Waiter { ask, answer });
             self.hurry(&mut memory);
             verdict
@@ -74,6 +78,11 @@ impl Ledger {
     /// Whether holds can be recorded.
     pub(crate) fn is_up(&self) -> Result<(), Error> {
         if self.lock().down { Err(unavailable()) } else { Ok(()) }
+    }
+
+    /// What was counted so far, and what the ledger is at.
+    pub(crate) fn figures(&self) -> LedgerFigures {
+        self.lock().figures()
     }
 
     /// What memory knows of `account`; `None` where no call has used it lately.

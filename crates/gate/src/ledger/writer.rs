@@ -183,12 +183,15 @@ impl Writer {
     ) -> Option<Outcome> {
         let mut failed = false;
         loop {
+            let begun = self.ledger.clock.elapsed();
             match runtime.block_on(self.store.commit(batch)) {
                 Ok(Committed::Done(outcome)) => {
                     if failed {
                         warn!("the ledger's store is back");
                         self.ledger.lock().down = false;
                     }
+                    let took = self.ledger.clock.elapsed().saturating_sub(begun);
+                    self.ledger.lock().counted.committed(took);
                     return Some(outcome);
                 }
                 Ok(Committed::Fenced) => {
@@ -303,6 +306,7 @@ impl Writer {
             for at in queued.cells.iter() {
                 memory.cell(*at).uses -= 1;
             }
+            memory.counted.refused += 1;
             return Err(decision);
         };
         for ((at, leg), leased) in queued.cells.iter().zip(&opened.legs).zip(leased) {

@@ -169,21 +169,15 @@ impl StreamMeter {
     }
 
     fn count_chat(&mut self, data: &[u8]) {
-        let mut has_delta = false;
-        let mut bytes = 0;
-        for delta in values_of(&DELTA, data) {
-            has_delta = true;
-            bytes += string_bytes(delta, &mut self.said);
-        }
-        self.add_text(if has_delta { bytes } else { data.len() });
+        let bytes = delta_bytes(data, &mut self.said);
+        self.add_text(bytes.unwrap_or(data.len()));
     }
 
     fn responses(&mut self, name: Option<&[u8]>, data: &[u8]) -> Pass {
         match kind(name, data) {
             Kind::Delta => {
-                let said = &mut self.said;
-                let bytes = values_of(&DELTA, data).map(|delta| string_bytes(delta, said)).sum();
-                self.add_text(bytes);
+                let bytes = delta_bytes(data, &mut self.said);
+                self.add_text(bytes.unwrap_or(0));
             }
             Kind::Done => self.text_bytes = self.text_bytes.max(wide(data.len())),
             Kind::Terminal => {
@@ -272,15 +266,33 @@ fn values_of<'a>(name: &'a Finder<'static>, data: &'a [u8]) -> impl Iterator<Ite
     })
 }
 
-/// The bytes of the text in a delta, which is a string or an object: in an object, all strings but
-/// names and those that the model does not write. The text itself is added to `said`.
-fn string_bytes(value: &[u8], said: &mut Vec<u8>) -> usize {
+/// The bytes of the text in all deltas; `None` where there is no delta. One inside another is part
+/// of it: it counts once, and is looked at once, however deep an upstream nests them.
+fn delta_bytes(data: &[u8], said: &mut Vec<u8>) -> Option<usize> {
+    let mut total = None;
+    let mut looked_at = 0;
+    for delta in values_of(&DELTA, data) {
+        let at = data.len() - delta.len();
+        if at < looked_at {
+            continue;
+        }
+        let (bytes, length) = string_bytes(delta, said);
+        looked_at = at + length;
+        *total.get_or_insert(0) += bytes;
+    }
+    total
+}
+
+/// The bytes of the text in a delta, and how long the delta is. It is a string or an object: in an
+/// object, all strings but names and those that the model does not write. The text itself is added
+/// to `said`.
+fn string_bytes(value: &[u8], said: &mut Vec<u8>) -> (usize, usize) {
     let mut total = 0;
     let mut depth = 0_usize;
     let mut counts = true;
     let mut rest = value;
     if !matches!(value.first(), Some(b'"' | b'{')) {
-        return 0;
+        return (0, 0);
     }
     while let Some(at) = memchr3(b'"', b'{', b'}', rest) {
         let Some((mark, after)) = rest.get(at..).and_then(<[u8]>::split_first) else { break };
@@ -305,7 +317,7 @@ fn string_bytes(value: &[u8], said: &mut Vec<u8>) -> usize {
             break;
         }
     }
-    total
+    (total, value.len() - rest.len())
 }
 
 /// How long a string is whose opening quote stands before `text`.

@@ -48,6 +48,7 @@ impl<'a> Checker<'a> {
             outbound: self.outbound(raw),
             prices_file: raw.prices.file.as_ref().map(|file| self.file("prices.file", file)),
             log: self.log(raw),
+            metrics: self.metrics(raw),
             loopback_tools: raw.dev.loopback_tools,
             upstreams: self.upstreams(&raw.upstream, raw.server.insecure_http.is_some()),
             models: self.models(&raw.model),
@@ -174,6 +175,16 @@ impl<'a> Checker<'a> {
         let ca = raw.outbound.ca.iter().enumerate();
         let ca = ca.map(|(at, file)| self.file(&format!("outbound.ca[{at}]"), file)).collect();
         Outbound { allow, ca }
+    }
+
+    /// What is counted names nobody, and still is nobody's business but this machine's.
+    fn metrics(&mut self, raw: &Raw) -> Option<SocketAddr> {
+        let text = raw.metrics.listen.as_ref()?;
+        self.parsed("metrics.listen", text, |text| {
+            let address = text.parse::<SocketAddr>().ok();
+            let loopback = address.filter(|address| address.ip().to_canonical().is_loopback());
+            loopback.ok_or("is not an address and port on loopback like 127.0.0.1:8701")
+        })
     }
 
     fn log(&mut self, raw: &Raw) -> Log {

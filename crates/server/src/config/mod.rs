@@ -108,6 +108,8 @@ pub struct Config {
     pub prices_file: Option<PathBuf>,
     /// The log.
     pub log: Log,
+    /// Where `/metrics` answers; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Whether tools on loopback may have authentication modes other than none.
     pub loopback_tools: bool,
     /// Declared model providers.

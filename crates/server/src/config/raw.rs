@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) outbound: RawOutbound,
     pub(super) prices: RawPrices,
     pub(super) log: RawLog,
+    pub(super) metrics: RawMetrics,
     pub(super) dev: RawDev,
     /// Model providers that the file declares.
     pub(super) upstream: Vec<RawUpstream>,
@@ -249,6 +250,14 @@ pub(super) struct RawLog {
     pub(super) format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,hyper=debug`.
     pub(super) level: Option<String>,
+}
+
+/// What the server counts, for Prometheus, at `/metrics` of a listener of its own.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetrics {
+    /// Address and port on loopback, like `127.0.0.1:8701`; left out, there is no such listener.
+    pub(super) listen: Option<String>,
 }
 
 /// Switches for development, ugly on purpose.

@@ -458,5 +458,5 @@ fn the_schema_describes_every_key() {
         }
     }
     assert!(undescribed.is_empty(), "{undescribed:?}");
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 16);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 17);
 }

@@ -73,7 +73,7 @@ fn filled(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn k8_every_route_asks_every_kind_of_client_what_its_row_says() {
+async fn k8_t85_every_route_asks_every_kind_of_client_what_its_row_says() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
     let clients = clients(&server).await;
     let doors = Doors {

@@ -242,3 +242,31 @@ async fn node_retries() {
 async fn node_cancels_in_mid_stream() {
     cancel(Sdk::Node).await;
 }
+
+/// The Python of the documents, with this server's address and key in the place of the reader's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_in_the_documents_runs() {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("reader", Vec::new()).await.unwrap();
+    server.add_model("gpt-4o-mini", "demo", "tollgate-demo", Vec::new()).await.unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut count = 0;
+    for page in ["README.md", "docs/tutorials/first-call.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        for block in text.split("```python\n").skip(1) {
+            let code = block.split("```").next().unwrap();
+            let code = code.replace("http://localhost:8700", &server.url);
+            let code = code.replace("tg_user_…", &key);
+            let python = std::env::var("TOLLGATE_TEST_PYTHON");
+            let python =
+                python.expect("TOLLGATE_TEST_PYTHON names an interpreter: cargo xtask test");
+            let run = tokio::process::Command::new(python).args(["-c", &code]).output();
+            let done = run.await.unwrap();
+            assert!(done.status.success(), "{page}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(!done.stdout.is_empty(), "{page}: it prints an answer");
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} blocks of Python");
+    server.stop().await.unwrap();
+}

@@ -270,3 +270,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn f18_deltas_in_deltas_are_counted_and_looked_at_once() {
+    let deep = format!("{}\"word\"{}", "{\"delta\":".repeat(20_000), "}".repeat(20_000));
+    for route in [Route::ChatCompletions, Route::Responses] {
+        let mut meter = StreamMeter::new(route, false, false);
+        let typed = format!("{{\"type\":\"a.delta\",\"delta\":{deep}}}");
+        meter.event(&data(&typed));
+        assert_eq!(meter.text_bytes(), 4, "{route:?}");
+        assert_eq!(meter.said(), b"word", "{route:?}");
+        // And two beside each other are two.
+        meter.event(&data(r#"{"type":"a.delta","delta":"ab","more":{"delta":{"content":"cd"}}}"#));
+        assert_eq!(meter.text_bytes(), 8, "{route:?}");
+    }
+}

@@ -237,7 +237,14 @@ async fn og07_a_stream_that_ignores_its_ceiling_is_stopped() {
 
 /// Everything that this process logs, whoever does.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// All of it, so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -250,7 +257,7 @@ impl Write for Lines {
     }
 }
 
-fn logged() -> &'static Lines {
+pub(crate) fn logged() -> &'static Lines {
     static LINES: OnceLock<Lines> = OnceLock::new();
     LINES.get_or_init(|| {
         let lines = Lines::default();
@@ -318,7 +325,7 @@ async fn k6_m6_m13_our_key_for_the_provider_is_seen_by_nobody() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&found.stdout), "", "files that hold our key");
     server.stop().await.unwrap();
-    let lines = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let lines = log.text();
     assert!(lines.contains("our own key"), "the alarm is raised");
     assert!(!lines.contains(PROVIDER_KEY), "the server's own log");
 }

@@ -332,7 +332,7 @@ async fn og56_every_other_byte_reaches_the_provider_as_it_came() {
 }
 
 #[tokio::test]
-async fn only_the_headers_on_the_lists_pass() {
+async fn h4_h5_only_the_headers_on_the_lists_pass() {
     let (server, _) = server().await;
     let rates = Rates {
         requests_per_minute: Some(100),

@@ -1,7 +1,7 @@
 //! The models door. What depends on the store is in `both`, and runs on each engine.
 
-mod both;
-mod faults;
+pub(crate) mod both;
+pub(crate) mod faults;
 mod metering;
 mod rates;
 mod refusals;

@@ -194,7 +194,7 @@ async fn revocation_bites_within_a_second_and_ends_running_streams() {
 }
 
 #[tokio::test]
-async fn a_person_who_is_let_in_again_comes_in_again() {
+async fn t24_a_person_who_is_let_in_again_comes_in_again() {
     let server = server().await;
     let (user, key) = server.caller("alice", Vec::new()).await.unwrap();
     let client = server.with_bearer(&key);

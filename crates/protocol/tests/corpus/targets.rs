@@ -1,0 +1,172 @@
+//! What must hold of each parser, whatever it is given. The fuzz targets in `fuzz/` include this
+//! file; the tests beside it run the committed corpora through the same functions.
+
+use bytes::Bytes;
+use tollgate_kernel::Timestamp;
+use tollgate_protocol::jwt::{AccessClaims, Unverified, compact};
+use tollgate_protocol::openai::{
+    ModelRequest, Route, Splice, StreamMeter, classify, parse_models, render_models, retry_after,
+    usage_of_json,
+};
+use tollgate_protocol::sse::{RawEvent, SseSplitter};
+use tollgate_protocol::{api_key, openai};
+
+/// The name of a target, and what it does.
+pub(crate) type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub(crate) const TARGETS: [Target; 8] = [
+    ("api_key", api_key_target),
+    ("jwt", jwt_target),
+    ("request", request_target),
+    ("sse", sse_target),
+    ("meter", meter_target),
+    ("usage", usage_target),
+    ("models", models_target),
+    ("upstream_error", upstream_error_target),
+];
+
+/// A key has one spelling: ASCII, and no longer than it can be.
+pub(crate) fn api_key_target(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if api_key::parse(text).is_some() {
+        assert!(text.is_ascii() && text.starts_with("tg_") && text.len() < 128);
+        assert!(api_key::parse(&format!("{text}0")).is_none());
+        assert!(api_key::parse(text.trim_end_matches(|_: char| true)).is_none());
+    }
+}
+
+/// A token has one spelling, and claims that are read are claims that can be written.
+pub(crate) fn jwt_target(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(token) = Unverified::parse(text) else { return };
+    let input = std::str::from_utf8(token.signing_input()).unwrap_or_default();
+    assert_eq!(compact(input, token.signature()).expose(), text);
+    let Ok(verified) = token.verified(|_| true) else { return };
+    if let Ok(claims) = AccessClaims::parse(&verified) {
+        assert!(claims.exp >= 0 && !claims.iss.is_empty() && !claims.sub.is_empty());
+        let late = Timestamp::from_secs(claims.exp.saturating_add(61).min(1 << 40));
+        if claims.exp < 1 << 39 {
+            assert!(claims.check(late, &claims.iss, &claims.aud).is_err(), "expired");
+        }
+    }
+}
+
+/// What is authorised is what is forwarded: after a splice the same parser reads the same model,
+/// and every byte that was not set is there.
+pub(crate) fn request_target(data: &[u8]) {
+    for route in Route::ALL {
+        let Ok(request) = ModelRequest::parse(route, Bytes::copy_from_slice(data)) else {
+            continue;
+        };
+        assert_eq!(request.body().as_ref(), data);
+        let body = request.splice(&Splice {
+            model: Some("another-model"),
+            safety_identifier: "somebody",
+            prompt_cache_key: request.prompt_cache_key().map(|_| "bucket"),
+            output_ceiling: Some(7),
+            include_usage: true,
+            store_false: true,
+        });
+        let again = ModelRequest::parse(route, body.clone());
+        let Ok(again) = again else {
+            panic!("{route:?}: what was made of it is refused: {}", String::from_utf8_lossy(&body))
+        };
+        assert_eq!(again.model(), "another-model");
+        assert_eq!((again.stream(), again.choices()), (request.stream(), request.choices()));
+        if route != Route::Embeddings {
+            assert!(again.output_ceiling().is_some_and(|ceiling| ceiling <= 7));
+        }
+    }
+}
+
+/// The pieces are the bytes, and say the same wherever the stream is cut. (A CR at a chunk's end
+/// ends a line at once, so an LF after it may be a piece of its own: one that says nothing.)
+pub(crate) fn sse_target(data: &[u8]) {
+    let cut = data.first().map_or(0, |byte| usize::from(*byte)).min(data.len());
+    let whole = split(&[data]);
+    let (first, second) = data.split_at(cut);
+    assert_eq!(whole, split(&[first, second]), "cut at {cut}");
+    let bytes: Vec<&[u8]> = data.chunks(1).collect();
+    assert_eq!(whole, split(&bytes), "byte by byte");
+    if let Some((all, _)) = whole {
+        assert_eq!(all, data);
+    }
+}
+
+/// All bytes, and what the events that say something say.
+type Said = (Vec<u8>, Vec<(Option<Vec<u8>>, Vec<u8>)>);
+
+fn split(chunks: &[&[u8]]) -> Option<Said> {
+    let mut splitter = SseSplitter::new();
+    let (mut all, mut said) = (Vec::new(), Vec::new());
+    let mut take = |event: &RawEvent| {
+        all.extend_from_slice(event.bytes());
+        let (name, data) = (event.event_name().map(<[u8]>::to_vec), event.data().into_owned());
+        if name.is_some() || !data.is_empty() {
+            said.push((name, data));
+        }
+    };
+    for chunk in chunks {
+        splitter.push(&Bytes::copy_from_slice(chunk));
+        while let Some(event) = splitter.next_event().ok()? {
+            take(&event);
+        }
+    }
+    if let Some(event) = splitter.finish() {
+        take(&event);
+    }
+    Some((all, said))
+}
+
+/// A meter never counts backwards, and never more text than came.
+pub(crate) fn meter_target(data: &[u8]) {
+    for route in [Route::ChatCompletions, Route::Responses] {
+        for usage_asked in [false, true] {
+            let mut meter = StreamMeter::new(route, usage_asked, true);
+            let mut splitter = SseSplitter::new();
+            splitter.push(&Bytes::copy_from_slice(data));
+            let (mut frames, mut ended, mut failed) = (0, false, false);
+            while let Ok(Some(event)) = splitter.next_event() {
+                let event: RawEvent = event;
+                let _ = meter.event(&event);
+                assert!(meter.text_frames() >= frames, "a frame is taken back");
+                assert!(meter.ended_cleanly() >= ended && meter.failed() >= failed, "an end too");
+                frames = meter.text_frames();
+                (ended, failed) = (meter.ended_cleanly(), meter.failed());
+            }
+            assert!(meter.text_bytes() <= data.len() as u64, "text counts once");
+        }
+    }
+}
+
+/// Usage that is believed adds up.
+pub(crate) fn usage_target(data: &[u8]) {
+    for route in Route::ALL {
+        if let Some(usage) = usage_of_json(route, data) {
+            assert!(usage.cached_tokens <= usage.input_tokens, "{usage:?}");
+            assert!(usage.reasoning_tokens <= usage.output_tokens, "{usage:?}");
+            assert!(usage.total() >= usage.input_tokens.max(usage.output_tokens));
+        }
+    }
+}
+
+/// A list that was read can be shown and read again.
+pub(crate) fn models_target(data: &[u8]) {
+    let Ok(cards) = parse_models(data) else { return };
+    assert!(cards.len() <= openai::MAX_MODELS);
+    let Ok(again) = parse_models(&render_models(&cards)) else { panic!("our own list is refused") };
+    let ids = |cards: &[openai::ModelCard]| -> Vec<String> {
+        cards.iter().map(|card| card.id.clone()).collect()
+    };
+    assert_eq!(ids(&again), ids(&cards));
+}
+
+/// Any error body and any wait is classified.
+pub(crate) fn upstream_error_target(data: &[u8]) {
+    for status in [300, 400, 401, 403, 404, 408, 429, 500, 503, 529, 599] {
+        let _ = classify(status, data);
+    }
+    let _ = retry_after(Some(data), None);
+    let _ = retry_after(None, Some(data));
+}
