@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::steps::{Run, Step};
-use crate::{check, setup};
+use crate::{check, process, setup};
 
 const SETUP: &[Step] = &[Step::call("setup", |run| {
     run.found = Some(setup::setup(run.root, false)?);
@@ -19,9 +19,20 @@ const SERVICES: &[Step] = &[
         "store contract on PostgreSQL",
         &["-p", "tollgate-store", "--test", "contract_postgres"],
     ),
+    Step::tests_on_postgres(
+        "whole server on PostgreSQL",
+        &["-p", "tollgate-testkit", "--test", "it_postgres"],
+    ),
     Step::tests("official SDKs", &["-p", "tollgate-testkit", "--test", "peers"]),
     Step::tests("pages in Chromium", &["-p", "tollgate-testkit", "--test", "browser"]),
+    Step::call("program", build_program),
+    Step::tests_on_postgres("crash loop", CRASH_LOOP),
 ];
+
+/// One test after the other, for they measure how soon a server is ready; what they print is the
+/// number of kills that hit each phase of a call.
+const CRASH_LOOP: &[&str] =
+    &["-p", "tollgate-testkit", "--test", "crash", "--", "--test-threads=1", "--nocapture"];
 
 /// Runs everything at `root`, with the lock file as it is.
 ///
@@ -29,4 +40,15 @@ const SERVICES: &[Step] = &[
 /// The first failing step's.
 pub(crate) fn test(root: &Path) -> Result<()> {
     Run::new(root, true).all(&[SETUP, check::STEPS, SERVICES])
+}
+
+/// Cargo builds no binaries for the tests of another package. Both packages are named so that
+/// their dependencies have the same features, and are not built twice.
+///
+/// # Errors
+/// When the build fails.
+pub(crate) fn build_program(run: &mut Run<'_>) -> Result<()> {
+    let mut build = process::cargo(run.root);
+    build.args(["build", "--bins", "-p", "tollgate", "-p", "tollgate-testkit"]);
+    process::run(build.args(run.locked.then_some("--locked")))
 }
