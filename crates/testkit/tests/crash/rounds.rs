@@ -194,8 +194,8 @@ impl<'a> Kills<'a> {
         Ok(server)
     }
 
-    /// Every other kill is aimed at what was hit least so far: the phases last differently long, and
-    /// how long depends on the machine.
+    /// Every other kill is aimed at what was hit least so far, for how long a phase lasts
+    /// depends on the machine.
     fn next_aim(&self) -> Aim {
         let least = Aim::ALL.into_iter().min_by_key(|aim| self.hit.get(&aim.phase()).copied());
         match (self.dice.between(0, 1), least) {
@@ -297,10 +297,10 @@ impl<'a> Kills<'a> {
         let Self { sum, hit, crew, killed_at_start, managed, most_used, made, .. } = self;
         let (median, worst) = self.ready();
         format!(
-            "{made} kills, {} of them with {CALLERS} calls in flight; that hit each phase: {hit:?}; \
-             calls: {sum:?}; {} crews, their fullest budget \
-             at {most_used} %; {} entries, {managed} keys; ready after {median:.0?}, at worst \
-             {worst:.0?}; {killed_at_start} more kills before ready;",
+            "{made} kills, {} of them with {CALLERS} calls in flight; that hit each phase: \
+             {hit:?}; calls: {sum:?}; {} crews, their fullest budget at {most_used} %; {} \
+             entries, {managed} keys; ready after {median:.0?}, at worst {worst:.0?}; \
+             {killed_at_start} more kills before ready;",
             self.whole,
             crew + 1,
             self.books.entries(),
