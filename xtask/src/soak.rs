@@ -25,11 +25,10 @@ const STEPS: &[Step] = &[
 ];
 
 const SMALL_MODEL: &[&str] =
-    &["-p", "tollgate-testkit", "--test", "small_model", "--", "--test-threads=1", "--nocapture"];
+    &["--workspace", "--test", "small_model", "--", "--test-threads=1", "--nocapture"];
 
 const CRASH_LOOP: &[&str] = &[
-    "-p",
-    "tollgate-testkit",
+    "--workspace",
     "--test",
     "crash",
     "--",
