@@ -41,8 +41,8 @@ pub(crate) const KINDS: [Kind; 6] = [
     kind("full", "delay=60ms;spend=hold;every=3ms", true, 30),
 ];
 
-/// A stream of a second.
-pub(crate) const LONG: Kind = kind("long", "chunks=25;every=40ms", true, 30);
+/// A stream of some seconds: longer than a busy machine needs to take note of a signal.
+pub(crate) const LONG: Kind = kind("long", "chunks=25;every=200ms", true, 30);
 
 /// A stream that outlasts every test.
 pub(crate) const ENDLESS: Kind = kind("endless", "chunks=4000;every=100ms", true, 4_000);
