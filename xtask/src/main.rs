@@ -6,6 +6,7 @@ mod check;
 mod postgres;
 mod process;
 mod setup;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -42,6 +43,13 @@ enum Verb {
         #[arg(long)]
         install: bool,
     },
+    /// The crash loop with a thousand kills, and a real small language model behind the gateway.
+    /// Never in CI.
+    Soak {
+        /// The kills of the crash loop.
+        #[arg(long, default_value_t = soak::ROUNDS)]
+        rounds: u32,
+    },
     /// Everything: setup, check, both engines, software that others wrote. What CI runs.
     Test,
     /// Checks the rules of the house that the compiler does not know.
@@ -64,6 +72,7 @@ fn run(cli: &Cli) -> Result<()> {
         Verb::Bench { quick, ref names } => bench::bench(&root, quick, names),
         Verb::Check => check::check(&root),
         Verb::Setup { install } => setup::setup(&root, install).map(drop),
+        Verb::Soak { rounds } => soak::soak(&root, rounds),
         Verb::Test => test::test(&root),
         Verb::Tidy => tidy::tidy(&root).and_then(|()| attacks::check(&root)),
     }

@@ -155,6 +155,14 @@ fn python_peers(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Brings the environment of the small language model to its lock file, and returns its Python.
+///
+/// # Errors
+/// When the packages cannot be installed or are not what the lock file says.
+pub(crate) fn small_model(root: &Path) -> Result<PathBuf> {
+    python_peers(&root.join("tests/peers/small-model"))
+}
+
 fn same(left: &Path, right: &Path) -> bool {
     match (fs::read(left), fs::read(right)) {
         (Ok(left), Ok(right)) => left == right,

@@ -1,5 +1,6 @@
 //! A list of named steps, timed, stopped at the first failure, summed up in a table.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,8 @@ pub(crate) struct Run<'a> {
     pub(crate) locked: bool,
     /// What `setup` found, once it ran.
     pub(crate) found: Option<Found>,
+    /// What the tests find in their environment besides.
+    pub(crate) env: Vec<(&'static str, OsString)>,
     postgres: Option<Postgres>,
     tally: Tally,
 }
@@ -56,7 +59,7 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// A run at `root`; `locked` forbids cargo to change the lock file.
     pub(crate) fn new(root: &'a Path, locked: bool) -> Self {
-        Self { root, locked, found: None, postgres: None, tally: Tally::default() }
+        Self { root, locked, found: None, env: Vec::new(), postgres: None, tally: Tally::default() }
     }
 
     /// Runs the steps in order and prints a table of them; then, where any tests ran, their sum in
@@ -97,6 +100,7 @@ impl<'a> Run<'a> {
     pub(crate) fn cargo_test(&mut self, args: &[&str], postgres: bool) -> Result<()> {
         let mut command = process::cargo(self.root);
         command.arg("test").args(self.locked.then_some("--locked")).args(args);
+        command.envs(self.env.iter().cloned());
         if let Some(found) = &self.found {
             command.env("TOLLGATE_TEST_NODE", &found.node);
             command.env("TOLLGATE_TEST_PYTHON", &found.python);

@@ -69,6 +69,8 @@ pub struct Gate {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) prices: Arc<dyn Prices>,
     pub(crate) policy: ArcSwap<Policy>,
+    /// Held from reading the policy to storing it.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) catalogue: Catalogue,
     pub(crate) rates: Arc<RateBook>,
     pub(crate) passwords: Passwords,
@@ -118,6 +120,7 @@ impl Gate {
             rng,
             prices: parts.prices,
             policy: ArcSwap::from_pointee(Policy::empty()),
+            reloading: tokio::sync::Mutex::new(()),
             catalogue: Catalogue::default(),
             tokens,
             lives,

@@ -121,7 +121,11 @@ async fn write_touches(gate: &Arc<Gate>) {
 
 impl Gate {
     /// Reads the policy and the signing keys anew.
+    ///
+    /// One after the other: else one that began to read before a change could be stored after one
+    /// that has it, under the same version, and what was derived from it would stay.
     pub(crate) async fn reload(&self) -> Result<(), Error> {
+        let _turn = self.reloading.lock().await;
         let reader = &self.authn.reader;
         let policy = load::policy(reader, &self.opener, &self.policy.load()).await?;
         self.tokens.load(&reader.signing_keys().await?, &self.opener)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 
 use crate::dice::Dice;
 
@@ -41,8 +41,8 @@ pub(crate) const KINDS: [Kind; 6] = [
     kind("full", "delay=60ms;spend=hold;every=3ms", true, 30),
 ];
 
-/// A stream of a second.
-pub(crate) const LONG: Kind = kind("long", "chunks=25;every=40ms", true, 30);
+/// A stream of some seconds: longer than a busy machine needs to take note of a signal.
+pub(crate) const LONG: Kind = kind("long", "chunks=25;every=200ms", true, 30);
 
 /// A stream that outlasts every test.
 pub(crate) const ENDLESS: Kind = kind("endless", "chunks=4000;every=100ms", true, 4_000);
@@ -109,6 +109,8 @@ pub(crate) struct Call {
 pub(crate) struct Load {
     pub(crate) address: String,
     pub(crate) counts: Arc<watch::Sender<Counts>>,
+    /// Where all callers wait for each other before their third call.
+    together: Option<Arc<Barrier>>,
     /// Nobody begins another call.
     pub(crate) over: Arc<AtomicBool>,
 }
@@ -116,7 +118,13 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn on(address: String) -> Self {
         let (counts, _) = watch::channel(Counts::default());
-        Self { address, counts: Arc::new(counts), over: Arc::default() }
+        Self { address, counts: Arc::new(counts), together: None, over: Arc::default() }
+    }
+
+    /// The same, with a moment at which all callers send a request: so many open records at once
+    /// that the server is busy with them for a while.
+    pub(crate) fn together(self) -> Self {
+        Self { together: Some(Arc::new(Barrier::new(CALLERS))), ..self }
     }
 
     fn count(&self, add: impl FnOnce(&mut Counts)) {
@@ -134,6 +142,9 @@ impl Load {
         let Ok(mut stream) = TcpStream::connect(&self.address).await else { return calls };
         drop(stream.set_nodelay(true));
         while !self.over.load(Ordering::SeqCst) {
+            if let Some(all) = self.together.as_ref().filter(|_| calls.len() == 2) {
+                all.wait().await;
+            }
             let kind = dice.one(kinds);
             let request = self.request(number, &token, kind);
             let (call, open) = self.call(&mut stream, &request).await;

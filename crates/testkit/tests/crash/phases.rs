@@ -10,6 +10,19 @@ use tollgate_store::ledger::EntryRow;
 
 use crate::load::{CALLERS, Call, Seen, caller_of};
 
+/// The phases of a call, in the order of its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// The model was asked, the open record was on its way to the disk.
+    Pending,
+    /// The open record was durable, no byte of an answer had come.
+    Durable,
+    /// A part of the answer had come.
+    Streaming,
+    /// The answer had come whole, its entry was not written.
+    Folding,
+}
+
 /// How many calls a kill has hit in each phase.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hits {
@@ -47,7 +60,6 @@ impl Round<'_> {
             let twice = by_request.insert(entry.request_id.as_str(), entry);
             ensure!(twice.is_none(), "two entries of one request: {twice:?} and {entry:?}");
         }
-        let entries = by_request.len();
         let mut hits = Hits::default();
         let mut unnamed = HashMap::new();
         for (caller, call) in self
@@ -79,8 +91,29 @@ impl Round<'_> {
                 (None, None) => {}
             }
         }
-        hits.pending = u32::try_from(self.metered.len().saturating_sub(entries))?;
+        hits.pending = self.without_entry()?;
         Ok(hits)
+    }
+
+    /// Calls that the kill met: they were sent, and had no whole answer.
+    pub(crate) fn in_flight(&self) -> usize {
+        let unfinished = |calls: &&Vec<Call>| calls.last().is_some_and(|c| c.seen != Seen::Ended);
+        self.calls.iter().filter(unfinished).count()
+    }
+
+    /// Calls that the model metered and that have no entry: of each caller the last one at most.
+    fn without_entry(&self) -> Result<u32> {
+        let mut hidden = [0_i32; CALLERS];
+        let of = |model: &str| caller_of(model).filter(|caller| *caller < CALLERS);
+        for line in self.metered {
+            hidden[of(&line.model).context("metered for no caller")?] += 1;
+        }
+        for entry in self.entries.iter().filter(|e| e.state != EntryState::CrashReserve) {
+            hidden[of(&entry.model).context("an entry of no caller")?] -= 1;
+        }
+        let most = hidden.iter().max().copied().unwrap_or_default();
+        ensure!(most <= 1, "the model metered {most} calls of one caller that have no entry");
+        Ok(u32::try_from(hidden.iter().filter(|calls| **calls == 1).count())?)
     }
 }
 
@@ -122,13 +155,13 @@ impl Hits {
         Ok(())
     }
 
-    /// Whether each of the four phases was hit, in the order of a call's life.
-    pub(crate) fn phases(&self) -> [(&'static str, bool); 4] {
+    /// Whether each of the phases was hit.
+    pub(crate) fn phases(&self) -> [(Phase, bool); 4] {
         [
-            ("pending", self.pending > 0),
-            ("durable", self.durable > 0),
-            ("streaming", self.streaming > 0),
-            ("folding", self.folding > 0),
+            (Phase::Pending, self.pending > 0),
+            (Phase::Durable, self.durable > 0),
+            (Phase::Streaming, self.streaming > 0),
+            (Phase::Folding, self.folding > 0),
         ]
     }
 }

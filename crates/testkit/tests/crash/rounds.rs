@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 use tollgate_store::Target;
 use tollgate_testkit::Client;
@@ -14,7 +15,7 @@ use crate::books::{Books, entries_since, now, reader};
 use crate::dice::Dice;
 use crate::load::{CALLERS, Call, Counts, ENDLESS, KINDS, Load};
 use crate::manage::Manager;
-use crate::phases::{Hits, Round};
+use crate::phases::{Hits, Phase, Round};
 pub(crate) use crate::stage::Engine;
 use crate::stage::{CREW, Stage};
 
@@ -31,13 +32,41 @@ const SHARE: u32 = 10;
 const LONG_ROUNDS: u64 = 33;
 const LONG_ROUND: Duration = Duration::from_millis(4_200);
 
-/// How long the load may take until it is where a kill is aimed at.
-const AIM: Duration = Duration::from_secs(5);
+/// How long the load may take until it is where a kill is aimed at, on a machine that has other
+/// things to do.
+const AIM: Duration = Duration::from_secs(60);
 
 /// How long callers may need to see that the server is gone.
-const GONE: Duration = Duration::from_secs(10);
+const GONE: Duration = Duration::from_secs(60);
 
-/// Kills a server so many times.
+/// What a kill is aimed at. Each of them hits other phases too.
+#[derive(Clone, Copy, Debug)]
+enum Aim {
+    /// Open records on their way to the disk, and requests on their way to the model.
+    Burst,
+    /// Calls that wait for the model.
+    Waiting,
+    /// Answers that have begun.
+    Streaming,
+    /// Answers that have just ended.
+    Ended,
+}
+
+impl Aim {
+    const ALL: [Self; 4] = [Self::Burst, Self::Waiting, Self::Streaming, Self::Ended];
+
+    /// The phase that it means to hit.
+    fn phase(self) -> Phase {
+        match self {
+            Self::Burst => Phase::Pending,
+            Self::Waiting => Phase::Durable,
+            Self::Streaming => Phase::Streaming,
+            Self::Ended => Phase::Folding,
+        }
+    }
+}
+
+/// Kills a server so many times in the middle of a call of every caller.
 pub(crate) async fn crash_loop(engine: Engine, rounds: u32) -> Result<()> {
     let seed = match std::env::var("TOLLGATE_CRASH_SEED") {
         Ok(seed) => seed.parse().context("TOLLGATE_CRASH_SEED is no number")?,
@@ -55,15 +84,20 @@ async fn run(engine: Engine, rounds: u32, seed: u64) -> Result<()> {
     let mut kills = Kills::new(&stage, seed)?;
     println!("prepared in {:.1} s", begun.elapsed().as_secs_f64());
     let mut server = kills.start().await?;
-    for round in 0..rounds {
+    let progress = Progress::of(rounds);
+    while kills.whole < rounds {
+        let round = kills.made;
+        ensure!(round < rounds * 2, "{} of {round} kills met all callers", kills.whole);
         server = kills.round(server).await.with_context(|| format!("round {round}"))?;
+        progress.show(&kills);
     }
+    progress.done();
     server.terminate().await?;
     let status = server.ended(GONE).await?;
     ensure!(status.success(), "asked to stop, it ended with {status}");
     kills.check_all().await?;
     println!("{} in {:.1} s", kills.report(), begun.elapsed().as_secs_f64());
-    kills.judge(rounds)
+    kills.judge()
 }
 
 struct Kills<'a> {
@@ -72,7 +106,12 @@ struct Kills<'a> {
     dice: Dice,
     crew: usize,
     starts: Vec<Duration>,
-    hit: BTreeMap<&'static str, u32>,
+    /// Kills that hit each phase.
+    hit: BTreeMap<Phase, u32>,
+    /// Kills so far, and those that met a call of every caller: not everybody calls while budgets
+    /// are empty.
+    made: u32,
+    whole: u32,
     sum: Hits,
     killed_at_start: u32,
     /// Keys that were made and revoked.
@@ -90,6 +129,8 @@ impl<'a> Kills<'a> {
             crew: 0,
             starts: Vec::new(),
             hit: BTreeMap::new(),
+            made: 0,
+            whole: 0,
             sum: Hits::default(),
             killed_at_start: 0,
             managed: 0,
@@ -110,8 +151,12 @@ impl<'a> Kills<'a> {
             self.stage.crews.get(self.crew).context("all crews have used up their budgets")?;
         let names = self.books.of(crew);
         let from = now();
-        let load = Load::on(server.address());
+        let aim = self.next_aim();
         let long = self.dice.between(1, LONG_ROUNDS) == 1;
+        let load = match aim {
+            Aim::Burst if !long => Load::on(server.address()).together(),
+            _ => Load::on(server.address()),
+        };
         let mut callers = JoinSet::new();
         for number in 0..CALLERS {
             let (load, dice) = (load.clone(), self.dice.another());
@@ -124,7 +169,7 @@ impl<'a> Kills<'a> {
         let manager = tokio::spawn(manager.work());
         match long {
             true => tokio::time::sleep(LONG_ROUND + self.dice.time(1_000_000)).await,
-            false => self.aim(&load).await?,
+            false => self.aim(aim, &load).await?,
         }
         load.over.store(true, Ordering::SeqCst);
         server.kill().await?;
@@ -139,6 +184,8 @@ impl<'a> Kills<'a> {
         self.books.take_entries(&entries)?;
         let round = Round { calls: &calls, entries: &entries, metered: &metered };
         let hits = round.compare()?;
+        self.made += 1;
+        self.whole += u32::from(round.in_flight() == CALLERS);
         self.books.end_round()?;
         self.books.check_rest(&ledger, &names).await?;
         ledger.close().await;
@@ -147,14 +194,27 @@ impl<'a> Kills<'a> {
         Ok(server)
     }
 
-    /// Waits for a moment at which a phase, each in its turn by chance, is likely to be hit.
-    async fn aim(&self, load: &Load) -> Result<()> {
+    /// Every other kill is aimed at what was hit least so far, for how long a phase lasts
+    /// depends on the machine.
+    fn next_aim(&self) -> Aim {
+        let least = Aim::ALL.into_iter().min_by_key(|aim| self.hit.get(&aim.phase()).copied());
+        match (self.dice.between(0, 1), least) {
+            (0, Some(least)) => least,
+            _ => *self.dice.one(&Aim::ALL),
+        }
+    }
+
+    /// Waits for the moment of the kill. All callers have begun by then.
+    async fn aim(&self, aim: Aim, load: &Load) -> Result<()> {
         let at = |least, most| self.dice.between(least, most);
-        let (sent, begun, ended, pause) = match at(0, 3) {
-            0 => (at(1, 200), 0, 0, self.dice.time(4_000)),
-            1 => (at(64, 200), 0, 0, Duration::from_millis(20) + self.dice.time(60_000)),
-            2 => (0, at(5, 150), 0, self.dice.time(15_000)),
-            _ => (0, 0, at(1, 120), self.dice.time(4_000)),
+        let all = CALLERS as u64;
+        let (sent, begun, ended, pause) = match aim {
+            Aim::Burst => (at(2 * all + 1, 3 * all), 0, 0, self.dice.time(6_000)),
+            Aim::Waiting => {
+                (at(all, 200), 0, 0, Duration::from_millis(20) + self.dice.time(60_000))
+            }
+            Aim::Streaming => (all, at(5, 150), 0, self.dice.time(15_000)),
+            Aim::Ended => (all, 0, at(1, 120), self.dice.time(4_000)),
         };
         let mut counts = load.counts.subscribe();
         let there = |now: &Counts| now.sent >= sent && now.begun >= begun && now.ended >= ended;
@@ -234,12 +294,14 @@ impl<'a> Kills<'a> {
     }
 
     fn report(&self) -> String {
-        let Self { sum, hit, crew, killed_at_start, managed, most_used, .. } = self;
+        let Self { sum, hit, crew, killed_at_start, managed, most_used, made, .. } = self;
         let (median, worst) = self.ready();
         format!(
-            "kills that hit each phase: {hit:?}; calls: {sum:?}; {} crews, their fullest budget \
-             at {most_used} %; {} entries, {managed} keys; ready after {median:.0?}, at worst \
-             {worst:.0?}; {killed_at_start} more kills before ready;",
+            "{made} kills, {} of them with {CALLERS} calls in flight; that hit each phase: \
+             {hit:?}; calls: {sum:?}; {} crews, their fullest budget at {most_used} %; {} \
+             entries, {managed} keys; ready after {median:.0?}, at worst {worst:.0?}; \
+             {killed_at_start} more kills before ready;",
+            self.whole,
             crew + 1,
             self.books.entries(),
         )
@@ -253,14 +315,39 @@ impl<'a> Kills<'a> {
         (median, starts.last().copied().unwrap_or_default())
     }
 
-    fn judge(&self, rounds: u32) -> Result<()> {
+    fn judge(&self) -> Result<()> {
+        let made = self.made;
         for (phase, hits) in &self.hit {
-            ensure!(hits * SHARE >= rounds, "{phase} was hit by {hits} of {rounds} kills only");
+            ensure!(hits * SHARE >= made, "{phase:?} was hit by {hits} of {made} kills only");
         }
         let (median, worst) = self.ready();
         ensure!(median <= READY_USUALLY, "usually ready after {median:?}");
         ensure!(worst <= READY_ALWAYS, "once ready after {worst:?}");
         Ok(())
+    }
+}
+
+/// How far the loop is: a bar on a terminal, a line now and then elsewhere.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn of(rounds: u32) -> Self {
+        let bar = ProgressBar::new(rounds.into());
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} kills, {eta} left  {msg}");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn show(&self, kills: &Kills<'_>) {
+        const SELDOM: u32 = 50;
+        self.0.set_position(kills.whole.into());
+        self.0.set_message(format!("{:?}", kills.hit));
+        if self.0.is_hidden() && kills.made.is_multiple_of(SELDOM) {
+            println!("{} kills, that hit {:?}", kills.made, kills.hit);
+        }
+    }
+
+    fn done(&self) {
+        self.0.finish_and_clear();
     }
 }
 

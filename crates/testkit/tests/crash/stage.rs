@@ -194,15 +194,16 @@ impl Maker {
     /// called: `retry-after` does nothing to a good answer but make its model's name the caller's
     /// own.
     async fn models(&self) -> Result<()> {
-        let mut tx = self.gate.begin(&self.warrant).await?;
         for caller in 0..CALLERS {
+            // Few at once: a transaction has two seconds, on a busy machine too.
+            let mut tx = self.gate.begin(&self.warrant).await?;
             for kind in KINDS.iter().chain([&LONG, &ENDLESS]) {
                 let model = format!("mock/retry-after={caller};input={BODY};{}", kind.directives);
                 let name = Slug::parse(&alias(caller, kind))?;
                 tx.put_model(&ModelRecord::new(name, Slug::parse("demo")?, model)).await?;
             }
+            tx.commit(AuditEvent::new("model.make", "aliases")).await?;
         }
-        tx.commit(AuditEvent::new("model.make", "aliases")).await?;
         let body = PlanBody {
             models: vec![ModelPattern::parse("*")?],
             rates: Rates::default(),

@@ -4,80 +4,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+mod sdk;
 
-use serde_json::Value;
 use tollgate_kernel::{Budget, EntryState, Period, Rates, Unit};
-use tollgate_store::ledger::{EntryFilter, EntryRow};
 use tollgate_testkit::{Engine, KeySpec, PlanSpec, TestServer};
 
-/// One of the two SDKs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sdk {
-    Python,
-    Node,
-}
-
-impl Sdk {
-    fn command(self) -> tokio::process::Command {
-        let (variable, script) = match self {
-            Self::Python => ("TOLLGATE_TEST_PYTHON", "tests/peers/python/sdk.py"),
-            Self::Node => ("TOLLGATE_TEST_NODE", "tests/peers/node/sdk.mjs"),
-        };
-        let interpreter = std::env::var(variable)
-            .unwrap_or_else(|_| panic!("{variable} must name an interpreter: cargo xtask test"));
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(script);
-        let mut command = tokio::process::Command::new(interpreter);
-        command.arg(script);
-        command
-    }
-
-    /// Runs scenarios; what each one saw, by its name.
-    async fn run(
-        self,
-        server: &TestServer,
-        key: &str,
-        scenarios: &[&str],
-        settings: &[(&str, &str)],
-    ) -> BTreeMap<String, Value> {
-        let mut command = self.command();
-        command.args(scenarios).env("TOLLGATE_URL", &server.url).env("TOLLGATE_KEY", key);
-        command.env("TOLLGATE_MODEL", "tollgate-demo");
-        command.env("TOLLGATE_EMBEDDING_MODEL", "tollgate-demo-embedding");
-        command.envs(settings.iter().copied());
-        let done = command.output().await.unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{self:?} {scenarios:?}: {said}");
-        let lines = String::from_utf8(done.stdout).unwrap();
-        let seen = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        seen.map(|seen| (seen["scenario"].as_str().unwrap().to_owned(), seen)).collect()
-    }
-}
-
-async fn entries(server: &TestServer, count: usize) -> Vec<EntryRow> {
-    let reader = server.gate.entries(&server.system).clone();
-    for _ in 0..300 {
-        let rows = reader.entries(&EntryFilter::default(), 1_000).await.unwrap();
-        if rows.len() >= count {
-            return rows;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("fewer than {count} entries within three seconds");
-}
-
-/// The usage that an SDK saw is that of the entry of its request.
-fn same_usage(seen: &Value, entries: &[EntryRow]) {
-    let id = seen["request_id"].as_str().unwrap();
-    let entry = entries.iter().find(|entry| entry.request_id == id).expect("an entry");
-    assert_eq!(entry.state, EntryState::Settled, "{seen}");
-    if seen["usage"].is_object() {
-        assert_eq!(seen["usage"]["input"], entry.usage.input_tokens, "{seen}");
-        assert_eq!(seen["usage"]["output"], entry.usage.output_tokens, "{seen}");
-    }
-}
+use sdk::{Sdk, same_usage};
 
 async fn everyday(sdk: Sdk) {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
@@ -93,7 +25,8 @@ async fn everyday(sdk: Sdk) {
         "models_list",
     ];
     let seen = sdk.run(&server, &key, &scenarios, &[]).await;
-    let entries = entries(&server, 8).await;
+    // A tool takes two calls, the list of models none.
+    let entries = server.entries(scenarios.len()).await.unwrap();
 
     for name in ["chat", "stream", "stream_with_usage", "responses", "responses_stream"] {
         let seen = &seen[name];
@@ -185,7 +118,7 @@ async fn cancel(sdk: Sdk) {
     let seen = sdk.run(&server, &key, &["cancel_mid_stream"], &model).await;
     let seen = &seen["cancel_mid_stream"];
     assert!(seen["pieces"].as_u64().unwrap() >= 3, "{seen}");
-    let entries = entries(&server, 1).await;
+    let entries = server.entries(1).await.unwrap();
     let id = seen["request_id"].as_str().unwrap();
     let entry = entries.iter().find(|entry| entry.request_id == id).expect("an entry");
     assert_eq!(entry.state, EntryState::Settled, "the rest was read, and is charged exactly");

@@ -19,7 +19,7 @@ macro_rules! suite {
                 a_refusal_says_what_would_fit, what_is_in_use_comes_back,
                 groups_models_and_the_installation_have_budgets_too;
             changes: a_raised_limit_lets_calls_in_at_once, a_lowered_limit_refuses_at_once,
-                a_restart_keeps_what_was_spent;
+                changes_at_once_all_count, a_restart_keeps_what_was_spent;
             overshoot: m1_of_a_thousand_calls_at_once_fifty_fit,
                 settled_and_held_never_exceed_the_limit;
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,

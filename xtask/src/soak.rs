@@ -1,0 +1,48 @@
+//! `cargo xtask soak`: what takes too long for every change.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::setup;
+use crate::steps::{Run, Step};
+use crate::test::build_program;
+
+/// Kills of the crash loop unless the command line says otherwise.
+pub(crate) const ROUNDS: u32 = 1_000;
+
+const STEPS: &[Step] = &[
+    Step::call("setup", |run| {
+        run.found = Some(setup::setup(run.root, false)?);
+        let python = setup::small_model(run.root)?;
+        run.env.push(("TOLLGATE_TEST_SMALL_MODEL", python.into()));
+        Ok(())
+    }),
+    // One after the other: the model takes all processors.
+    Step::tests("a real model", SMALL_MODEL),
+    Step::call("program", build_program),
+    Step::tests("crash loop", CRASH_LOOP),
+];
+
+const SMALL_MODEL: &[&str] =
+    &["--workspace", "--test", "small_model", "--", "--test-threads=1", "--nocapture"];
+
+const CRASH_LOOP: &[&str] = &[
+    "--workspace",
+    "--test",
+    "crash",
+    "--",
+    "--nocapture",
+    "--exact",
+    "kills_lose_nothing_that_was_promised",
+];
+
+/// Runs the long tests at `root`, with so many kills.
+///
+/// # Errors
+/// The first failing step's.
+pub(crate) fn soak(root: &Path, rounds: u32) -> Result<()> {
+    let mut run = Run::new(root, true);
+    run.env.push(("TOLLGATE_CRASH_ROUNDS", rounds.to_string().into()));
+    run.all(&[STEPS])
+}
