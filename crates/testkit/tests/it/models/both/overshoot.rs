@@ -30,11 +30,11 @@ async fn call(client: &Client, body: &Value) -> Answer {
     let mut gave_up = false;
     for _ in 0..1_000 {
         let answer = client.post("/v1/chat/completions", body).await.unwrap();
-        let unheard = answer.status == 503;
-        if !unheard && !(gave_up && answer.code() == "budget_in_use") {
+        gave_up |= answer.status == 503;
+        let again = answer.status == 503 || answer.code() == "budget_in_use";
+        if !(gave_up && again) {
             return answer;
         }
-        gave_up |= unheard;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the database was never asked");
