@@ -13,6 +13,7 @@ use crate::cookies::CookieNames;
 use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
+use crate::limits::NetworkBook;
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::page::{Assets, NavItem};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub assets: Assets,
     /// The navigation of the page shell, from left to right.
     pub nav: Vec<NavItem>,
+    /// How often networks have tried what is limited.
+    pub networks: Arc<NetworkBook>,
 }
 
 /// What all requests share.
@@ -65,6 +68,7 @@ pub struct Edge {
     pub(crate) log: RequestLog,
     pub(crate) assets: Assets,
     pub(crate) nav: Vec<NavItem>,
+    pub(crate) networks: Arc<NetworkBook>,
     pub(crate) origins: Origins,
     public_host: Option<String>,
     https: bool,
@@ -85,6 +89,7 @@ impl Edge {
             log: parts.log,
             assets: parts.assets,
             nav: parts.nav,
+            networks: parts.networks,
             origins: Origins::new(&public_url),
             public_host: public_url.host_str().map(str::to_owned),
             https: public_url.scheme() == "https",

@@ -17,6 +17,7 @@ use crate::context::{Edge, Exchange};
 use crate::credentials::{self, Collected};
 use crate::csrf;
 use crate::error::{Dialect, Fault};
+use crate::limits::Attempt;
 use crate::reply;
 use crate::route::Route;
 
@@ -106,6 +107,7 @@ async fn principal(
     let network = exchange.network();
     if collected.is_empty() {
         let nobody = edge.authenticator.anonymous(network);
+        count_stranger(post, network)?;
         return nobody.admits(route.access).map(|()| nobody);
     }
     let only_session = collected.only_session();
@@ -115,8 +117,16 @@ async fn principal(
         Err(error) if is_over(&error) && is_open_page(route) && only_session => {
             edge.authenticator.anonymous(network)
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            if is_over(&error) {
+                count_stranger(post, network)?;
+            }
+            return Err(error);
+        }
     };
+    if matches!(route.access, Access::Api(_)) {
+        edge.networks.count(Attempt::Management, &principal)?;
+    }
     principal.admits(route.access)?;
     let session = match principal.method() {
         How::Session => principal.credential().session(),
@@ -124,6 +134,18 @@ async fn principal(
     };
     meant(route, &parts.method, session, exchange)?;
     Ok(principal)
+}
+
+/// Counts a request without a credential that is good. At the models door the reason is told
+/// however often: an SDK would hide it behind retries of a 429. Pages lead to the sign-in page,
+/// which counts.
+fn count_stranger(post: &Post, network: Network) -> Result<(), Error> {
+    match post.route.access {
+        Access::Api(_) | Access::Public => {
+            post.edge.networks.count_at(Attempt::Anonymous, network.counted())
+        }
+        Access::Models | Access::Page(_) => Ok(()),
+    }
 }
 
 fn is_over(error: &Error) -> bool {

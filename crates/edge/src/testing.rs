@@ -16,7 +16,8 @@ use crate::log::tests::Paper;
 use crate::page::Assets;
 use crate::reply::{self, Reply};
 use crate::{
-    App, Authenticator, CsrfKeys, Edge, Hosts, Parts, Peer, RequestLog, Row, Style, TrustedProxies,
+    App, Authenticator, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, Parts, Peer, RequestLog,
+    Row, Style, TrustedProxies,
 };
 
 /// Principals are made by the gate alone, so here every credential is refused, with this kind.
@@ -57,18 +58,20 @@ pub(crate) const ORIGIN: &str = "https://ai.example.com";
 pub(crate) fn edge(public_url: &str, kind: Kind, hosts: Hosts) -> (Arc<Edge>, Paper) {
     let paper = Paper::default();
     let log = RequestLog::start(paper.clone(), Style::Json).expect("a thread");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
     let edge = Edge::new(Parts {
         public_url: Url::parse(public_url).expect("a url"),
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::default(),
         hosts,
-        clock: Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000))),
+        clock: clock.clone(),
         rng: Arc::new(SeededRng::new(1)),
         authenticator: Arc::new(Refusing(kind)),
         csrf: Arc::new(Reversed),
         log,
         assets: Assets::shell(),
         nav: Vec::new(),
+        networks: NetworkBook::new(NetworkLimits::LAX, clock),
     });
     (edge, paper)
 }

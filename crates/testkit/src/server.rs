@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
+use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
 use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
@@ -35,13 +35,16 @@ pub struct Setup {
     pub prices: Option<&'static str>,
     /// The largest request.
     pub request_bytes: usize,
+    /// How often one network may try what is limited.
+    pub network_limits: NetworkLimits,
 }
 
 impl Setup {
     /// The usual server on this store.
     pub fn on(engine: Engine) -> Self {
         let request_bytes = 32 * 1024 * 1024;
-        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes }
+        let network_limits = NetworkLimits::LAX;
+        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes, network_limits }
     }
 }
 
@@ -119,7 +122,7 @@ impl TestServer {
             prices,
             drain: house.setup.drain,
             request_bytes: house.setup.request_bytes,
-            network_limits: Default::default(),
+            network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,

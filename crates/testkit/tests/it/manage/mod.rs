@@ -1,0 +1,3 @@
+//! The management API, whole-server.
+
+mod networks;
