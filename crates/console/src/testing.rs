@@ -368,6 +368,7 @@ fn app(
         assets: assets(Assets::shell()),
         nav: nav(),
         networks: NetworkBook::new(NetworkLimits::LAX, gate.clock().clone()),
+        replays: gate.clone(),
     });
     App::build(rows(ConsoleState::new(gate.clone(), prices)), edge).unwrap()
 }

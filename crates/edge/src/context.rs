@@ -16,6 +16,7 @@ use crate::guard::Authenticator;
 use crate::limits::NetworkBook;
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
+use crate::once::Replays;
 use crate::page::{Assets, NavItem};
 
 /// Which `Host` headers are answered.
@@ -54,6 +55,8 @@ pub struct Parts {
     pub nav: Vec<NavItem>,
     /// How often networks have tried what is limited.
     pub networks: Arc<NetworkBook>,
+    /// Who knows which requests were done once already.
+    pub replays: Arc<dyn Replays>,
 }
 
 /// What all requests share.
@@ -69,6 +72,7 @@ pub struct Edge {
     pub(crate) assets: Assets,
     pub(crate) nav: Vec<NavItem>,
     pub(crate) networks: Arc<NetworkBook>,
+    pub(crate) replays: Arc<dyn Replays>,
     pub(crate) origins: Origins,
     public_host: Option<String>,
     https: bool,
@@ -90,6 +94,7 @@ impl Edge {
             assets: parts.assets,
             nav: parts.nav,
             networks: parts.networks,
+            replays: parts.replays,
             origins: Origins::new(&public_url),
             public_host: public_url.host_str().map(str::to_owned),
             https: public_url.scheme() == "https",

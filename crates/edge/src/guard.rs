@@ -18,6 +18,7 @@ use crate::credentials::{self, Collected};
 use crate::csrf;
 use crate::error::{Dialect, Fault};
 use crate::limits::Attempt;
+use crate::once;
 use crate::reply;
 use crate::route::Route;
 
@@ -62,6 +63,9 @@ pub(crate) struct Matched(pub(crate) Arc<Post>);
 /// Lets a request through to its handler, with its principal, or answers in the handler's place.
 pub(crate) async fn guard(State(post): State<Arc<Post>>, request: Request, next: Next) -> Response {
     match admit(&post, request).await {
+        Ok(request) if once::is_wanted(&post.route, request.headers()) => {
+            once::run(post, request, next).await
+        }
         Ok(request) => next.run(request).await,
         Err(response) => *response,
     }

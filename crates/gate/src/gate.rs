@@ -23,6 +23,7 @@ use crate::permit::{Decider, Target};
 use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::RateBook;
+use crate::replay::Replays;
 use crate::tokens::Tokens;
 use crate::upstream::Transport;
 use crate::{Call, Permit, Presented, Principal, Warrant, Works};
@@ -76,6 +77,7 @@ pub struct Gate {
     pub(crate) transport: Transport,
     pub(crate) drain: Drain,
     pub(crate) hint: tokio::sync::Notify,
+    pub(crate) replays: Replays,
 }
 
 /// The right to act as the server itself. Only the wiring gets it.
@@ -122,6 +124,7 @@ impl Gate {
             transport: Transport::new(&parts.extra_roots)?,
             drain,
             hint: tokio::sync::Notify::new(),
+            replays: Replays::default(),
         });
         let seen = gate.authn.reader.latest_event().await?;
         gate.reload().await?;

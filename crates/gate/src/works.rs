@@ -19,6 +19,9 @@ use crate::load;
 /// How often the store is asked for events.
 const POLL: Duration = Duration::from_millis(200);
 
+/// How often what has expired is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
 /// How often the upstreams are asked for their models.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -40,7 +43,12 @@ impl Works {
         let Self { gate, drainer, mut thread, mut seen } = self;
         let drainer = tokio::spawn(drainer.run());
         let beside = async {
-            tokio::join!(poll_events(&gate, &mut seen), refresh_lists(&gate), tidy_up(&gate));
+            tokio::join!(
+                poll_events(&gate, &mut seen),
+                refresh_lists(&gate),
+                tidy_up(&gate),
+                sweep(&gate)
+            );
         };
         tokio::select! {
             () = stop => {}
@@ -97,6 +105,16 @@ async fn tidy_up(gate: &Arc<Gate>) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         write_touches(gate).await;
         gate.passwords.rest();
+    }
+}
+
+/// The first sweep is not at the start, which is to be quick.
+async fn sweep(gate: &Arc<Gate>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = gate.sweep(gate.clock.now()).await {
+            warn!(cause = error.cause(), "what has expired cannot be removed: {error}");
+        }
     }
 }
 

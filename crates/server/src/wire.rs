@@ -117,6 +117,7 @@ impl Installation {
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
             nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
             networks: networks.clone(),
+            replays: gate.clone(),
         });
         let doors = Doors {
             gate: gate.clone(),

@@ -104,6 +104,7 @@ impl House {
             assets: assets(Assets::shell()),
             nav: nav(),
             networks,
+            replays: gate.clone(),
         });
         let app = App::build(rows(&state), edge).unwrap();
         Self { gate, state, clock, app, jobs, _folder: folder }
