@@ -32,7 +32,7 @@ pub(crate) struct EntriesQuery {
     at: Option<String>,
     /// Of this call.
     call_id: Option<String>,
-    /// This attempt of the call that `call_id` names.
+    /// With this attempt at an upstream.
     attempt: Option<i64>,
     /// Of this person.
     user: Option<String>,
@@ -44,7 +44,17 @@ pub(crate) struct EntriesQuery {
     group: Option<String>,
     /// For this model.
     model: Option<String>,
-    /// In this state.
+    /// At this upstream.
+    upstream: Option<String>,
+    /// Charged to this budget, as crash reserves are.
+    budget: Option<String>,
+    /// With more reported than was held, or not.
+    excess: Option<bool>,
+    /// With exactly this cost.
+    cost_nano: Option<i64>,
+    /// With exactly this hold in money.
+    hold_nano: Option<i64>,
+    /// In this state: `open` for calls in flight.
     state: Option<String>,
     /// Of the answer with this `x-request-id`.
     request_id: Option<String>,
@@ -72,7 +82,7 @@ pub(crate) struct EntryView {
     model: String,
     /// The upstream that was called.
     upstream: Option<String>,
-    /// How it ended: `settled`, `estimated`, `interrupted`, `crash_reserve`, `failed`.
+    /// How it ended: `open` while it has not, `settled`, `estimated`, `interrupted`, `crash_reserve`, `failed`.
     state: &'static str,
     /// Tokens.
     #[schemars(with = "UsageShape")]
@@ -152,11 +162,8 @@ pub(crate) async fn list(
     let cursors = Cursors::new(&state.gate, "entries");
     let filter = filter(&warrant, cursors, &query)?;
     let asked = limit + ATTEMPTS;
-    let mut rows = state.gate.entries(&warrant).entries(&filter, asked).await?;
+    let mut rows = state.gate.entry_rows(&warrant, &filter, asked).await?;
     let next = cut_between_calls(&mut rows, limit);
-    if let Some(attempt) = query.attempt {
-        rows.retain(|row| row.attempt == attempt);
-    }
     let items = rows.into_iter().map(EntryView::from).collect();
     reply::json(&List { items, next: next.map(|call| cursors.seal(&call)) })
 }
@@ -181,6 +188,12 @@ fn filter(
         state: query.state.clone(),
         request: query.request_id.clone(),
         call: query.call_id.clone(),
+        attempt: query.attempt,
+        upstream: query.upstream.clone(),
+        budget: query.budget.clone(),
+        excess: query.excess,
+        cost_nano: query.cost_nano,
+        hold_nano: query.hold_nano,
         before: None,
     };
     if let Some(at) = time(&query.at, "at")? {
@@ -189,10 +202,6 @@ fn filter(
     }
     if let Some(state) = &query.state {
         EntryState::parse(state).map_err(|error| error.with_param("state"))?;
-    }
-    if query.attempt.is_some() && query.call_id.is_none() {
-        let what = "An attempt is one of a call. Name the call with call_id.";
-        return Err(Error::invalid(what).with_param("attempt"));
     }
     if let Some(cursor) = &query.cursor {
         let call = cursors.open(cursor)?;

@@ -255,18 +255,7 @@ impl Gate {
         let policy = self.policy.load_full();
         let now = self.clock.now();
         let resolved = principal.known.standing.resolve(&policy, now)?;
-        let mut limits = Vec::with_capacity(resolved.legs.len());
-        for leg in resolved.legs.iter() {
-            let stored = self.ledger_reader.standing(&leg.row).await?;
-            let memory = self.ledger.view(&leg.account).unwrap_or_default();
-            limits.push(BudgetStanding {
-                account: leg.account.clone(),
-                limit: leg.limit,
-                used: stored.spent + memory.settled,
-                held: memory.held,
-            });
-        }
-        Ok(limits)
+        self.standings(&resolved.legs).await
     }
 
     /// The plan in effect for `principal`, and the group that it comes from.

@@ -4,6 +4,7 @@
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
 mod authn;
+mod books;
 mod call;
 mod catalogue;
 mod drain;
@@ -34,6 +35,7 @@ mod touch;
 mod upstream;
 mod works;
 
+pub use books::BudgetsOf;
 pub use call::{Call, ModelCall};
 pub use catalogue::Listed;
 pub use drain::DrainBounds;

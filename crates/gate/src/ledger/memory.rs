@@ -4,7 +4,7 @@
 //! `risk`, so a call overlaps with its upstream only while `unjournalled + hold <= risk` in every
 //! account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -435,6 +435,13 @@ impl Memory {
         const MOST: usize = 256;
         let old = self.live.values().filter(|(row, _)| last - row > FAR);
         old.take(MOST).map(|(_, opened)| opened.clone()).collect()
+    }
+
+    /// Calls that are in the journal and not over.
+    pub(super) fn in_flight(&self) -> Vec<Arc<Opened>> {
+        let over: HashSet<EntryKey> = self.folds.iter().map(|(fold, _)| fold.opened.key).collect();
+        let live = self.live.values().map(|(_, opened)| opened);
+        live.filter(|opened| !over.contains(&opened.key)).cloned().collect()
     }
 
     pub(super) fn view(&self, account: &Account) -> Option<CellView> {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tollgate_kernel::{Account, Clock, Error, Kind};
-use tollgate_store::ledger::{LedgerSource, Recovered};
+use tollgate_store::ledger::{LedgerSource, Opened, Recovered};
 
 use memory::{Memory, Waiter};
 
@@ -79,6 +79,11 @@ impl Ledger {
     /// What memory knows of `account`; `None` where no call has used it lately.
     pub(crate) fn view(&self, account: &Account) -> Option<CellView> {
         self.lock().view(account)
+    }
+
+    /// Calls whose open records are durable and that are not over, in no order.
+    pub(crate) fn in_flight(&self) -> Vec<Arc<Opened>> {
+        self.lock().in_flight()
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {

@@ -123,8 +123,8 @@ pub enum ManageVerb {
     /// What was used
     #[command(after_help = "Example:\n  tollgate usage --by day,model --from 2026-11-01")]
     Usage(UsageArgs),
-    /// What is left of each budget
-    #[command(after_help = "Example:\n  tollgate limits --key-env TOLLGATE_KEY")]
+    /// What is left of each budget; of those that are shared, unless somebody is named
+    #[command(after_help = "Example:\n  tollgate limits --user ada@example.com")]
     Limits(LimitsArgs),
 }
 
@@ -233,8 +233,23 @@ impl UsageBy {
 /// `limits`.
 #[derive(Debug, Args)]
 pub struct LimitsArgs {
-    /// The environment variable that holds the key whose limits to show
-    #[arg(long, value_name = "VARIABLE")]
+    /// Of this person, by id or e-mail address
+    #[arg(long, group = "whose")]
+    pub user: Option<String>,
+    /// Of this app
+    #[arg(long, group = "whose")]
+    pub client: Option<String>,
+    /// Of calls with this key, by its id
+    #[arg(long, group = "whose")]
+    pub key: Option<String>,
+    /// That the members of this group share
+    #[arg(long, group = "whose")]
+    pub group: Option<String>,
+    /// Of this model alias
+    #[arg(long, group = "whose")]
+    pub model: Option<String>,
+    /// Of the key in this environment variable, asked for with that key
+    #[arg(long, value_name = "VARIABLE", group = "whose")]
     pub key_env: Option<String>,
 }
 

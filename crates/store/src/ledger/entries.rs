@@ -117,6 +117,18 @@ pub struct EntryFilter {
     pub request: Option<String>,
     /// Of this call.
     pub call: Option<String>,
+    /// With this attempt at an upstream.
+    pub attempt: Option<i64>,
+    /// Of this upstream.
+    pub upstream: Option<String>,
+    /// Charged to this budget, as crash reserves are.
+    pub budget: Option<String>,
+    /// With more reported than held, or not.
+    pub excess: Option<bool>,
+    /// With exactly this cost.
+    pub cost_nano: Option<i64>,
+    /// With exactly this hold in money.
+    pub hold_nano: Option<i64>,
     /// Older than this call: where the page before ended.
     pub before: Option<CallId>,
 }
@@ -184,7 +196,7 @@ pub struct UsageSplit {
 }
 
 /// A sum of entries. A member that was not split by is `None`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UsageRow {
     /// Days since 1970-01-01 (UTC).
     pub day: Option<i64>,
@@ -208,6 +220,8 @@ pub struct UsageRow {
     pub output_tokens: i64,
     /// What it cost, as far as there are prices.
     pub cost_nano: i64,
+    /// What calls in flight hold in money. The store knows of none; the gate adds it.
+    pub held_nano: i64,
     /// Calls without a price among them.
     pub unpriced: i64,
     /// Calls whose figures are a bound.
@@ -238,14 +252,23 @@ impl LedgerReader {
                 AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
                 AND ($7 IS NULL OR model = $7) AND ($8 IS NULL OR state = $8)
                 AND ($9 IS NULL OR request_id = $9) AND ($10 IS NULL OR call_id = $10)
-                AND ($11 IS NULL OR call_id < $11)
-            ORDER BY call_id DESC, attempt DESC LIMIT $12";
+                AND ($11 IS NULL OR call_id < $11) AND ($12 IS NULL OR attempt = $12)
+                AND ($13 IS NULL OR upstream = $13) AND ($14 IS NULL OR budget = $14)
+                AND ($15 IS NULL OR excess = $15) AND ($16 IS NULL OR cost_nano = $16)
+                AND ($17 IS NULL OR hold_nano = $17)
+            ORDER BY call_id DESC, attempt DESC LIMIT $18";
         let mut args = span_and_names(filter);
         args.extend([
             filter.state.as_deref().into(),
             filter.request.as_deref().into(),
             filter.call.as_deref().into(),
             filter.before.into(),
+            filter.attempt.into(),
+            filter.upstream.as_deref().into(),
+            filter.budget.as_deref().into(),
+            filter.excess.into(),
+            filter.cost_nano.into(),
+            filter.hold_nano.into(),
             i64::from(limit).into(),
         ]);
         self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
@@ -362,6 +385,7 @@ fn usage_row(row: &Row) -> Result<UsageRow, Error> {
         cached_tokens: row.int("cached_tokens")?,
         output_tokens: row.int("output_tokens")?,
         cost_nano: row.int("cost_nano")?,
+        held_nano: 0,
         unpriced: row.int("unpriced")?,
         estimated: row.int("estimated")?,
         interrupted: row.int("interrupted")?,

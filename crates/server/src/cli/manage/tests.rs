@@ -382,7 +382,7 @@ installation  tokens  month   5,000,000,000  1,000,000,000  500,000,000  3,500,0
 ";
     assert_eq!(seen.out, table);
     let seen = asks("tollgate limits", &[page([])], &wanted).await;
-    assert!(seen.out.is_empty() && seen.talk.contains("--key-env"), "{}", seen.talk);
+    assert!(seen.out.is_empty() && seen.talk.contains("No budget counts here"), "{}", seen.talk);
 }
 
 #[tokio::test]
@@ -427,7 +427,7 @@ async fn the_limits_of_a_key_are_asked_for_with_that_key() {
     let head = serving.await.unwrap();
     assert!(head.starts_with("GET /api/v1/me/limits "), "{head}");
     assert!(head.contains(&format!("authorization: Bearer {key}\r\n")), "{head}");
-    assert!(seen.requests.is_empty() && seen.talk.contains("No budget binds this key."));
+    assert!(seen.requests.is_empty() && seen.talk.contains("No budget counts here"));
     let seen = Stage::default().run("tollgate limits --key-env TOLLGATE_TEST_NOT_SET").await;
     assert!(seen.unwrap().end.is_err_and(|exit| exit.code() == 2));
 }

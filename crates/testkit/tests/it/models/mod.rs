@@ -1,6 +1,6 @@
 //! The models door. What depends on the store is in `both`, and runs on each engine.
 
-mod both;
+pub(crate) mod both;
 mod faults;
 mod metering;
 mod rates;
