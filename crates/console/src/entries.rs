@@ -4,14 +4,17 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Query};
+use tollgate_edge::{Caller, Path, Query};
 use tollgate_gate::Warrant;
-use tollgate_kernel::{CallId, EntryState, Error, Timestamp, Usage};
+use tollgate_kernel::{CallId, EntryState, Error, Manage, Noun, Timestamp, Usage};
 use tollgate_store::ledger::{EntryFilter, EntryRow};
 
 use crate::listing::{Cursors, List, checked_limit};
 use crate::state::ConsoleState;
 use crate::usage::{READ, confine};
+
+/// Giving back what a crash may have hidden.
+pub(crate) const RELEASE: Manage = Manage::write(Noun::Reserves);
 
 /// The most attempts that a call can have: the attempts of one call stand on one page.
 const ATTEMPTS: u32 = 64;
@@ -103,6 +106,9 @@ pub(crate) struct EntryView {
     excess: bool,
     /// The budget that a crash reserve was charged to.
     budget: Option<String>,
+    /// When a crash reserve was released: its budget has it back.
+    #[schemars(with = "Option<String>")]
+    released_at: Option<Timestamp>,
     /// The answer's `x-request-id`.
     request_id: String,
 }
@@ -146,6 +152,7 @@ impl From<EntryRow> for EntryView {
             charged_calls: row.charged_calls,
             excess: row.excess,
             budget: row.budget,
+            released_at: row.released_at,
             request_id: row.request_id,
         }
     }
@@ -166,6 +173,17 @@ pub(crate) async fn list(
     let next = cut_between_calls(&mut rows, limit);
     let items = rows.into_iter().map(EntryView::from).collect();
     reply::json(&List { items, next: next.map(|call| cursors.seal(&call)) })
+}
+
+/// `POST /api/v1/entries/{call_id}/release`.
+pub(crate) async fn release(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Path(call): Path<CallId>,
+) -> Reply {
+    let warrant = state.allow(&caller, RELEASE)?;
+    let row = state.gate.release_reserve(&warrant, call).await?;
+    reply::json(&EntryView::from(row))
 }
 
 fn filter(

@@ -156,6 +156,13 @@ fn figures() -> Rows {
         Row::get("/api/v1/entries", read(Usage), "List entries, newest first", entries::list)
             .asks::<EntriesQuery>()
             .answers::<List<EntryView>>(),
+        Row::post(
+            "/api/v1/entries/{call_id}/release",
+            Access::Api(entries::RELEASE),
+            "Give a crash reserve back to its budget",
+            entries::release,
+        )
+        .answers::<EntryView>(),
         Row::get("/api/v1/limits", read(Limits), "Show what is left", limits::list)
             .asks::<LimitsQuery>()
             .answers::<List<LimitView>>(),

@@ -456,6 +456,7 @@ pub(crate) fn row(call: Call) -> EntryRow {
         hold_tokens: 0,
         excess: false,
         budget: None,
+        released_at: None,
     }
 }
 

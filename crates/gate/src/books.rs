@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 
-use tollgate_kernel::{Charged, ClientId, EntryState, Error, KeyId, Slug, Usage, UserId};
+use tollgate_kernel::{
+    CallId, Charged, ClientId, EntryState, Error, KeyId, Kind, Slug, Usage, UserId,
+};
 use tollgate_store::ledger::{EntryFilter, EntryRow, Opened, UsageRow, UsageSplit};
-use tollgate_store::{KeyHolder, Owner};
+use tollgate_store::{AuditEvent, KeyHolder, Owner};
 
 use crate::ledger::LegAsk;
 use crate::standing::{self, KeyLimits, PlanHolder, Standing};
@@ -74,6 +76,49 @@ impl Gate {
             });
         }
         Ok(rows)
+    }
+
+    /// Gives what a crash may have hidden back to the budget that it was charged to, because the
+    /// owner knows better. Of what was released before, nothing. The entry as it is then.
+    pub async fn release_reserve(
+        &self,
+        warrant: &Warrant,
+        call: CallId,
+    ) -> Result<EntryRow, Error> {
+        let row = self.reserve_of(warrant, call).await?;
+        if row.released_at.is_some() {
+            return Ok(row);
+        }
+        let mut tx = self.begin(warrant).await?;
+        tx.note_release(call).await?;
+        tx.commit(AuditEvent::new("entry.release", format!("entry:{call}"))).await?;
+        // From here on it is applied, if not now then at the next start.
+        self.apply_release(call).await?;
+        self.reserve_of(warrant, call).await
+    }
+
+    async fn reserve_of(&self, warrant: &Warrant, call: CallId) -> Result<EntryRow, Error> {
+        let filter = EntryFilter { call: Some(call.to_string()), ..EntryFilter::default() };
+        let rows = self.entries(warrant).entries(&filter, 1).await?;
+        let row = rows.into_iter().next().ok_or_else(Error::not_found)?;
+        if row.state == EntryState::CrashReserve {
+            return Ok(row);
+        }
+        let what = "Only a crash reserve can be released; this entry is a call that was made.";
+        Err(Error::new(Kind::Conflict, what))
+    }
+
+    async fn apply_release(&self, call: CallId) -> Result<(), Error> {
+        self.ledger.release(call, self.clock.now()).await?;
+        self.writer.forget_release(call).await
+    }
+
+    /// Applies the releases that were noted before the last stop and not applied.
+    pub(crate) async fn apply_releases(&self) -> Result<(), Error> {
+        for call in self.authn.reader.releases().await? {
+            self.apply_release(call).await?;
+        }
+        Ok(())
     }
 
     /// What is left of the budgets of `whose`. The warrant must reach everybody's; without a plan
@@ -212,6 +257,7 @@ fn open_row(call: &Opened) -> EntryRow {
         hold_tokens: tokens,
         excess: false,
         budget: None,
+        released_at: None,
     }
 }
 

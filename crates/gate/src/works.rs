@@ -47,7 +47,8 @@ impl Works {
                 poll_events(&gate, &mut seen),
                 refresh_lists(&gate),
                 tidy_up(&gate),
-                sweep(&gate)
+                sweep(&gate),
+                catch_up(&gate)
             );
         };
         tokio::select! {
@@ -105,6 +106,14 @@ async fn tidy_up(gate: &Arc<Gate>) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         write_touches(gate).await;
         gate.passwords.rest();
+    }
+}
+
+/// What was committed before the last stop and is to be done to the ledger.
+async fn catch_up(gate: &Arc<Gate>) {
+    while let Err(error) = gate.apply_releases().await {
+        warn!(cause = error.cause(), "a crash reserve waits for its release: {error}");
+        tokio::time::sleep(SWEEP).await;
     }
 }
 

@@ -22,6 +22,7 @@ mod models;
 mod open;
 mod page;
 mod plans;
+mod releases;
 mod replays;
 mod schema;
 mod sessions;

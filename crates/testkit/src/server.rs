@@ -13,6 +13,7 @@ use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
 use tollgate_server::wire::{Installation, Options};
+use tollgate_store::Target;
 use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
 
@@ -161,8 +162,17 @@ impl TestServer {
 
     /// Stops it in good order and starts it again on the same store, at another address.
     pub async fn restart(self) -> Result<Self> {
+        self.restart_after(async |_| Ok(())).await
+    }
+
+    /// The same, with something done to its store while it is down.
+    pub async fn restart_after(
+        self,
+        between: impl AsyncFnOnce(Target) -> Result<(), tollgate_kernel::Error>,
+    ) -> Result<Self> {
         let Self { model, gate, log, house, stop, serving, .. } = self;
         close(stop, serving, gate).await?;
+        between(house.database.target()).await?;
         let server = Self::open(house, model, log).await?;
         server.gate.refresh_lists().await;
         Ok(server)

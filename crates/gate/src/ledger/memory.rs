@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tollgate_kernel::{
-    Account, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
+    Account, CallId, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
 };
 use tollgate_store::ledger::{AccountRef, Decision, Fold, Leg, Opened, Record};
 
@@ -211,6 +211,8 @@ pub(super) struct Memory {
     /// Journal rows up to this one are gone.
     trimmed: i64,
     pub(super) refills: Vec<usize>,
+    /// Crash reserves to release, and who waits for that.
+    pub(super) releases: Vec<(CallId, Timestamp, oneshot::Sender<()>)>,
     /// Cells whose limit was lowered: what they have free goes back.
     pub(super) lowered: Vec<usize>,
     /// The clock as the writer last saw it.
@@ -390,6 +392,7 @@ impl Memory {
             && self.waiting.is_empty()
             && self.refills.is_empty()
             && self.lowered.is_empty()
+            && self.releases.is_empty()
     }
 
     /// Takes note that the open record of a call is in journal row `seq`.

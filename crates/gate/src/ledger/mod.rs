@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tollgate_kernel::{Account, Clock, Error, Kind};
+use tollgate_kernel::{Account, CallId, Clock, Error, Kind, Timestamp};
 use tollgate_store::ledger::{LedgerSource, Opened, Recovered};
 
 use memory::{Memory, Waiter};
@@ -68,6 +68,24 @@ impl Ledger {
             Ok(Ok(Err(decision))) => Err(Refused::By(decision)),
             // A charge that arrives later is dropped with the channel, and gives its hold back.
             Ok(Err(_)) | Err(_) => Err(Refused::Unavailable(unavailable())),
+        }
+    }
+
+    /// Gives what a crash reserve was charged back to its budget; once, however often it is asked.
+    pub(crate) async fn release(&self, call: CallId, at: Timestamp) -> Result<(), Error> {
+        let released = {
+            let mut memory = self.lock();
+            if memory.down {
+                return Err(unavailable());
+            }
+            let (done, released) = oneshot::channel();
+            memory.releases.push((call, at, done));
+            self.hurry(&mut memory);
+            released
+        };
+        match tokio::time::timeout(PATIENCE, released).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(unavailable()),
         }
     }
 
