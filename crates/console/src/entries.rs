@@ -85,7 +85,8 @@ pub(crate) struct EntryView {
     model: String,
     /// The upstream that was called.
     upstream: Option<String>,
-    /// How it ended: `open` while it has not, `settled`, `estimated`, `interrupted`, `crash_reserve`, `failed`.
+    /// How it ended: `open` while it has not, `settled`, `estimated`, `interrupted`,
+    /// `crash_reserve`, `failed`.
     state: &'static str,
     /// Tokens.
     #[schemars(with = "UsageShape")]

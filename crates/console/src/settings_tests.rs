@@ -7,7 +7,9 @@ async fn registration_is_closed_until_it_is_opened() {
     let house = House::new().await;
     let path = "/api/v1/settings";
     let first = house.done("GET", path, Value::Null).await;
-    let closed = json!({"registration": "closed", "default_plan": null, "budgets": []});
+    let closed = json!({
+        "registration": "closed", "default_plan": null, "budgets": [], "declared": [],
+    });
     assert_eq!(first, closed);
 
     house.done("POST", "/api/v1/plans", json!({"id": "small"})).await;

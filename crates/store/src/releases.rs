@@ -1,5 +1,6 @@
-//! Crash reserves that are to be released: noted with the audit record, applied to the ledger, which
-//! is another file, and then forgotten. What is noted and not applied is applied at the next start.
+//! Crash reserves that are to be released: noted with the audit record, applied to the ledger,
+//! which is another file, and then forgotten. What is noted and not applied is applied at the next
+//! start.
 
 use tollgate_kernel::{CallId, Error};
 

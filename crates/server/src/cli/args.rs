@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use super::figure_args::*;
+pub use super::key_args::*;
 pub use super::manage_args::*;
 
 /// The authentication layer for AI applications: one server, one binary, one data folder.
@@ -120,6 +122,18 @@ pub enum ManageVerb {
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),
+    /// Signed-in browsers
+    #[command(subcommand, after_help = "Example:\n  tollgate session list")]
+    Session(SessionVerb),
+    /// Settings of the installation: sign-up, default plan, budgets
+    #[command(subcommand, after_help = "Example:\n  tollgate settings show")]
+    Settings(SettingsVerb),
+    /// Entries: what became of each call
+    #[command(subcommand, after_help = "Example:\n  tollgate entry list --limit 20")]
+    Entry(EntryVerb),
+    /// Who did what to what, newest first
+    #[command(after_help = "Example:\n  tollgate audit --action key.revoke")]
+    Audit(AuditArgs),
     /// What was used
     #[command(after_help = "Example:\n  tollgate usage --by day,model --from 2026-11-01")]
     Usage(UsageArgs),
