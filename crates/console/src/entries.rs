@@ -4,14 +4,17 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Query};
+use tollgate_edge::{Caller, Path, Query};
 use tollgate_gate::Warrant;
-use tollgate_kernel::{CallId, EntryState, Error, Timestamp, Usage};
+use tollgate_kernel::{CallId, EntryState, Error, Manage, Noun, Timestamp, Usage};
 use tollgate_store::ledger::{EntryFilter, EntryRow};
 
 use crate::listing::{Cursors, List, checked_limit};
 use crate::state::ConsoleState;
 use crate::usage::{READ, confine};
+
+/// Giving back what a crash may have hidden.
+pub(crate) const RELEASE: Manage = Manage::write(Noun::Reserves);
 
 /// The most attempts that a call can have: the attempts of one call stand on one page.
 const ATTEMPTS: u32 = 64;
@@ -32,7 +35,7 @@ pub(crate) struct EntriesQuery {
     at: Option<String>,
     /// Of this call.
     call_id: Option<String>,
-    /// This attempt of the call that `call_id` names.
+    /// With this attempt at an upstream.
     attempt: Option<i64>,
     /// Of this person.
     user: Option<String>,
@@ -44,7 +47,17 @@ pub(crate) struct EntriesQuery {
     group: Option<String>,
     /// For this model.
     model: Option<String>,
-    /// In this state.
+    /// At this upstream.
+    upstream: Option<String>,
+    /// Charged to this budget, as crash reserves are.
+    budget: Option<String>,
+    /// With more reported than was held, or not.
+    excess: Option<bool>,
+    /// With exactly this cost.
+    cost_nano: Option<i64>,
+    /// With exactly this hold in money.
+    hold_nano: Option<i64>,
+    /// In this state: `open` for calls in flight.
     state: Option<String>,
     /// Of the answer with this `x-request-id`.
     request_id: Option<String>,
@@ -72,7 +85,8 @@ pub(crate) struct EntryView {
     model: String,
     /// The upstream that was called.
     upstream: Option<String>,
-    /// How it ended: `settled`, `estimated`, `interrupted`, `crash_reserve`, `failed`.
+    /// How it ended: `open` while it has not, `settled`, `estimated`, `interrupted`,
+    /// `crash_reserve`, `failed`.
     state: &'static str,
     /// Tokens.
     #[schemars(with = "UsageShape")]
@@ -93,6 +107,9 @@ pub(crate) struct EntryView {
     excess: bool,
     /// The budget that a crash reserve was charged to.
     budget: Option<String>,
+    /// When a crash reserve was released: its budget has it back.
+    #[schemars(with = "Option<String>")]
+    released_at: Option<Timestamp>,
     /// The answer's `x-request-id`.
     request_id: String,
 }
@@ -136,6 +153,7 @@ impl From<EntryRow> for EntryView {
             charged_calls: row.charged_calls,
             excess: row.excess,
             budget: row.budget,
+            released_at: row.released_at,
             request_id: row.request_id,
         }
     }
@@ -152,13 +170,21 @@ pub(crate) async fn list(
     let cursors = Cursors::new(&state.gate, "entries");
     let filter = filter(&warrant, cursors, &query)?;
     let asked = limit + ATTEMPTS;
-    let mut rows = state.gate.entries(&warrant).entries(&filter, asked).await?;
+    let mut rows = state.gate.entry_rows(&warrant, &filter, asked).await?;
     let next = cut_between_calls(&mut rows, limit);
-    if let Some(attempt) = query.attempt {
-        rows.retain(|row| row.attempt == attempt);
-    }
     let items = rows.into_iter().map(EntryView::from).collect();
     reply::json(&List { items, next: next.map(|call| cursors.seal(&call)) })
+}
+
+/// `POST /api/v1/entries/{call_id}/release`.
+pub(crate) async fn release(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Path(call): Path<CallId>,
+) -> Reply {
+    let warrant = state.allow(&caller, RELEASE)?;
+    let row = state.gate.release_reserve(&warrant, call).await?;
+    reply::json(&EntryView::from(row))
 }
 
 fn filter(
@@ -181,6 +207,12 @@ fn filter(
         state: query.state.clone(),
         request: query.request_id.clone(),
         call: query.call_id.clone(),
+        attempt: query.attempt,
+        upstream: query.upstream.clone(),
+        budget: query.budget.clone(),
+        excess: query.excess,
+        cost_nano: query.cost_nano,
+        hold_nano: query.hold_nano,
         before: None,
     };
     if let Some(at) = time(&query.at, "at")? {
@@ -189,10 +221,6 @@ fn filter(
     }
     if let Some(state) = &query.state {
         EntryState::parse(state).map_err(|error| error.with_param("state"))?;
-    }
-    if query.attempt.is_some() && query.call_id.is_none() {
-        let what = "An attempt is one of a call. Name the call with call_id.";
-        return Err(Error::invalid(what).with_param("attempt"));
     }
     if let Some(cursor) = &query.cursor {
         let call = cursors.open(cursor)?;

@@ -28,5 +28,4 @@ mod usage;
 
 pub use pages::{assets, nav};
 pub use routes::rows;
-pub use settings::REGISTRATION;
 pub use state::ConsoleState;

@@ -1,14 +1,12 @@
-//! What is left of the caller's budgets, and until when.
-
-use std::sync::Arc;
+//! What is left of budgets, and until when: the caller's own, and for admins everybody's.
 
 use axum::extract::State;
 use schemars::JsonSchema;
-use serde::Serialize;
-use tollgate_edge::Caller;
+use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
-use tollgate_gate::{BudgetStanding, Principal};
-use tollgate_kernel::{Error, Manage, Noun, Subject, Timestamp};
+use tollgate_edge::{Caller, Query};
+use tollgate_gate::{BudgetStanding, BudgetsOf, Principal, Reach};
+use tollgate_kernel::{ClientId, Error, KeyId, Manage, Noun, Slug, Subject, Timestamp, UserId};
 
 use crate::listing::List;
 use crate::state::ConsoleState;
@@ -63,21 +61,89 @@ impl From<BudgetStanding> for LimitView {
     }
 }
 
-/// `GET /api/v1/limits` and `GET /api/v1/me/limits`.
-pub(crate) async fn list(State(state): State<ConsoleState>, Caller(caller): Caller) -> Reply {
-    state.allow(&caller, READ)?;
-    let items = of(&state, &caller).await?;
+/// Whose limits are asked for. Those of others, and shared ones, are for owner and admins.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsQuery {
+    /// All that count for this person.
+    #[schemars(with = "Option<String>")]
+    user: Option<UserId>,
+    /// All that count for this app.
+    #[schemars(with = "Option<String>")]
+    client: Option<ClientId>,
+    /// All that count for calls with this key.
+    #[schemars(with = "Option<String>")]
+    key: Option<KeyId>,
+    /// Those that the members of this group share.
+    #[schemars(with = "Option<String>")]
+    group: Option<Slug>,
+    /// Those of this model alias.
+    model: Option<String>,
+}
+
+impl LimitsQuery {
+    fn whose(self) -> Result<Option<BudgetsOf>, Error> {
+        let Self { user, client, key, group, model } = self;
+        let all = [
+            user.map(BudgetsOf::User),
+            client.map(BudgetsOf::Client),
+            key.map(BudgetsOf::Key),
+            group.map(BudgetsOf::Group),
+            model.map(BudgetsOf::Model),
+        ];
+        let mut named = all.into_iter().flatten();
+        let first = named.next();
+        if named.next().is_some() {
+            let what = "Ask for one of user, client, key, group and model at a time.";
+            return Err(Error::invalid(what));
+        }
+        Ok(first)
+    }
+}
+
+/// `GET /api/v1/limits`: of the one that the query names, else of the caller; for those who call no
+/// models themselves, of all that is shared.
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Query(query): Query<LimitsQuery>,
+) -> Reply {
+    let warrant = state.allow(&caller, READ)?;
+    let calls = matches!(caller.subject(), Subject::User(_) | Subject::App(_));
+    let whose = match query.whose()? {
+        Some(whose) if is_own(&caller, &whose) => None,
+        Some(_) if warrant.reach() != Reach::All => return Err(Error::not_found().into()),
+        None if !calls => Some(BudgetsOf::Shared),
+        named => named,
+    };
+    let standings = match whose {
+        Some(whose) => state.gate.budgets_of(&warrant, &whose).await?,
+        None => state.gate.limits(&caller).await?,
+    };
+    let items = standings.into_iter().map(LimitView::from).collect();
     reply::json(&List { items, next: None })
 }
 
-/// The limits of `caller`. Those who call no models have none.
-async fn of(state: &ConsoleState, caller: &Arc<Principal>) -> Result<Vec<LimitView>, Error> {
-    match caller.subject() {
+/// `GET /api/v1/me/limits`.
+pub(crate) async fn mine(State(state): State<ConsoleState>, Caller(caller): Caller) -> Reply {
+    state.allow(&caller, READ)?;
+    let items = match caller.subject() {
         Subject::User(_) | Subject::App(_) => {
-            let standings = state.gate.limits(caller).await?;
-            Ok(standings.into_iter().map(LimitView::from).collect())
+            state.gate.limits(&caller).await?.into_iter().map(LimitView::from).collect()
         }
-        _ => Ok(Vec::new()),
+        // Those who call no models have none.
+        _ => Vec::new(),
+    };
+    reply::json(&List { items, next: None })
+}
+
+/// Whether `whose` are the budgets that count for the caller's own calls.
+fn is_own(caller: &Principal, whose: &BudgetsOf) -> bool {
+    match whose {
+        BudgetsOf::User(id) => caller.user() == Some(*id),
+        BudgetsOf::Client(id) => caller.client().app() == Some(*id),
+        BudgetsOf::Key(id) => caller.credential().key() == Some(*id),
+        BudgetsOf::Group(_) | BudgetsOf::Model(_) | BudgetsOf::Shared => false,
     }
 }
 

@@ -39,3 +39,63 @@ async fn who_calls_no_models_has_no_limits_and_who_has_no_plan_is_told() {
     let (status, told) = house.call(&bob.key, "GET", "/api/v1/me/limits", Value::Null).await;
     assert_eq!((status, &told["code"]), (403, &json!("forbidden")));
 }
+
+/// `kind/id unit limit` of each, in order.
+async fn shown(house: &House, who: &str, query: &str) -> Vec<String> {
+    let path = format!("/api/v1/limits{query}");
+    let (status, list) = house.call(who, "GET", &path, Value::Null).await;
+    assert_eq!(status, 200, "{query}: {list}");
+    let text = |item: &Value| {
+        let (scope, text) = (&item["scope"], |value: &Value| value.as_str().unwrap().to_owned());
+        let (kind, id, unit) = (text(&scope["kind"]), text(&scope["id"]), text(&item["unit"]));
+        format!("{kind}/{id} {unit} {}", item["limit"])
+    };
+    list["items"].as_array().unwrap().iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn admins_see_everybodys_limits_and_the_shared_ones() {
+    let house = House::new().await;
+    let budget = |unit: &str, limit: i64| json!([{"unit": unit, "limit": limit, "period": "day"}]);
+    let plan = json!({"id": "small", "budgets": budget("tokens", 10)});
+    house.done("POST", "/api/v1/plans", plan).await;
+    let all = json!({"budgets": budget("calls", 20)});
+    house.done("PATCH", "/api/v1/settings", all).await;
+    let ada = house.person("ada", Role::Member, Some("small")).await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let pool =
+        json!({"id": "lab", "name": "Lab", "pool": budget("calls", 30), "members": [ada.id]});
+    house.done("POST", "/api/v1/groups", pool).await;
+    let up = json!({"id": "up", "base_url": "https://up.example/v1"});
+    house.done("POST", "/api/v1/upstreams", up).await;
+    let model = json!({"upstream": "up", "model": "m", "budgets": budget("calls", 40)});
+    house.done("PUT", "/api/v1/models/small-one", model).await;
+
+    let of_ada = format!("user/{} tokens 10", ada.id);
+    let (of_all, of_lab) = ("installation/ calls 20", "group/lab calls 30");
+    let admin = house.admin.clone();
+    assert_eq!(
+        shown(&house, &admin, "").await,
+        [of_lab, of_all, "model/small-one calls 40"],
+        "all that is shared"
+    );
+    let query = format!("?user={}", ada.id);
+    assert_eq!(shown(&house, &admin, &query).await, [of_lab, of_all, &of_ada]);
+    assert_eq!(shown(&house, &admin, &format!("?user={}", bob.id)).await, [""; 0], "no plan");
+    assert_eq!(shown(&house, &admin, "?group=lab").await, [of_lab]);
+    assert_eq!(shown(&house, &admin, "?model=small-one").await, ["model/small-one calls 40"]);
+    assert_eq!(shown(&house, &ada.key, &query).await, [of_lab, of_all, &of_ada], "her own");
+    for (who, query, status) in [
+        (&admin, format!("?user={}&group=lab", ada.id), 400),
+        (&admin, "?users=x".to_owned(), 400),
+        (&admin, "?group=none".to_owned(), 404),
+        (&admin, "?model=none".to_owned(), 404),
+        (&admin, format!("?user={}", ada.session_id), 404),
+        (&admin, format!("?key={}", ada.session_id), 404),
+        (&ada.key, "?group=lab".to_owned(), 404),
+        (&ada.key, format!("?user={}", bob.id), 404),
+    ] {
+        let path = format!("/api/v1/limits{query}");
+        assert_eq!(house.call(who, "GET", &path, Value::Null).await.0, status, "{query}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::audit::{self, AuditQuery, AuditView};
 use crate::clients::{self, ClientChange, ClientView};
 use crate::entries::{self, EntriesQuery, EntryView};
 use crate::groups::{self, GroupChange, GroupView};
-use crate::limits::{self, LimitView};
+use crate::limits::{self, LimitView, LimitsQuery};
 use crate::listing::{List, ListQuery};
 use crate::models::{self, ModelBody, ModelView};
 use crate::pages;
@@ -156,9 +156,17 @@ fn figures() -> Rows {
         Row::get("/api/v1/entries", read(Usage), "List entries, newest first", entries::list)
             .asks::<EntriesQuery>()
             .answers::<List<EntryView>>(),
+        Row::post(
+            "/api/v1/entries/{call_id}/release",
+            Access::Api(entries::RELEASE),
+            "Give a crash reserve back to its budget",
+            entries::release,
+        )
+        .answers::<EntryView>(),
         Row::get("/api/v1/limits", read(Limits), "Show what is left", limits::list)
+            .asks::<LimitsQuery>()
             .answers::<List<LimitView>>(),
-        Row::get("/api/v1/me/limits", read(Limits), "Show what is left for me", limits::list)
+        Row::get("/api/v1/me/limits", read(Limits), "Show what is left for me", limits::mine)
             .answers::<List<LimitView>>(),
         Row::get("/api/v1/audit", read(Audit), "List audit records, newest first", audit::list)
             .asks::<AuditQuery>()

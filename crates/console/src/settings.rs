@@ -11,14 +11,10 @@ use tollgate_edge::{Body, Caller};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Budget, Error, Manage, Noun, Slug};
 use tollgate_store::AuditEvent;
-use tollgate_store::settings::{DEFAULT_PLAN, INSTALLATION_BUDGETS};
+use tollgate_store::settings::{DECLARED, DEFAULT_PLAN, INSTALLATION_BUDGETS, REGISTRATION};
 
 use crate::members::{BudgetShape, checked_budgets, said};
-use crate::state::ConsoleState;
-
-/// The name of the setting that says who may sign up: `open` or `closed`; closed where it is not
-/// set.
-pub const REGISTRATION: &str = "registration";
+use crate::state::{ConsoleState, changeable};
 
 /// Looking at settings.
 pub(crate) const READ: Manage = Manage::read(Noun::Settings);
@@ -72,6 +68,8 @@ pub(crate) struct SettingsView {
     /// Budgets over all calls of everybody.
     #[schemars(with = "Vec<BudgetShape>")]
     pub(crate) budgets: Vec<Budget>,
+    /// Those that the configuration file declares: they are changed there.
+    pub(crate) declared: Vec<String>,
 }
 
 /// `GET /api/v1/settings`.
@@ -103,7 +101,11 @@ pub(crate) async fn read(state: &ConsoleState, warrant: &Warrant) -> Result<Sett
         None => Vec::new(),
     };
     let default_plan = default_plan.map_err(Error::internal)?;
-    Ok(SettingsView { registration, default_plan, budgets })
+    let declared = match stored.get(DECLARED) {
+        Some(text) => serde_json::from_str(text).map_err(Error::internal)?,
+        None => Vec::new(),
+    };
+    Ok(SettingsView { registration, default_plan, budgets, declared })
 }
 
 /// Changes settings, all of them or none, and gives them as they are then.
@@ -114,6 +116,15 @@ pub(crate) async fn alter(
 ) -> Result<SettingsView, Error> {
     let warrant = state.allow(caller, WRITE)?;
     let SettingsChange { registration, default_plan, budgets } = change;
+    let declared = read(state, &warrant).await?.declared;
+    for (name, is_changed) in [
+        (REGISTRATION, registration.is_some()),
+        (DEFAULT_PLAN, default_plan.is_some()),
+        (INSTALLATION_BUDGETS, budgets.is_some()),
+    ] {
+        let fixed = is_changed && declared.iter().any(|declared| declared == name);
+        changeable(fixed).map_err(|error| error.with_param(name))?;
+    }
     let plan = default_plan.as_ref().and_then(Option::as_ref);
     state.known_plan(&warrant, plan, "default_plan").await?;
     let budgets = budgets.map(|budgets| checked_budgets("budgets", budgets)).transpose()?;

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tollgate_edge::page::Assets;
 use tollgate_edge::{
-    App, Authenticator, CsrfKeys, Edge, Hosts, Parts as EdgeParts, Peer, RequestLog, Style,
-    TrustedProxies,
+    App, Authenticator, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, Parts as EdgeParts,
+    Peer, RequestLog, Style, TrustedProxies,
 };
 use tollgate_gate::{
     DrainBounds, Gate, JobToken, ModelFacts, Parts, Presented, Prices, Principal, Purpose, Warrant,
@@ -367,6 +367,8 @@ fn app(
         log: RequestLog::start(std::io::sink(), Style::Json).unwrap(),
         assets: assets(Assets::shell()),
         nav: nav(),
+        networks: NetworkBook::new(NetworkLimits::LAX, gate.clock().clone()),
+        replays: gate.clone(),
     });
     App::build(rows(ConsoleState::new(gate.clone(), prices)), edge).unwrap()
 }
@@ -454,6 +456,7 @@ pub(crate) fn row(call: Call) -> EntryRow {
         hold_tokens: 0,
         excess: false,
         budget: None,
+        released_at: None,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct UsageQuery {
     pub(crate) model: Option<String>,
 }
 
-/// A sum of calls that have ended. A member by which was not split is left out.
+/// A sum of calls. A member by which was not split is left out.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct UsageView {
     /// The day (UTC).
@@ -81,7 +81,7 @@ pub(crate) struct UsageView {
     output_tokens: i64,
     /// What it cost, as far as there are prices.
     cost_nano: i64,
-    /// What these calls still hold: nothing, for they have ended. What is held now is in `limits`.
+    /// What calls in flight hold at this moment; they count nowhere else yet.
     held_nano: i64,
     /// Calls among them that have no price.
     unpriced: i64,
@@ -105,7 +105,7 @@ impl UsageView {
             cached_tokens: row.cached_tokens,
             output_tokens: row.output_tokens,
             cost_nano: row.cost_nano,
-            held_nano: 0,
+            held_nano: row.held_nano,
             unpriced: row.unpriced,
             estimated: row.estimated,
             interrupted: row.interrupted,
@@ -153,7 +153,7 @@ pub(crate) async fn sums(
         ..EntryFilter::default()
     };
     confine(warrant, &mut filter)?;
-    let rows = state.gate.entries(warrant).usage(&filter, split).await?;
+    let rows = state.gate.usage_rows(warrant, &filter, split).await?;
     Ok((rows, split))
 }
 
@@ -251,7 +251,7 @@ fn as_csv(rows: &[UsageRow], split: UsageSplit) -> Response {
             row.cached_tokens,
             row.output_tokens,
             row.cost_nano,
-            0,
+            row.held_nano,
             row.unpriced,
             row.estimated,
             row.interrupted,

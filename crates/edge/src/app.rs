@@ -20,6 +20,7 @@ use crate::guard::admit;
 use crate::headers;
 use crate::log::{Note, Watch};
 use crate::network::Peer;
+use crate::once;
 use crate::page;
 use crate::reply;
 use crate::route::Row;
@@ -89,7 +90,12 @@ impl App {
         if let Some(path) = path {
             parts.extensions.insert(path);
         }
-        let answer = AssertUnwindSafe(post.run(Request::from_parts(parts, body)));
+        let once = once::is_wanted(&post.route, &parts.headers);
+        let request = Request::from_parts(parts, body);
+        if once {
+            return once::run(Arc::clone(post), exchange.clone(), request).await;
+        }
+        let answer = AssertUnwindSafe(post.run(request));
         match answer.catch_unwind().await {
             Ok(response) => response,
             // The panic's own words may hold anything: they are not passed on.

@@ -14,8 +14,10 @@ use crate::cookies::CookieNames;
 use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
+use crate::limits::NetworkBook;
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
+use crate::once::Replays;
 use crate::page::{Assets, NavItem};
 use crate::router::Post;
 use crate::traffic::Traffic;
@@ -54,6 +56,10 @@ pub struct Parts {
     pub assets: Assets,
     /// The navigation of the page shell, from left to right.
     pub nav: Vec<NavItem>,
+    /// How often networks have tried what is limited.
+    pub networks: Arc<NetworkBook>,
+    /// Who knows which requests were done once already.
+    pub replays: Arc<dyn Replays>,
 }
 
 /// What all requests share.
@@ -68,6 +74,8 @@ pub struct Edge {
     pub(crate) log: RequestLog,
     pub(crate) assets: Assets,
     pub(crate) nav: Vec<NavItem>,
+    pub(crate) networks: Arc<NetworkBook>,
+    pub(crate) replays: Arc<dyn Replays>,
     pub(crate) origins: Origins,
     pub(crate) traffic: Traffic,
     public_host: Option<String>,
@@ -89,6 +97,8 @@ impl Edge {
             log: parts.log,
             assets: parts.assets,
             nav: parts.nav,
+            networks: parts.networks,
+            replays: parts.replays,
             origins: Origins::new(&public_url),
             traffic: Traffic::new(),
             public_host: public_url.host_str().map(str::to_owned),
@@ -110,6 +120,8 @@ impl Edge {
             log: self.log.clone(),
             assets: Assets::shell(),
             nav: Vec::new(),
+            networks: Arc::clone(&self.networks),
+            replays: Arc::clone(&self.replays),
             origins: self.origins.clone(),
             traffic: Traffic::new(),
             public_host: None,

@@ -15,6 +15,7 @@ use crate::context::{Edge, Exchange};
 use crate::credentials::{self, Collected};
 use crate::csrf;
 use crate::error::{Dialect, Fault};
+use crate::limits::Attempt;
 use crate::reply;
 use crate::route::Route;
 use crate::router::Post;
@@ -91,6 +92,7 @@ async fn principal(
     let network = exchange.network();
     if collected.is_empty() {
         let nobody = edge.authenticator.anonymous(network);
+        count_stranger(route, exchange)?;
         return nobody.admits(route.access).map(|()| nobody);
     }
     let only_session = collected.only_session();
@@ -100,8 +102,16 @@ async fn principal(
         Err(error) if is_over(&error) && is_open_page(route) && only_session => {
             edge.authenticator.anonymous(network)
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            if is_over(&error) {
+                count_stranger(route, exchange)?;
+            }
+            return Err(error);
+        }
     };
+    if matches!(route.access, Access::Api(_)) {
+        edge.networks.count(Attempt::Management, &principal)?;
+    }
     principal.admits(route.access)?;
     let session = match principal.method() {
         How::Session => principal.credential().session(),
@@ -109,6 +119,19 @@ async fn principal(
     };
     meant(route, &parts.method, session, exchange)?;
     Ok(principal)
+}
+
+/// Counts a request without a credential that is good. At the models door the reason is told
+/// however often: an SDK would hide it behind retries of a 429. Pages lead to the sign-in page,
+/// which counts.
+fn count_stranger(route: &Route, exchange: &Exchange) -> Result<(), Error> {
+    match route.access {
+        Access::Api(_) | Access::Public => {
+            let networks = &exchange.edge().networks;
+            networks.count_at(Attempt::Anonymous, exchange.network().counted())
+        }
+        Access::Models | Access::Page(_) => Ok(()),
+    }
 }
 
 fn is_over(error: &Error) -> bool {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tollgate_kernel::Access;
 
 use crate::error::Dialect;
+use crate::once;
 use crate::route::{Route, Row, Shape};
 
 /// The document for `rows`; `origin` is the public origin, `version` that of the software.
@@ -80,6 +81,9 @@ fn parameters(route: &Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
         }))
     });
     let mut list: Vec<Value> = in_path.collect();
+    if once::honoured(route) {
+        list.push(idempotency_key());
+    }
     let Some(shape) = route.asks else { return list };
     let schema = resolved(shape, schemas);
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -93,6 +97,21 @@ fn parameters(route: &Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
         }));
     }
     list
+}
+
+/// The header by which a request that is sent again is done once.
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "A text of your own. For a day, the same request with the same key and \
+                        credential gets the first answer again, with Idempotent-Replayed: true, \
+                        secrets and all. A refusal is not kept. 409: the key was used for another \
+                        request, the first one is still being done (Retry-After says so), or it \
+                        was done and its answer was lost.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+    })
 }
 
 /// The schema itself, also where the generator answers with a reference to it.

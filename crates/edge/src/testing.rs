@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use tollgate_gate::{Presented, Principal};
+use tollgate_gate::{Came, Claim, Once, OnceAsked, Presented, Principal};
 use tollgate_kernel::{Access, Error, Kind, ManualClock, Network, Noun, SeededRng, Timestamp};
 use url::Url;
 
@@ -16,7 +16,8 @@ use crate::log::tests::Paper;
 use crate::page::Assets;
 use crate::reply::{self, Reply};
 use crate::{
-    App, Authenticator, CsrfKeys, Edge, Hosts, Parts, Peer, RequestLog, Row, Style, TrustedProxies,
+    App, Authenticator, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, Parts, Peer, Replays,
+    RequestLog, Row, Style, TrustedProxies,
 };
 
 /// Principals are made by the gate alone, so here every credential is refused, with this kind.
@@ -35,6 +36,18 @@ impl Authenticator for Refusing {
 
     fn anonymous(&self, _: Network) -> Arc<Principal> {
         std::panic::resume_unwind(Box::new("no principal can be made here"))
+    }
+}
+
+/// Without a principal nothing gets so far.
+impl Replays for Refusing {
+    fn claim<'a>(&'a self, _: OnceAsked<'a>) -> BoxFuture<'a, Result<Claim, Error>> {
+        let error = Error::new(self.0, "Refused by the test.");
+        async move { Err(error) }.boxed()
+    }
+
+    fn conclude(&self, _: Once, _: Came) -> BoxFuture<'_, Result<(), Error>> {
+        async move { Ok(()) }.boxed()
     }
 }
 
@@ -57,18 +70,21 @@ pub(crate) const ORIGIN: &str = "https://ai.example.com";
 pub(crate) fn edge(public_url: &str, kind: Kind, hosts: Hosts) -> (Arc<Edge>, Paper) {
     let paper = Paper::default();
     let log = RequestLog::start(paper.clone(), Style::Json).expect("a thread");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
     let edge = Edge::new(Parts {
         public_url: Url::parse(public_url).expect("a url"),
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::default(),
         hosts,
-        clock: Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000))),
+        clock: clock.clone(),
         rng: Arc::new(SeededRng::new(1)),
         authenticator: Arc::new(Refusing(kind)),
         csrf: Arc::new(Reversed),
         log,
         assets: Assets::shell(),
         nav: Vec::new(),
+        networks: NetworkBook::new(NetworkLimits::LAX, clock),
+        replays: Arc::new(Refusing(kind)),
     });
     (edge, paper)
 }

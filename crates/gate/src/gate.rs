@@ -24,6 +24,7 @@ use crate::permit::{Decider, Target};
 use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::RateBook;
+use crate::replay::Replays;
 use crate::tokens::Tokens;
 use crate::upstream::Transport;
 use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
@@ -80,6 +81,7 @@ pub struct Gate {
     pub(crate) drain: Drain,
     pub(crate) upstream_failures: UpstreamFailures,
     pub(crate) hint: tokio::sync::Notify,
+    pub(crate) replays: Replays,
 }
 
 /// The right to act as the server itself. Only the wiring gets it.
@@ -128,6 +130,7 @@ impl Gate {
             drain,
             upstream_failures: UpstreamFailures::default(),
             hint: tokio::sync::Notify::new(),
+            replays: Replays::default(),
         });
         let seen = gate.authn.reader.latest_event().await?;
         gate.reload().await?;
@@ -267,18 +270,7 @@ impl Gate {
         let policy = self.policy.load_full();
         let now = self.clock.now();
         let resolved = principal.known.standing.resolve(&policy, now)?;
-        let mut limits = Vec::with_capacity(resolved.legs.len());
-        for leg in resolved.legs.iter() {
-            let stored = self.ledger_reader.standing(&leg.row).await?;
-            let memory = self.ledger.view(&leg.account).unwrap_or_default();
-            limits.push(BudgetStanding {
-                account: leg.account.clone(),
-                limit: leg.limit,
-                used: stored.spent + memory.settled,
-                held: memory.held,
-            });
-        }
-        Ok(limits)
+        self.standings(&resolved.legs).await
     }
 
     /// The plan in effect for `principal`, and the group that it comes from.

@@ -4,6 +4,7 @@
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
 mod authn;
+mod books;
 mod call;
 mod catalogue;
 mod drain;
@@ -26,6 +27,7 @@ mod prices;
 mod principal;
 mod proofs;
 mod rates;
+mod replay;
 mod scan;
 mod secrets;
 mod standing;
@@ -35,6 +37,7 @@ mod trouble;
 mod upstream;
 mod works;
 
+pub use books::BudgetsOf;
 pub use call::{Call, ModelCall};
 pub use catalogue::Listed;
 pub use drain::DrainBounds;
@@ -49,6 +52,7 @@ pub use presented::Presented;
 pub use prices::{ModelFacts, NoPrices, Prices};
 pub use principal::{Principal, Reach, Warrant};
 pub use rates::RateStanding;
+pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use tollgate_vault::{Purpose, Verdict};
 pub use trouble::{Trouble, TroubleKind};
 pub use upstream::{Patience, Upstream};

@@ -59,7 +59,7 @@ impl RateBook {
 
     /// How many holders are remembered.
     pub(crate) fn remembers(&self) -> u64 {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).of.len() as u64
     }
 
     /// Lets a call of at most `tokens` in, by all `holders` or by none.

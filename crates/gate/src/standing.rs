@@ -8,6 +8,7 @@ use tollgate_kernel::{
     UserId,
 };
 
+use crate::BudgetsOf;
 use crate::ledger::LegAsk;
 use crate::policy::{InEffect, Policy};
 
@@ -77,6 +78,11 @@ impl Standing {
         Ok(resolved)
     }
 
+    /// Whether a plan is in effect.
+    pub(crate) fn has_plan(&self, policy: &Policy) -> bool {
+        self.holder.is_some() && policy.plan_of(self.plan.as_ref(), &self.groups).is_some()
+    }
+
     fn derive(&self, policy: &Policy, now: Timestamp) -> Result<Resolved, Error> {
         let no_plan = || {
             Error::new(
@@ -98,7 +104,7 @@ impl Standing {
             .iter()
             .flat_map(|key| key.budgets.iter().map(|budget| (Holder::Key(key.id), budget)));
         let budgets = own.chain(of_key).chain(policy.shared_budgets(&self.groups, ""));
-        let legs = legs(policy, &in_effect, now, budgets)?;
+        let legs = legs(policy, &in_effect.plan.time_zone, now, budgets)?;
         let ends = legs.iter().map(|leg| leg.account.window.end);
         let until = ends.min().unwrap_or(Timestamp::from_micros(i64::MAX));
         Ok(Resolved {
@@ -126,17 +132,43 @@ impl Resolved {
         if of_model.peek().is_none() {
             return Ok(self.legs.clone());
         }
-        let mut all = legs(policy, &self.in_effect, now, of_model)?;
+        let mut all = legs(policy, &self.in_effect.plan.time_zone, now, of_model)?;
         all.extend(self.legs.iter().cloned());
         all.sort_by(|a, b| a.row.cmp(&b.row));
         Ok(all.into())
     }
 }
 
+/// The accounts that `whose` shares with others, in the order of their keys; none for one who has
+/// budgets of their own.
+pub(crate) fn shared_legs(
+    policy: &Policy,
+    now: Timestamp,
+    whose: &BudgetsOf,
+) -> Result<Vec<LegAsk>, Error> {
+    let (mut groups, mut models): (Vec<Slug>, Vec<&str>) = (Vec::new(), Vec::new());
+    match whose {
+        BudgetsOf::Group(id) if policy.groups.contains_key(id) => groups.push(id.clone()),
+        BudgetsOf::Model(alias) if policy.aliases.contains_key(alias) => models.push(alias),
+        BudgetsOf::Group(_) | BudgetsOf::Model(_) => return Err(Error::not_found()),
+        BudgetsOf::Shared => {
+            groups.extend(policy.groups.keys().cloned());
+            models.extend(policy.aliases.keys().map(String::as_str));
+        }
+        BudgetsOf::User(_) | BudgetsOf::Client(_) | BudgetsOf::Key(_) => return Ok(Vec::new()),
+    }
+    let all = *whose == BudgetsOf::Shared;
+    let of_groups = policy.shared_budgets(&groups, "");
+    let of_groups = of_groups.filter(|(holder, _)| all || *holder != Holder::Installation);
+    let of_models = models.into_iter().flat_map(|alias| policy.shared_budgets(&[], alias));
+    let of_models = of_models.filter(|(holder, _)| *holder != Holder::Installation);
+    legs(policy, &jiff::tz::TimeZone::UTC, now, of_groups.chain(of_models))
+}
+
 /// The accounts of `budgets` in the windows of `now`, in the order of their keys.
 fn legs<'a>(
     policy: &Policy,
-    in_effect: &InEffect,
+    own_zone: &jiff::tz::TimeZone,
     now: Timestamp,
     budgets: impl Iterator<Item = (Holder, &'a Budget)>,
 ) -> Result<Vec<LegAsk>, Error> {
@@ -145,7 +177,7 @@ fn legs<'a>(
     for (holder, budget) in budgets {
         // What several plans share follows one calendar.
         let zone = match holder {
-            Holder::User(_) | Holder::Client(_) | Holder::Key(_) => &in_effect.plan.time_zone,
+            Holder::User(_) | Holder::Client(_) | Holder::Key(_) => own_zone,
             Holder::Group(_) | Holder::Model(_) | Holder::Installation => &utc,
         };
         let window = policy.window(now, budget.period, zone)?;

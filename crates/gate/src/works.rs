@@ -20,6 +20,9 @@ use crate::upstream::MODELS;
 /// How often the store is asked for events.
 const POLL: Duration = Duration::from_millis(200);
 
+/// How often what has expired is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
 /// How often the upstreams are asked for their models.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -41,7 +44,13 @@ impl Works {
         let Self { gate, drainer, mut thread, mut seen } = self;
         let drainer = tokio::spawn(drainer.run());
         let beside = async {
-            tokio::join!(poll_events(&gate, &mut seen), refresh_lists(&gate), tidy_up(&gate));
+            tokio::join!(
+                poll_events(&gate, &mut seen),
+                refresh_lists(&gate),
+                tidy_up(&gate),
+                sweep(&gate),
+                catch_up(&gate)
+            );
         };
         tokio::select! {
             () = stop => {}
@@ -98,6 +107,24 @@ async fn tidy_up(gate: &Arc<Gate>) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         write_touches(gate).await;
         gate.passwords.rest();
+    }
+}
+
+/// What was committed before the last stop and is to be done to the ledger.
+async fn catch_up(gate: &Arc<Gate>) {
+    while let Err(error) = gate.apply_releases().await {
+        warn!(cause = error.cause(), "a crash reserve waits for its release: {error}");
+        tokio::time::sleep(SWEEP).await;
+    }
+}
+
+/// The first sweep is not at the start, which is to be quick.
+async fn sweep(gate: &Arc<Gate>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = gate.sweep(gate.clock.now()).await {
+            warn!(cause = error.cause(), "what has expired cannot be removed: {error}");
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use tollgate_edge::Attempt;
 use tollgate_gate::{Gate, Principal, Verdict, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Method, Noun, PlainToken, Secret};
 use tollgate_store::{AuditEvent, Owner, UserRecord};
 
 use crate::check::{self, Mistake};
-use crate::limits::Attempt;
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 

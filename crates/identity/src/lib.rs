@@ -13,7 +13,6 @@ mod delete_user;
 mod end_session;
 mod first_call;
 mod issue_token;
-mod limits;
 mod list_keys;
 mod list_sessions;
 mod list_users;
@@ -37,7 +36,6 @@ mod use_link;
 #[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests;
 
-pub use limits::NetworkLimits;
 pub use make_link::link_path;
 pub use pages::{assets, nav};
 pub use routes::rows;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use tollgate_edge::Attempt;
 use tollgate_gate::{Principal, Verdict};
 use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Secret};
 use tollgate_store::{AccountState, AuditEvent};
 
 use crate::check;
-use crate::limits::Attempt;
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 

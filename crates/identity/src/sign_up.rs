@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
+use tollgate_edge::Attempt;
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Role, Secret, UserId};
+use tollgate_store::settings::REGISTRATION;
 use tollgate_store::{AuditEvent, NewUser};
 
 use crate::check;
-use crate::limits::Attempt;
 use crate::state::IdentityState;
-
-/// The setting that says who may sign up: `open` is everybody, everything else nobody.
-pub(crate) const REGISTRATION: &str = "registration";
 
 /// What somebody typed.
 pub(crate) struct SignUp {

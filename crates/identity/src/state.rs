@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use tollgate_edge::NetworkBook;
 use tollgate_gate::Gate;
-
-use crate::limits::{NetworkBook, NetworkLimits};
 
 /// What the handlers of this door share. Cheap to clone.
 #[derive(Clone)]
@@ -14,9 +13,8 @@ pub struct IdentityState {
 }
 
 impl IdentityState {
-    /// The door before `gate`, with these limits by network.
-    pub fn new(gate: Arc<Gate>, limits: NetworkLimits) -> Self {
-        let networks = Arc::new(NetworkBook::new(limits, gate.clock().clone()));
+    /// The door before `gate`, with the book that the edge counts in too.
+    pub fn new(gate: Arc<Gate>, networks: Arc<NetworkBook>) -> Self {
         Self { gate, networks }
     }
 }

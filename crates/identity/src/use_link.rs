@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use tollgate_edge::Attempt;
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Secret};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AccountState, AuditEvent, LinkPurpose, Owner, UserRecord};
 
 use crate::check;
-use crate::limits::Attempt;
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 

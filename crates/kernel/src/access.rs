@@ -58,6 +58,8 @@ pub enum Noun {
     Tokens,
     /// What was used, as sums and as entries.
     Usage,
+    /// What crashes may have hidden, charged to budgets.
+    Reserves,
     /// What is left.
     Limits,
     /// Accounts of people.

@@ -118,8 +118,8 @@ impl Answer {
         let words = said.and_then(Value::as_str).unwrap_or("the server refused");
         let param = value.get("param").or_else(|| value.pointer("/error/param"));
         match param.and_then(Value::as_str) {
-            Some(param) => Err(Exit::usage(format!("{words} ({param})"))),
-            None => Err(Exit::usage(words)),
+            Some(param) => Err(Exit::refused(self.status, format!("{words} ({param})"))),
+            None => Err(Exit::refused(self.status, words)),
         }
     }
 }

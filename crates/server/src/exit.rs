@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use tollgate_kernel::{Blame, Error, Kind};
 use tollgate_store::Refusal;
 
@@ -19,8 +20,12 @@ pub struct Exit {
 mod code {
     pub(super) const RUN_TIME: u8 = 1;
     pub(super) const USAGE: u8 = 2;
+    pub(super) const NOT_FOUND: u8 = 66;
     pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const CONFLICT: u8 = 73;
     pub(super) const IO: u8 = 74;
+    pub(super) const LATER: u8 = 75;
+    pub(super) const NOT_ALLOWED: u8 = 77;
     pub(super) const CONFIG: u8 = 78;
 }
 
@@ -33,6 +38,25 @@ impl Exit {
     /// The call was wrong.
     pub fn usage(what: impl Into<String>) -> Self {
         Self { code: code::USAGE, what: what.into(), why: None, advice: None }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self { code: code::NOT_FOUND, what: what.into(), why: None, advice: None }
+    }
+
+    /// A server refused with this status, in these words.
+    pub fn refused(status: StatusCode, what: impl Into<String>) -> Self {
+        let (code, advice) = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (code::NOT_ALLOWED, None),
+            StatusCode::NOT_FOUND => (code::NOT_FOUND, None),
+            StatusCode::CONFLICT => (code::CONFLICT, None),
+            StatusCode::TOO_MANY_REQUESTS => (code::LATER, Some("again in a moment")),
+            StatusCode::SERVICE_UNAVAILABLE => (code::UNAVAILABLE, Some("again in a moment")),
+            status if status.is_client_error() => (code::USAGE, None),
+            _ => (code::RUN_TIME, None),
+        };
+        Self { code, what: what.into(), why: None, advice }
     }
 
     /// A file could not be read or written.
@@ -77,7 +101,11 @@ impl From<Error> for Exit {
             None => None,
         };
         let code = match error.kind() {
-            Kind::Unavailable => code::UNAVAILABLE,
+            Kind::Unavailable | Kind::ShuttingDown => code::UNAVAILABLE,
+            Kind::Unauthenticated | Kind::Forbidden => code::NOT_ALLOWED,
+            Kind::NotFound => code::NOT_FOUND,
+            Kind::Conflict | Kind::Declared => code::CONFLICT,
+            Kind::RateLimited => code::LATER,
             kind if kind.blame() == Blame::Caller => code::USAGE,
             _ => code::RUN_TIME,
         };
@@ -88,5 +116,33 @@ impl From<Error> for Exit {
 impl From<Problems> for Exit {
     fn from(problems: Problems) -> Self {
         Self { code: code::CONFIG, what: problems.to_string(), why: None, advice: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_refusal_has_its_code() {
+        let code = |status| StatusCode::from_u16(status).map(|s| Exit::refused(s, "x").code());
+        for (status, wanted) in [
+            (400, 2),
+            (401, 77),
+            (403, 77),
+            (404, 66),
+            (405, 2),
+            (409, 73),
+            (413, 2),
+            (429, 75),
+            (500, 1),
+            (502, 1),
+            (503, 69),
+        ] {
+            assert_eq!(code(status).ok(), Some(wanted), "{status}");
+        }
+        let of = |kind| Exit::from(Error::new(kind, "x")).code();
+        let kinds = [Kind::Declared, Kind::NotFound, Kind::Forbidden, Kind::InvalidRequest];
+        assert_eq!(kinds.map(of), [73, 66, 77, 2]);
     }
 }

@@ -4,9 +4,8 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tollgate_edge::{RequestLog, Style, TrustedProxies};
+use tollgate_edge::{NetworkLimits, RequestLog, Style, TrustedProxies};
 use tollgate_gate::DrainBounds;
-use tollgate_identity::NetworkLimits;
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, SystemRng};
@@ -56,6 +55,8 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         network_limits: NetworkLimits {
             sign_in_per_minute: config.limits.sign_in_per_minute,
             sign_up_per_hour: config.limits.sign_up_per_hour,
+            anonymous_per_minute: config.limits.anonymous_per_minute,
+            management_per_minute: config.limits.management_per_minute,
         },
         keys_in_the_clear: config.server.insecure_http,
         drain: DrainBounds {

@@ -10,11 +10,11 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tollgate_console::ConsoleState;
 use tollgate_edge::{
-    App, CsrfKeys, Edge, Hosts, Listener, Pace, Phase, RequestLog, Row, Serve, TrustedProxies,
-    page::Assets,
+    App, CsrfKeys, Edge, Hosts, Listener, NetworkBook, NetworkLimits, Pace, Phase, RequestLog, Row,
+    Serve, TrustedProxies, page::Assets,
 };
 use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Prices, Purpose, Works};
-use tollgate_identity::{IdentityState, NetworkLimits};
+use tollgate_identity::IdentityState;
 use tollgate_kernel::{Clock, Error, Rng, Timestamp};
 use tollgate_models::ModelsState;
 use tollgate_root::Root;
@@ -45,7 +45,7 @@ pub struct Options {
     pub trusted_proxies: TrustedProxies,
     /// Prices.
     pub prices: PriceTable,
-    /// How often one network may try to come in.
+    /// How often one network may try what is limited.
     pub network_limits: NetworkLimits,
     /// Whether keys of upstreams may cross a network unencrypted.
     pub keys_in_the_clear: bool,
@@ -105,6 +105,7 @@ impl Installation {
         })
         .await?;
         first_start::prepare(&gate, &jobs).await?;
+        let networks = NetworkBook::new(options.network_limits, clock.clone());
         let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
         let edge = Edge::new(tollgate_edge::Parts {
             public_url: options.public_url,
@@ -118,6 +119,8 @@ impl Installation {
             log: options.log,
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
             nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
+            networks: networks.clone(),
+            replays: gate.clone(),
         });
         let counted = Counted { gate: gate.clone(), edge: edge.clone() };
         let metrics = App::build(metrics::rows(&counted), edge.beside())?;
@@ -125,7 +128,7 @@ impl Installation {
             gate: gate.clone(),
             prices,
             request_bytes: options.request_bytes,
-            network_limits: options.network_limits,
+            networks,
             keys_in_the_clear: options.keys_in_the_clear,
         };
         let app = App::build(doors.rows(&public_url), edge)?;
@@ -192,8 +195,8 @@ pub struct Doors {
     pub prices: Arc<dyn Prices>,
     /// The largest request at the models door, in bytes.
     pub request_bytes: usize,
-    /// How often one network may try to come in.
-    pub network_limits: NetworkLimits,
+    /// How often networks have tried what is limited.
+    pub networks: Arc<NetworkBook>,
     /// Whether keys of upstreams may cross a network unencrypted.
     pub keys_in_the_clear: bool,
 }
@@ -201,9 +204,9 @@ pub struct Doors {
 impl Doors {
     /// The rows of all doors, and the document that describes them.
     pub fn rows(self, origin: &str) -> Vec<Row> {
-        let Self { gate, prices, request_bytes, network_limits, keys_in_the_clear } = self;
+        let Self { gate, prices, request_bytes, networks, keys_in_the_clear } = self;
         let mut rows = health::rows(&gate);
-        rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), network_limits)));
+        rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), networks)));
         let models = ModelsState { gate: gate.clone(), request_bytes };
         rows.extend(tollgate_models::rows(&models));
         let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);

@@ -1,7 +1,7 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -177,4 +177,23 @@ const FIRST: &[&str] = &[
         hash {blob} NOT NULL,
         PRIMARY KEY (chain, seq)
     ) {clustered}",
+];
+
+/// Requests that are to be done once, the index by which their deeds are found, and crash reserves
+/// that are to be released in the ledger.
+const OUTBOX: &[&str] = &[
+    "CREATE TABLE replays (
+        id {blob} NOT NULL PRIMARY KEY,
+        asked {blob} NOT NULL,
+        request_id TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        answer {blob}
+    ) {strict}",
+    "CREATE TABLE releases (
+        call_id TEXT NOT NULL PRIMARY KEY,
+        at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX replays_expiry ON replays (expires_at)",
+    "CREATE INDEX audit_request ON audit (request_id)",
 ];

@@ -14,6 +14,16 @@ pub const DEFAULT_PLAN: &str = "default_plan";
 /// The setting that holds the budgets of the whole installation, as JSON.
 pub const INSTALLATION_BUDGETS: &str = "budgets";
 
+/// The setting that holds whether somebody may sign up: `open` or `closed`.
+pub const REGISTRATION: &str = "registration";
+
+/// The setting that lists, as JSON, the settings that the configuration file declares: they are not
+/// changed otherwise.
+pub const DECLARED: &str = "declared_settings";
+
+/// The setting that tells, as JSON, which app each `[[client]]` of the file is.
+pub const DECLARED_CLIENTS: &str = "declared_clients";
+
 impl Reader {
     /// One setting.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, Error> {

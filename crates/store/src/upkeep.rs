@@ -27,6 +27,8 @@ pub struct Swept {
     pub secrets: u64,
     /// Events older than a day.
     pub events: u64,
+    /// Requests that were to be done once, past their day.
+    pub replays: u64,
 }
 
 impl Writer {
@@ -112,6 +114,13 @@ impl Writer {
                     "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
                      WHERE at <= $1 ORDER BY at LIMIT $2)",
                     old,
+                )
+                .await?,
+            replays: self
+                .sweep_with(
+                    "DELETE FROM replays WHERE id IN (SELECT id FROM replays \
+                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    now,
                 )
                 .await?,
         })

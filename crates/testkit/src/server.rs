@@ -7,12 +7,13 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_edge::{Phase, RequestLog, Style, TrustedProxies};
+use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
 use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
 use tollgate_server::wire::{Installation, Options};
+use tollgate_store::Target;
 use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
 
@@ -35,13 +36,16 @@ pub struct Setup {
     pub prices: Option<&'static str>,
     /// The largest request.
     pub request_bytes: usize,
+    /// How often one network may try what is limited.
+    pub network_limits: NetworkLimits,
 }
 
 impl Setup {
     /// The usual server on this store.
     pub fn on(engine: Engine) -> Self {
         let request_bytes = 32 * 1024 * 1024;
-        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes }
+        let network_limits = NetworkLimits::LAX;
+        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes, network_limits }
     }
 }
 
@@ -121,7 +125,7 @@ impl TestServer {
             prices,
             drain: house.setup.drain,
             request_bytes: house.setup.request_bytes,
-            network_limits: Default::default(),
+            network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,
@@ -173,8 +177,17 @@ impl TestServer {
 
     /// Stops it in good order and starts it again on the same store, at another address.
     pub async fn restart(self) -> Result<Self> {
+        self.restart_after(async |_| Ok(())).await
+    }
+
+    /// The same, with something done to its store while it is down.
+    pub async fn restart_after(
+        self,
+        between: impl AsyncFnOnce(Target) -> Result<(), tollgate_kernel::Error>,
+    ) -> Result<Self> {
         let Self { model, gate, log, house, stop, serving, .. } = self;
         close(stop, serving, gate).await?;
+        between(house.database.target()).await?;
         let server = Self::open(house, model, log).await?;
         server.gate.refresh_lists().await;
         Ok(server)

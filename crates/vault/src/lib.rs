@@ -68,6 +68,6 @@ pub use mac::{HashedToken, Purpose};
 pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
-pub use seal::{Kind, Place, ProviderKey, Sealed, SigningKey, Text};
+pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SigningKey, Text};
 pub use sign::{PublicKey, Signer};
 pub use vault::{Opener, Vault, unlock};

@@ -31,13 +31,15 @@ pub enum Purpose {
     Csrf,
     /// The seal on a page cursor.
     Cursor,
+    /// Requests that are to be done once: who asks where with which key, and what.
+    Replay,
     /// Identifiers in logs, so that lines about one thing can be found together.
     Correlation,
 }
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
@@ -47,6 +49,7 @@ impl Purpose {
         Self::PromptCache,
         Self::Csrf,
         Self::Cursor,
+        Self::Replay,
         Self::Correlation,
     ];
 
@@ -62,6 +65,7 @@ impl Purpose {
             Self::PromptCache => "prompt cache",
             Self::Csrf => "csrf",
             Self::Cursor => "cursor",
+            Self::Replay => "replay",
             Self::Correlation => "correlation",
         }
     }
@@ -130,6 +134,7 @@ pub(crate) struct Macs {
     prompt_cache: hmac::Key,
     csrf: hmac::Key,
     cursor: hmac::Key,
+    replay: hmac::Key,
     correlation: hmac::Key,
 }
 
@@ -146,6 +151,7 @@ impl Macs {
             prompt_cache: key(Purpose::PromptCache)?,
             csrf: key(Purpose::Csrf)?,
             cursor: key(Purpose::Cursor)?,
+            replay: key(Purpose::Replay)?,
             correlation: key(Purpose::Correlation)?,
         })
     }
@@ -161,6 +167,7 @@ impl Macs {
             Purpose::PromptCache => &self.prompt_cache,
             Purpose::Csrf => &self.csrf,
             Purpose::Cursor => &self.cursor,
+            Purpose::Replay => &self.replay,
             Purpose::Correlation => &self.correlation,
         }
     }
@@ -174,7 +181,7 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 10] = [
+    const KNOWN: [(Purpose, &str); 11] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
@@ -187,6 +194,7 @@ mod tests {
         (Purpose::PromptCache, "b0b34969606a697419854688920d3d746f19c8c5fe27c2477019e656810374fd"),
         (Purpose::Csrf, "51cc0bf4d5fdd2b6640fc4404360f54de66fd485ad854ecaebd7cc9724252585"),
         (Purpose::Cursor, "986bbbfd94df5d5ec36e8c0f15b02e8874fffe669e65946d5fbd5ec4a4e09aed"),
+        (Purpose::Replay, "645d0b3efe82056a55f6ba121355e4296813faadad8bc50353e8505dd366494f"),
         (Purpose::Correlation, "987ac1618d87bac429a5026fa12b36c3fbbda07bd4dbae57585827280a822f72"),
     ];
 

@@ -63,11 +63,21 @@ impl Kind for SigningKey {
     const LABEL: &'static str = "signing key";
 }
 
+/// The answer to a request that is to be done once: it may hold a key that was shown.
+pub enum KeptAnswer {}
+
+impl Kind for KeptAnswer {
+    const LABEL: &'static str = "kept answer";
+}
+
+impl Text for KeptAnswer {}
+
 mod kinds {
     /// Keeps [`super::Kind`] closed.
     pub trait Listed {}
     impl Listed for super::ProviderKey {}
     impl Listed for super::SigningKey {}
+    impl Listed for super::KeptAnswer {}
 }
 
 /// A sealed value: bytes that tell nothing but their length.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tollgate_kernel::EntryKey;
 use tollgate_store::ledger::{
     AccountRef, Attempt, Batch, LeaseChange, Moved, Opened, Record, Refill,
@@ -36,6 +37,7 @@ pub(super) struct Pending {
     pub(super) refills: Vec<(usize, i64)>,
     pub(super) risks: Vec<(usize, i64)>,
     pub(super) closing: Vec<usize>,
+    pub(super) releases: Vec<oneshot::Sender<()>>,
 }
 
 /// Entries of calls that are over. What they move leaves memory before it is submitted.
@@ -127,6 +129,14 @@ pub(super) fn take_records(
             Record::Open(opened) => pending.opened.push(opened.clone()),
             Record::Void(key) => pending.ended.push(*key),
         }
+    }
+}
+
+/// Crash reserves that the owner gives back.
+pub(super) fn take_releases(memory: &mut Memory, batch: &mut Batch, pending: &mut Pending) {
+    for (call, at, done) in std::mem::take(&mut memory.releases) {
+        batch.releases.push((call, at));
+        pending.releases.push(done);
     }
 }
 

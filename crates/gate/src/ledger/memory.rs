@@ -4,13 +4,13 @@
 //! `risk`, so a call overlaps with its upstream only while `unjournalled + hold <= risk` in every
 //! account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tollgate_kernel::{
-    Account, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
+    Account, CallId, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
 };
 use tollgate_store::ledger::{AccountRef, Decision, Fold, Leg, Opened, Record};
 
@@ -212,6 +212,8 @@ pub(super) struct Memory {
     /// Journal rows up to this one are gone.
     trimmed: i64,
     pub(super) refills: Vec<usize>,
+    /// Crash reserves to release, and who waits for that.
+    pub(super) releases: Vec<(CallId, Timestamp, oneshot::Sender<()>)>,
     /// Cells whose limit was lowered: what they have free goes back.
     pub(super) lowered: Vec<usize>,
     /// The clock as the writer last saw it.
@@ -394,6 +396,7 @@ impl Memory {
             && self.waiting.is_empty()
             && self.refills.is_empty()
             && self.lowered.is_empty()
+            && self.releases.is_empty()
     }
 
     /// Takes note that the open record of a call is in journal row `seq`.
@@ -451,6 +454,13 @@ impl Memory {
             up: !self.down,
             ..self.counted.clone()
         }
+    }
+
+    /// Calls that are in the journal and not over.
+    pub(super) fn in_flight(&self) -> Vec<Arc<Opened>> {
+        let over: HashSet<EntryKey> = self.folds.iter().map(|(fold, _)| fold.opened.key).collect();
+        let live = self.live.values().map(|(_, opened)| opened);
+        live.filter(|opened| !over.contains(&opened.key)).cloned().collect()
     }
 
     pub(super) fn view(&self, account: &Account) -> Option<CellView> {

@@ -20,8 +20,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tollgate_kernel::{Account, Clock, Error, Kind};
-use tollgate_store::ledger::{LedgerSource, Recovered};
+use tollgate_kernel::{Account, CallId, Clock, Error, Kind, Timestamp};
+use tollgate_store::ledger::{LedgerSource, Opened, Recovered};
 
 use memory::{Memory, Waiter};
 
@@ -75,6 +75,24 @@ impl Ledger {
         }
     }
 
+    /// Gives what a crash reserve was charged back to its budget; once, however often it is asked.
+    pub(crate) async fn release(&self, call: CallId, at: Timestamp) -> Result<(), Error> {
+        let released = {
+            let mut memory = self.lock();
+            if memory.down {
+                return Err(unavailable());
+            }
+            let (done, released) = oneshot::channel();
+            memory.releases.push((call, at, done));
+            self.hurry(&mut memory);
+            released
+        };
+        match tokio::time::timeout(PATIENCE, released).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(unavailable()),
+        }
+    }
+
     /// Whether holds can be recorded.
     pub(crate) fn is_up(&self) -> Result<(), Error> {
         if self.lock().down { Err(unavailable()) } else { Ok(()) }
@@ -88,6 +106,11 @@ impl Ledger {
     /// What memory knows of `account`; `None` where no call has used it lately.
     pub(crate) fn view(&self, account: &Account) -> Option<CellView> {
         self.lock().view(account)
+    }
+
+    /// Calls whose open records are durable and that are not over, in no order.
+    pub(crate) fn in_flight(&self) -> Vec<Arc<Opened>> {
+        self.lock().in_flight()
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {

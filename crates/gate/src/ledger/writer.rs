@@ -14,7 +14,7 @@ use super::Ledger;
 use super::charge::Charge;
 use super::gather::{
     Pending, arm, carry_over, checkpoint, close_leases, take_attempts, take_folds, take_lowered,
-    take_records, take_refills,
+    take_records, take_refills, take_releases,
 };
 use super::memory::{Memory, Queued};
 
@@ -168,6 +168,7 @@ impl Writer {
         take_folds(memory, &mut batch, pending, now);
         take_records(memory, &mut batch, pending, now);
         take_lowered(memory, &mut batch);
+        take_releases(memory, &mut batch, pending);
         take_attempts(memory, &mut batch, pending);
         take_refills(memory, &mut batch, pending);
         arm(memory, &mut batch, pending);
@@ -259,6 +260,10 @@ impl Writer {
         drop(memory);
         for open in &pending.opens {
             open.ticket.durable();
+        }
+        for done in pending.releases {
+            // Whoever does not wait any more finds the entry released.
+            let _ = done.send(());
         }
         for (answer, charge) in answers {
             // Nobody there: the charge is dropped here, outside the lock, and voids itself.

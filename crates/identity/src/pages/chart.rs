@@ -79,6 +79,7 @@ mod tests {
             cached_tokens: 0,
             output_tokens: 1,
             cost_nano: 0,
+            held_nano: 0,
             unpriced: 0,
             estimated: 0,
             interrupted: 0,

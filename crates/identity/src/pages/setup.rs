@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Command, Field, Head, Link, SecretOnce, Summary, Tone};
-use tollgate_edge::{Caller, Exchange, Form, Query, Reply, Visit, reply};
+use tollgate_edge::{Attempt, Caller, Exchange, Form, Query, Reply, Visit, reply};
 use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 
 use super::signup::{account_fields, mistake};
@@ -15,7 +15,6 @@ use crate::add_provider::{self, Provider};
 use crate::check::Mistake;
 use crate::create_key::{KeyWish, create_key};
 use crate::first_call::first_call;
-use crate::limits::Attempt;
 use crate::setup::{NewOwner, is_open, setup_owner};
 use crate::start_session::{prepare, start};
 use crate::state::IdentityState;

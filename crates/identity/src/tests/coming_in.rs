@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::json;
+use tollgate_edge::NetworkLimits;
 use tollgate_kernel::{Kind, Role};
 use tollgate_store::{AccountState, LinkPurpose};
 
@@ -11,10 +12,10 @@ use super::House;
 use super::browser::{Browser, Seen, api};
 use super::house::{OWNER, PASSWORD, plain};
 use crate::make_link::{link_path, make_link};
+use crate::setup_owner;
 use crate::sign_in::{SignIn, sign_in};
 use crate::update_user::{UserChange, update_user};
 use crate::use_link::use_link;
-use crate::{NetworkLimits, setup_owner};
 
 const NEW: &str = "another good password";
 
@@ -176,7 +177,12 @@ async fn sessions_end_after_30_days() {
 
 #[tokio::test]
 async fn t62_attempts_count_by_network_and_wait_their_turn() {
-    let house = House::with(NetworkLimits { sign_in_per_minute: 3, sign_up_per_hour: 2 }).await;
+    let house = House::with(NetworkLimits {
+        sign_in_per_minute: 3,
+        sign_up_per_hour: 2,
+        ..NetworkLimits::LAX
+    })
+    .await;
     let wish = super::house::owner_wish(OWNER);
     setup_owner(&house.gate, &house.system(), wish).await.unwrap();
     let attempt = |address: &'static str| {
@@ -198,7 +204,7 @@ async fn t62_attempts_count_by_network_and_wait_their_turn() {
     house.clock.advance(Duration::from_secs(20));
     assert_eq!(attempt("2001:db8:1:2::4").await, Ok(()));
     let counted = |n: usize| {
-        use crate::limits::Attempt::SignUp;
+        use tollgate_edge::Attempt::SignUp;
         let caller = house.anonymous("198.51.100.7");
         (0..n).map(|_| house.state.networks.count(SignUp, &caller).is_ok()).collect::<Vec<_>>()
     };
@@ -206,14 +212,19 @@ async fn t62_attempts_count_by_network_and_wait_their_turn() {
     house.clock.advance(Duration::from_secs(1_800));
     assert_eq!(counted(2), [true, false]);
     for _ in 0..9 {
-        let trusted = house.state.networks.count(crate::limits::Attempt::SignIn, &house.system());
+        let trusted = house.state.networks.count(tollgate_edge::Attempt::SignIn, &house.system());
         assert!(trusted.is_ok());
     }
 }
 
 #[tokio::test]
 async fn the_answer_to_too_many_attempts_says_when_to_come_back() {
-    let house = House::with(NetworkLimits { sign_in_per_minute: 1, sign_up_per_hour: 1 }).await;
+    let house = House::with(NetworkLimits {
+        sign_in_per_minute: 1,
+        sign_up_per_hour: 1,
+        ..NetworkLimits::LAX
+    })
+    .await;
     let mut browser = Browser::new(&house.app);
     assert_eq!(browser.sign_in(OWNER, PASSWORD).await.status, 401);
     let seen = browser.sign_in(OWNER, PASSWORD).await;

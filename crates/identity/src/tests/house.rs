@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tollgate_edge::page::Assets;
-use tollgate_edge::{App, CsrfKeys, Edge, Hosts, RequestLog, Style, TrustedProxies};
+use tollgate_edge::{
+    App, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, RequestLog, Style, TrustedProxies,
+};
 use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose};
 use tollgate_kernel::{
     Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp, UserId,
@@ -18,7 +20,7 @@ use url::Url;
 use crate::create_user::{UserWish, create_user};
 use crate::sign_in::{SignIn, sign_in};
 use crate::state::IdentityState;
-use crate::{NetworkLimits, NewOwner, Owner, assets, nav, rows, setup_owner};
+use crate::{NewOwner, Owner, assets, nav, rows, setup_owner};
 
 pub(super) const ORIGIN: &str = "https://ai.example.com";
 pub(super) const OWNER: &str = "owner@example.com";
@@ -50,7 +52,7 @@ impl CsrfKeys for FormKeys {
 impl House {
     /// An installation without an owner.
     pub(super) async fn empty() -> Self {
-        Self::with(NetworkLimits { sign_in_per_minute: 1_000, sign_up_per_hour: 1_000 }).await
+        Self::with(NetworkLimits::LAX).await
     }
 
     /// An empty one with these limits by network.
@@ -87,7 +89,8 @@ impl House {
         .await
         .unwrap();
         tokio::spawn(works.run(std::future::pending()));
-        let state = IdentityState::new(gate.clone(), limits);
+        let networks = NetworkBook::new(limits, clock.clone());
+        let state = IdentityState::new(gate.clone(), networks.clone());
         let edge = Edge::new(tollgate_edge::Parts {
             public_url: Url::parse(ORIGIN).unwrap(),
             brand: "Tollgate".to_owned(),
@@ -100,6 +103,8 @@ impl House {
             log: RequestLog::start(std::io::sink(), Style::Json).unwrap(),
             assets: assets(Assets::shell()),
             nav: nav(),
+            networks,
+            replays: gate.clone(),
         });
         let app = App::build(rows(&state), edge).unwrap();
         Self { gate, state, clock, app, jobs, _folder: folder }

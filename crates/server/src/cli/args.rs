@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use super::figure_args::*;
+pub use super::key_args::*;
 pub use super::manage_args::*;
 
 /// The authentication layer for AI applications: one server, one binary, one data folder.
@@ -120,11 +122,23 @@ pub enum ManageVerb {
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),
+    /// Signed-in browsers
+    #[command(subcommand, after_help = "Example:\n  tollgate session list")]
+    Session(SessionVerb),
+    /// Settings of the installation: sign-up, default plan, budgets
+    #[command(subcommand, after_help = "Example:\n  tollgate settings show")]
+    Settings(SettingsVerb),
+    /// Entries: what became of each call
+    #[command(subcommand, after_help = "Example:\n  tollgate entry list --limit 20")]
+    Entry(EntryVerb),
+    /// Who did what to what, newest first
+    #[command(after_help = "Example:\n  tollgate audit --action key.revoke")]
+    Audit(AuditArgs),
     /// What was used
     #[command(after_help = "Example:\n  tollgate usage --by day,model --from 2026-11-01")]
     Usage(UsageArgs),
-    /// What is left of each budget
-    #[command(after_help = "Example:\n  tollgate limits --key-env TOLLGATE_KEY")]
+    /// What is left of each budget; of those that are shared, unless somebody is named
+    #[command(after_help = "Example:\n  tollgate limits --user ada@example.com")]
     Limits(LimitsArgs),
 }
 
@@ -233,8 +247,23 @@ impl UsageBy {
 /// `limits`.
 #[derive(Debug, Args)]
 pub struct LimitsArgs {
-    /// The environment variable that holds the key whose limits to show
-    #[arg(long, value_name = "VARIABLE")]
+    /// Of this person, by id or e-mail address
+    #[arg(long, group = "whose")]
+    pub user: Option<String>,
+    /// Of this app
+    #[arg(long, group = "whose")]
+    pub client: Option<String>,
+    /// Of calls with this key, by its id
+    #[arg(long, group = "whose")]
+    pub key: Option<String>,
+    /// That the members of this group share
+    #[arg(long, group = "whose")]
+    pub group: Option<String>,
+    /// Of this model alias
+    #[arg(long, group = "whose")]
+    pub model: Option<String>,
+    /// Of the key in this environment variable, asked for with that key
+    #[arg(long, value_name = "VARIABLE", group = "whose")]
     pub key_env: Option<String>,
 }
 

@@ -35,8 +35,8 @@ async fn ask(global: &Global, args: &HealthcheckArgs) -> Result<Answer, Exit> {
         Some(url) => Asker::tcp(loopback(url)?, None).await?,
         None => {
             let sources = Sources::of_process(global.config.as_deref(), Vec::new())?;
-            let config = Config::load(&sources)?;
-            Asker::local(&socket_path(&config.server.data_dir)).await?
+            let server = Config::load_server(&sources)?;
+            Asker::local(&socket_path(&server.data_dir)).await?
         }
     };
     let asked = asker.ask(Method::GET, "/readyz", None).await;

@@ -2,7 +2,9 @@
 
 mod amount_args;
 pub mod args;
+mod figure_args;
 mod healthcheck;
+mod key_args;
 mod local;
 mod manage;
 mod manage_args;

@@ -22,9 +22,13 @@ and the e-mail address both do. Money is given in nano-units (`5e9` is 5 dollars
 |---|---|
 | 0 | done |
 | 1 | it failed on the way |
-| 2 | the call was wrong, or the server refused it |
+| 2 | the call was wrong, by the command line or by the server's word |
+| 66 | there is no such thing |
 | 69 | no server answers, or it cannot work now |
+| 73 | it exists already, is in use, was changed meanwhile, or the file declares it |
 | 74 | a file could not be read or written |
+| 75 | too often, or too much: a rate or a budget; try again later |
+| 77 | not allowed |
 | 78 | the configuration is wrong |
 ";
 

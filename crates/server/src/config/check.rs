@@ -60,6 +60,12 @@ impl<'a> Checker<'a> {
         self.problems.unless_any(config)
     }
 
+    /// Where the server listens and lives, or every mistake there.
+    pub(super) fn server_alone(mut self, raw: &Raw) -> Result<Server, Problems> {
+        let server = self.server(raw, !raw.tls.certificates.is_empty());
+        self.problems.unless_any(server)
+    }
+
     fn server(&mut self, raw: &Raw, tls: bool) -> Server {
         let listen = self.parsed("server.listen", &raw.server.listen, |text| {
             text.parse().map_err(|_| "is not an address and port like 127.0.0.1:8700")

@@ -139,10 +139,35 @@ impl Config {
         }
     }
 
+    /// Reads and checks where the server listens and lives, and opens no secret and no other file:
+    /// for verbs that ask a running server. Keys and values that do not fit are told all the same.
+    pub fn load_server(sources: &Sources) -> Result<Server, Problems> {
+        let mut problems = Problems::default();
+        let schema = Schema::new();
+        let mut tree = Tree::read(sources, &schema, &mut problems);
+        schema.clean(&mut tree.root, &tree.origins, &mut problems);
+        match Raw::deserialize(&tree.root) {
+            Ok(raw) => Checker::new(sources, &tree.origins, problems).server_alone(&raw),
+            Err(error) => {
+                problems.add(&tree.origins, "", error.to_string());
+                Err(problems)
+            }
+        }
+    }
+
     /// Every setting with its value and where that comes from, sorted by key. Secrets are shown by
     /// their place alone.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// Whether somebody has said what `path` is to be: in the file, the environment or a flag.
+    pub fn states(&self, path: &str) -> bool {
+        // A list of tables has a place for each of their members.
+        let inside =
+            |place: &str| place.strip_prefix(path).is_some_and(|rest| rest.starts_with('['));
+        let said = |shown: &&Shown| shown.path == path || inside(&shown.path);
+        self.shown.iter().filter(said).any(|shown| shown.origin != "default")
     }
 
     /// The JSON Schema (2020-12) of the file.

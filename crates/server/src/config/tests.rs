@@ -460,3 +460,18 @@ fn the_schema_describes_every_key() {
     assert!(undescribed.is_empty(), "{undescribed:?}");
     assert_eq!(schema["properties"].as_object().unwrap().len(), 17);
 }
+
+#[test]
+fn who_only_asks_a_server_needs_none_of_its_secrets() {
+    let file = "[server]\nlisten = \"127.0.0.1:8123\"\ndata_dir = \"/srv/tollgate\"\n\
+                [vault]\nmaster_key = { file = \"/nowhere/master.key\" }\n\
+                [[upstream]]\nid = \"o\"\nbase_url = \"https://api.openai.com/v1\"\n\
+                api_key = { env = \"NOT_SET_ANYWHERE\" }\n";
+    assert!(Config::load(&sources(file)).is_err());
+    let server = Config::load_server(&sources(file)).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(server.data_dir, std::path::Path::new("/srv/tollgate"));
+    assert_eq!(server.listen.port(), 8123);
+    let wrong = sources("[server]\nlisten = \"nowhere\"\n[[upstream]]\nidd = \"o\"\n");
+    let problems = Config::load_server(&wrong).err().map(|p| p.to_string()).unwrap_or_default();
+    assert!(problems.contains("server.listen") && problems.contains("idd"), "{problems}");
+}

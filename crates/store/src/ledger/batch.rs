@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    Account, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Tally, Timestamp, UserId, Window,
+    Account, CallId, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Tally, Timestamp, UserId,
+    Window,
 };
 
 /// A row of the table of accounts, by its key.
@@ -156,6 +157,8 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
     /// Refills, after the attempts.
     pub refills: Vec<Refill>,
+    /// Crash reserves that are released.
+    pub releases: Vec<(CallId, Timestamp)>,
     /// Journal rows up to this one hold nothing that recovery needs.
     pub trim: Option<i64>,
 }
@@ -163,13 +166,15 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        let Self { records, folds, moved, leases, offers: _, attempts, refills, trim } = self;
+        let Self { records, folds, moved, leases, offers: _, .. } = self;
+        let Self { attempts, refills, releases, trim, .. } = self;
         records.is_empty()
             && folds.is_empty()
             && moved.is_empty()
             && leases.is_empty()
             && attempts.is_empty()
             && refills.is_empty()
+            && releases.is_empty()
             && trim.is_none()
     }
 }

@@ -69,6 +69,9 @@ impl LedgerStore {
         for change in &batch.leases {
             self.change_lease(change).await?;
         }
+        for (call, at) in &batch.releases {
+            entries::release(&mut self.conn, *call, *at).await?;
+        }
         let mut outcome = Outcome { seq, ..Outcome::default() };
         let mut offers = batch.offers.clone();
         for attempt in &batch.attempts {

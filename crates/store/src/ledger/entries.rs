@@ -6,12 +6,12 @@ use super::batch::{AccountRef, Fold};
 use crate::conn::Conn;
 use crate::sql::{Db, Row, Value, args};
 
-const COLUMNS: usize = 24;
+const COLUMNS: usize = 25;
 
 const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
     key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
     output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
-    hold_tokens, excess, budget, charged_calls)";
+    hold_tokens, excess, budget, charged_calls, window_start)";
 
 /// Writes the entries of `folds`. A second entry for one call and attempt is an error.
 pub(super) async fn insert(conn: &mut Conn, folds: &[Fold]) -> Result<(), Error> {
@@ -27,10 +27,31 @@ pub(super) async fn insert_reserve(
     conn: &mut Conn,
     fold: &Fold,
     budget: &str,
+    window_start: i64,
 ) -> Result<(), Error> {
     let mut values = Vec::with_capacity(COLUMNS);
-    push_values(&mut values, fold, Some(budget));
+    push_values(&mut values, fold, Some((budget, window_start)));
     insert_rows(conn, values).await
+}
+
+/// Gives what a crash reserve was charged back to its account. One that was released before, or is
+/// none, changes nothing: the caller may do this again after a lost answer.
+pub(super) async fn release(conn: &mut Conn, call: CallId, at: Timestamp) -> Result<(), Error> {
+    const RESERVE: &str = "SELECT budget, window_start,
+            charged_nano + charged_tokens + charged_calls AS charged
+        FROM entry WHERE call_id = $1 AND state = 'crash_reserve' AND released_at IS NULL
+            AND budget IS NOT NULL AND window_start IS NOT NULL";
+    // SQLite numbers `$N` by where they first stand: they stand in order.
+    const ENTRY: &str = "UPDATE entry SET released_at = $1, charged_nano = 0, charged_tokens = 0,
+            charged_calls = 0, cost_nano = CASE WHEN cost_nano IS NULL THEN NULL ELSE 0 END
+        WHERE call_id = $2 AND state = 'crash_reserve'";
+    const ACCOUNT: &str = "UPDATE account SET spent = spent - $1
+        WHERE budget = $2 AND window_start = $3";
+    let Some(row) = conn.optional(RESERVE, args![call]).await? else { return Ok(()) };
+    conn.execute(ENTRY, args![at, call]).await?;
+    let (budget, start, charged) =
+        (row.text("budget")?, row.int("window_start")?, row.int("charged")?);
+    conn.execute(ACCOUNT, args![charged, budget, start]).await.map(drop)
 }
 
 /// Whether the entry of `key` is written.
@@ -53,7 +74,7 @@ async fn insert_rows(conn: &mut Conn, mut values: Vec<Value>) -> Result<(), Erro
     Ok(())
 }
 
-fn push_values(out: &mut Vec<Value>, fold: &Fold, budget: Option<&str>) {
+fn push_values(out: &mut Vec<Value>, fold: &Fold, reserve: Option<(&str, i64)>) {
     let Fold { opened, settlement } = fold;
     let tally = &settlement.tally;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -83,8 +104,9 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold, budget: Option<&str>) {
         opened.hold.money.into(),
         opened.hold.tokens.into(),
         tally.excess.into(),
-        budget.into(),
+        reserve.map(|(budget, _)| budget).into(),
         tally.charged.calls.into(),
+        reserve.map(|(_, start)| start).into(),
     ]);
 }
 
@@ -117,6 +139,18 @@ pub struct EntryFilter {
     pub request: Option<String>,
     /// Of this call.
     pub call: Option<String>,
+    /// With this attempt at an upstream.
+    pub attempt: Option<i64>,
+    /// Of this upstream.
+    pub upstream: Option<String>,
+    /// Charged to this budget, as crash reserves are.
+    pub budget: Option<String>,
+    /// With more reported than held, or not.
+    pub excess: Option<bool>,
+    /// With exactly this cost.
+    pub cost_nano: Option<i64>,
+    /// With exactly this hold in money.
+    pub hold_nano: Option<i64>,
     /// Older than this call: where the page before ended.
     pub before: Option<CallId>,
 }
@@ -164,6 +198,8 @@ pub struct EntryRow {
     pub excess: bool,
     /// The budget that a crash reserve was charged to.
     pub budget: Option<String>,
+    /// When a crash reserve was released.
+    pub released_at: Option<Timestamp>,
 }
 
 /// By what usage is summed.
@@ -184,7 +220,7 @@ pub struct UsageSplit {
 }
 
 /// A sum of entries. A member that was not split by is `None`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UsageRow {
     /// Days since 1970-01-01 (UTC).
     pub day: Option<i64>,
@@ -208,6 +244,8 @@ pub struct UsageRow {
     pub output_tokens: i64,
     /// What it cost, as far as there are prices.
     pub cost_nano: i64,
+    /// What calls in flight hold in money. The store knows of none; the gate adds it.
+    pub held_nano: i64,
     /// Calls without a price among them.
     pub unpriced: i64,
     /// Calls whose figures are a bound.
@@ -238,14 +276,23 @@ impl LedgerReader {
                 AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
                 AND ($7 IS NULL OR model = $7) AND ($8 IS NULL OR state = $8)
                 AND ($9 IS NULL OR request_id = $9) AND ($10 IS NULL OR call_id = $10)
-                AND ($11 IS NULL OR call_id < $11)
-            ORDER BY call_id DESC, attempt DESC LIMIT $12";
+                AND ($11 IS NULL OR call_id < $11) AND ($12 IS NULL OR attempt = $12)
+                AND ($13 IS NULL OR upstream = $13) AND ($14 IS NULL OR budget = $14)
+                AND ($15 IS NULL OR excess = $15) AND ($16 IS NULL OR cost_nano = $16)
+                AND ($17 IS NULL OR hold_nano = $17)
+            ORDER BY call_id DESC, attempt DESC LIMIT $18";
         let mut args = span_and_names(filter);
         args.extend([
             filter.state.as_deref().into(),
             filter.request.as_deref().into(),
             filter.call.as_deref().into(),
             filter.before.into(),
+            filter.attempt.into(),
+            filter.upstream.as_deref().into(),
+            filter.budget.as_deref().into(),
+            filter.excess.into(),
+            filter.cost_nano.into(),
+            filter.hold_nano.into(),
             i64::from(limit).into(),
         ]);
         self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
@@ -346,6 +393,7 @@ fn entry_row(row: &Row) -> Result<EntryRow, Error> {
         hold_tokens: row.int("hold_tokens")?,
         excess: row.flag("excess")?,
         budget: row.opt_text("budget")?,
+        released_at: row.opt_time("released_at")?,
     })
 }
 
@@ -362,6 +410,7 @@ fn usage_row(row: &Row) -> Result<UsageRow, Error> {
         cached_tokens: row.int("cached_tokens")?,
         output_tokens: row.int("output_tokens")?,
         cost_nano: row.int("cost_nano")?,
+        held_nano: 0,
         unpriced: row.int("unpriced")?,
         estimated: row.int("estimated")?,
         interrupted: row.int("interrupted")?,

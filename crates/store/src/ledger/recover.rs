@@ -114,7 +114,7 @@ impl LedgerStore {
             if reserve > 0 {
                 recovered.reserves += 1;
                 let fold = self.crash_reserve(&budget, reserve);
-                entries::insert_reserve(&mut self.conn, &fold, &budget).await?;
+                entries::insert_reserve(&mut self.conn, &fold, &budget, start).await?;
             }
         }
         self.conn.execute("DELETE FROM lease WHERE node = $1", args![self.node]).await?;

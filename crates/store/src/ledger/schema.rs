@@ -6,7 +6,7 @@ use crate::conn::Conn;
 
 /// Statements in the order of their versions; they only add. `{blob}` and `{strict}` are the
 /// engine's own words.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS];
+const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES];
 
 const TABLES: &[&str] = &[
     "CREATE TABLE account (
@@ -74,6 +74,12 @@ const TABLES: &[&str] = &[
 /// Without it the crash reserve of a budget in calls had an entry that told no amount.
 const CHARGED_CALLS: &[&str] =
     &["ALTER TABLE entry ADD COLUMN charged_calls BIGINT NOT NULL DEFAULT 0"];
+
+/// A crash reserve can be released: into the window that it was charged to.
+const RELEASES: &[&str] = &[
+    "ALTER TABLE entry ADD COLUMN window_start BIGINT",
+    "ALTER TABLE entry ADD COLUMN released_at BIGINT",
+];
 
 /// Brings the tables to the newest version.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<(), Error> {

@@ -5,5 +5,6 @@
 mod attacks;
 mod canaries;
 mod docs;
+mod manage;
 mod matrix;
 mod models;

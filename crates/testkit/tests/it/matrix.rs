@@ -8,9 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_edge::inventory;
+use tollgate_edge::{NetworkBook, NetworkLimits, inventory};
 use tollgate_gate::NoPrices;
-use tollgate_identity::NetworkLimits;
 use tollgate_kernel::Role;
 use tollgate_server::wire::Doors;
 use tollgate_testkit::{Answer, Browser, Client, Engine, KeySpec, TestServer};
@@ -80,7 +79,7 @@ async fn k8_t85_every_route_asks_every_kind_of_client_what_its_row_says() {
         gate: server.gate.clone(),
         prices: Arc::new(NoPrices),
         request_bytes: 1,
-        network_limits: NetworkLimits::default(),
+        networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
     };
     let rows = inventory(&doors.rows(&server.url));

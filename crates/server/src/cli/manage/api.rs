@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 use url::{Host, Url};
 
@@ -116,7 +116,7 @@ impl Manager {
             email.to_lowercase() == named.to_lowercase()
         };
         let id = all.items.iter().find(same).and_then(|user| user.get("id")?.as_str());
-        let nobody = || Exit::usage(format!("nobody here has the address {}", plain(named)));
+        let nobody = || Exit::not_found(format!("nobody here has the address {}", plain(named)));
         id.map(str::to_owned).ok_or_else(nobody)
     }
 }
@@ -169,11 +169,7 @@ pub(super) fn refusal(answer: &Answer) -> Exit {
     if !place.is_empty() {
         what.push_str(&format!(" ({})", place.join(", ")));
     }
-    match answer.status {
-        StatusCode::SERVICE_UNAVAILABLE => Exit::unavailable(what, "again in a moment"),
-        status if status.is_client_error() => Exit::usage(what),
-        _ => Exit::run_time(what),
-    }
+    Exit::refused(answer.status, what)
 }
 
 /// The address of a server on this machine, from its origin.
@@ -203,6 +199,8 @@ pub(super) fn from_here(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     #[test]

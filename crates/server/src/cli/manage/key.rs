@@ -8,7 +8,7 @@ use super::body::Body;
 use super::figures::moment;
 use super::noun::{Form, Noun, column, member};
 use crate::ask::Answer;
-use crate::cli::args::{KeyAdd, KeyList, KeyRotate, KeyVerb};
+use crate::cli::args::{KeyAdd, KeyList, KeyRotate, KeySet, KeyVerb};
 use crate::exit::Exit;
 
 const KEYS: Noun = Noun {
@@ -42,6 +42,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &KeyVerb) -> Result<(), Exi
         KeyVerb::List(args) => list(manager, args).await,
         KeyVerb::Show(named) => manager.show(&KEYS, &named.id).await,
         KeyVerb::Add(args) => add(manager, args).await,
+        KeyVerb::Set(args) => set(manager, args).await,
         KeyVerb::Rotate(args) => rotate(manager, args).await,
         KeyVerb::Revoke(named) => {
             let id = &named.id;
@@ -87,6 +88,29 @@ async fn add(manager: &mut Manager, args: &KeyAdd) -> Result<(), Exit> {
         moment(&member(&key, "expires_at")),
     ));
     Ok(())
+}
+
+async fn set(manager: &mut Manager, args: &KeySet) -> Result<(), Exit> {
+    let mut body = Body::default()
+        .maybe("name", args.name.as_deref())
+        .list("models", &args.models)
+        .list("networks", &args.networks)
+        .rates(&args.rates)
+        .budgets("budgets", &args.budgets, args.no_budgets)
+        .maybe("expires_at", args.expires_at.as_deref())
+        .done();
+    // The API takes all rates of a key at once: those that were not named stay.
+    if let Some(named) = body.get("rates").and_then(Value::as_object).cloned() {
+        let answer = manager.ask(Method::GET, &path_of("keys", &args.id, "")?, None).await?;
+        let before = object(&answer)?.get("rates").and_then(Value::as_object).cloned();
+        let mut rates = before.unwrap_or_default();
+        rates.extend(named);
+        rates.retain(|_, rate| !rate.is_null());
+        if let Some(members) = body.as_object_mut() {
+            members.insert("rates".to_owned(), Value::Object(rates));
+        }
+    }
+    manager.change(&KEYS, &args.id, &body).await
 }
 
 async fn rotate(manager: &mut Manager, args: &KeyRotate) -> Result<(), Exit> {

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::api::{Manager, from_here, object, refusal};
+use super::api::{Manager, Query, from_here, object, refusal, with_query};
 use super::figures::{amount, moment};
 use super::noun::member;
 use super::screen::Sheet;
@@ -23,9 +23,15 @@ const TITLES: [(&str, bool); 8] = [
     ("resets", false),
 ];
 
+/// Said where there is nothing to show.
+const NOTHING: &str = "No budget counts here: calls are not limited by one.";
+
 pub(super) async fn run(manager: &mut Manager, args: &LimitsArgs) -> Result<(), Exit> {
     let answer = match &args.key_env {
-        None => manager.ask(Method::GET, "/api/v1/limits", None).await?,
+        None => {
+            let path = with_query("/api/v1/limits", &query(manager, args).await?);
+            manager.ask(Method::GET, &path, None).await?
+        }
         Some(name) => of_key(manager, name).await?,
     };
     if manager.screen.json {
@@ -34,11 +40,7 @@ pub(super) async fn run(manager: &mut Manager, args: &LimitsArgs) -> Result<(), 
     let list = object(&answer)?;
     let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     if items.is_empty() {
-        let words = match &args.key_env {
-            None => "No budget binds the command line. Ask for those of a key with --key-env.",
-            Some(_) => "No budget binds this key.",
-        };
-        manager.screen.say(words);
+        manager.screen.say(NOTHING);
         return Ok(());
     }
     let mut sheet = Sheet::new(&TITLES);
@@ -46,6 +48,18 @@ pub(super) async fn run(manager: &mut Manager, args: &LimitsArgs) -> Result<(), 
         sheet.row(row(item));
     }
     manager.screen.sheet(sheet)
+}
+
+/// Whose limits are asked for.
+async fn query(manager: &Manager, args: &LimitsArgs) -> Result<Query, Exit> {
+    let LimitsArgs { user, client, key, group, model, key_env: _ } = args;
+    let named = [("client", client), ("key", key), ("group", group), ("model", model)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    let mut query: Query = named.collect();
+    if let Some(user) = user {
+        query.push(("user", manager.user_id(user).await?));
+    }
+    Ok(query)
 }
 
 /// What is left for the holder of a key: asked with that key, at the door that the holder uses.

@@ -1,8 +1,10 @@
 //! Verbs of management: thin calls of the management API, over the socket of the running server.
 
 mod api;
+mod audit;
 mod body;
 mod client;
+mod entry;
 mod figures;
 mod group;
 mod key;
@@ -12,6 +14,8 @@ mod noun;
 mod plan;
 mod screen;
 mod secret;
+mod session;
+mod settings;
 mod upstream;
 mod usage;
 mod user;
@@ -33,10 +37,12 @@ use screen::Screen;
 
 /// Does what `verb` says. The data folder of the configuration tells which server is asked.
 pub(super) async fn run(global: &Global, verb: &ManageVerb) -> Result<(), Exit> {
-    let config = Config::load(&Sources::of_process(global.config.as_deref(), Vec::new())?)?;
+    // Not the rest: whoever asks a server need not have what the server needs.
+    let sources = Sources::of_process(global.config.as_deref(), Vec::new())?;
+    let server = Config::load_server(&sources)?;
     let mut manager = Manager {
-        socket: socket_path(&config.server.data_dir),
-        listen: config.server.listen,
+        socket: socket_path(&server.data_dir),
+        listen: server.listen,
         screen: Screen::of_process(global),
     };
     act(&mut manager, verb).await
@@ -51,6 +57,10 @@ async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
         ManageVerb::Client(verb) => client::run(manager, verb).await,
         ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
         ManageVerb::Model(verb) => model::run(manager, verb).await,
+        ManageVerb::Session(verb) => session::run(manager, verb).await,
+        ManageVerb::Settings(verb) => settings::run(manager, verb).await,
+        ManageVerb::Entry(verb) => entry::run(manager, verb).await,
+        ManageVerb::Audit(args) => audit::run(manager, args).await,
         ManageVerb::Usage(args) => usage::run(manager, args).await,
         ManageVerb::Limits(args) => limits::run(manager, args).await,
     }

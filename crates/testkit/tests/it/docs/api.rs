@@ -5,9 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tollgate_edge::{Dialect, Route, Row};
+use tollgate_edge::{Dialect, NetworkBook, NetworkLimits, Route, Row};
 use tollgate_gate::NoPrices;
-use tollgate_identity::NetworkLimits;
 use tollgate_kernel::{Access, Action};
 use tollgate_server::wire::Doors;
 use tollgate_testkit::{Engine, TestServer};
@@ -36,7 +35,7 @@ async fn the_api_reference_is_the_programs() {
         gate: server.gate.clone(),
         prices: Arc::new(NoPrices),
         request_bytes: 32 * 1024 * 1024,
-        network_limits: NetworkLimits::default(),
+        networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
     };
     let mut rows = doors.rows(&server.url);

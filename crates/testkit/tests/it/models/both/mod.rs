@@ -3,7 +3,9 @@
 pub(crate) mod budgets;
 pub(crate) mod changes;
 pub(crate) mod hangups;
+pub(crate) mod once;
 pub(crate) mod overshoot;
+pub(crate) mod reserves;
 pub(crate) mod store_down;
 pub(crate) mod walk;
 
@@ -25,6 +27,10 @@ macro_rules! suite {
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
                 m2_calls_cut_before_their_first_byte_are_metered_exactly,
                 m2_json_calls_cut_before_their_answer_are_metered_exactly;
+            reserves: the_owner_releases_what_a_crash_may_have_hidden;
+            once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
+                a_caller_who_hangs_up_gets_the_answer_later,
+                a_crash_in_between_neither_repeats_an_act_nor_loses_it;
             store_down: m7_a_locked_ledger_is_unavailable_and_comes_back,
                 m7_cut_connections_come_back;
         }

@@ -1,0 +1,226 @@
+//! The program itself: a server of its own, and its verbs over the socket in the data folder.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Our key at the demo model. Only the server has it.
+const PROVIDER_KEY: &str = "sk-provider-key-0123456789abcdef";
+
+/// A program that said `ready URL`. Dropped, it is killed.
+struct Running {
+    child: Child,
+    _stdout: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line:?}"));
+        let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        Self { child, _stdout: stdout, port }
+    }
+
+    /// The status and body of a request.
+    fn ask(&self, head: &str, bearer: Option<&str>, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let bearer = bearer.map(|key| format!("Authorization: Bearer {key}\r\n"));
+        let (bearer, length) = (bearer.unwrap_or_default(), body.len());
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: localhost:{}\r\n{bearer}Content-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",
+            self.port
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The command line on one configuration file, without what only the server has.
+struct Shell {
+    config: PathBuf,
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+impl Shell {
+    /// Runs a line: exit code, stdout, stderr.
+    fn run(&self, line: &str) -> (i32, String, String) {
+        let mut command = program();
+        let done = command.arg("--config").arg(&self.config).args(line.split(' ')).output();
+        let done = done.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (done.status.code().unwrap_or(-1), text(done.stdout), text(done.stderr))
+    }
+
+    /// The stdout of a line that ends well.
+    fn says(&self, line: &str) -> String {
+        let (code, out, talk) = self.run(line);
+        assert_eq!(code, 0, "{line}: {talk}");
+        out
+    }
+
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.says(&format!("{line} --json"))).unwrap()
+    }
+
+    fn ends(&self, line: &str, code: i32) {
+        let (found, _, talk) = self.run(line);
+        assert_eq!(found, code, "{line}: {talk}");
+        assert!(talk.starts_with("error: "), "{line}: {talk}");
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+fn write_config(folder: &Path, model_port: u16) -> PathBuf {
+    let config = folder.join("tollgate.toml");
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
+         [limits.network]\nanonymous_per_minute = 2\n\
+         [accounts]\nregistration = \"open\"\ndefault_plan = \"small\"\n\
+         [installation]\nbudgets = [{{ unit = \"calls\", limit = 1000, period = \"month\" }}]\n\
+         [[upstream]]\nid = \"demo\"\nbase_url = \"http://127.0.0.1:{model_port}/v1\"\n\
+         api_key = {{ env = \"PROVIDER_KEY\" }}\n\
+         [[plan]]\nid = \"small\"\n\
+         budgets = [{{ unit = \"tokens\", limit = 5000, period = \"day\" }}]\n\
+         [[client]]\nid = \"bot\"\nname = \"The bot\"\nplan = \"small\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+const CALL: &str =
+    r#"{"model":"tollgate-demo","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+
+#[test]
+fn the_verbs_manage_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = program().args(["demo-model", "--api-key", PROVIDER_KEY]).spawn_ready();
+    let shell = Shell { config: write_config(folder.path(), model.port) };
+    shell.ends("user list", 69);
+    let mut serve = program();
+    serve.arg("--config").arg(&shell.config).arg("serve").env("PROVIDER_KEY", PROVIDER_KEY);
+    let server = serve.spawn_ready();
+
+    // People, plans and keys.
+    let ada = shell.json("user add ada@example.com --name Ada")["id"].as_str().unwrap().to_owned();
+    assert!(shell.says("user list").contains("ada@example.com"));
+    shell.says("plan add wide --budget tokens:100000:day");
+    assert_eq!(shell.json("user set ada@example.com --plan wide")["plan"], "wide");
+    let key = shell.says("key add laptop --user ada@example.com --quiet").trim().to_owned();
+    assert!(key.starts_with("tg_user_"), "{key}");
+    let id = shell.json(&format!("key list --user {ada}"))["items"][0]["id"].clone();
+    let id = id.as_str().unwrap();
+    let call = |key: &str| server.ask("POST /v1/chat/completions", Some(key), CALL).0;
+    until("the demo model's list is read", || call(&key) == 200);
+    let calls = || shell.json("usage --by user")["items"][0]["calls"].as_i64().unwrap_or(0);
+    until("the call is counted", || calls() == 1);
+    assert!(shell.says("usage").contains("tollgate-demo"));
+    let entries = shell.json("entry list --state settled");
+    assert_eq!(entries["items"][0]["user"], ada.as_str());
+    assert!(shell.says("entry list --user ada@example.com").contains("settled"));
+
+    // Limits: of all together, and of one.
+    let shared = shell.says("limits");
+    assert!(shared.contains("installation") && shared.contains("999"), "{shared}");
+    let limits = shell.json("limits --user ada@example.com");
+    let tokens = limits["items"].as_array().unwrap().iter().find(|it| it["unit"] == "tokens");
+    assert!(tokens.is_some_and(|it| it["used"].as_i64() > Some(0)), "{limits}");
+
+    // A key is changed, rotated and revoked.
+    let set = shell.json(&format!("key set {id} --name desk --requests-per-minute 100"));
+    assert_eq!((&set["name"], &set["rates"]["requests_per_minute"]), (&"desk".into(), &100.into()));
+    let newer = shell.says(&format!("key rotate {id} --quiet")).trim().to_owned();
+    until("the old secret has ended", || call(&key) == 401);
+    assert_eq!(call(&newer), 200);
+    shell.says(&format!("key revoke {id} --yes"));
+    until("the key has ended", || call(&newer) == 401);
+    assert!(shell.says("audit --action key.revoke").contains(id));
+
+    let (bot, settings) = what_the_file_declares_stays(&shell);
+    wrong_lines_have_their_codes(&shell);
+    // The limit of the file.
+    let anonymous = || server.ask("GET /api/v1/me", None, "").0;
+    assert_eq!([anonymous(), anonymous(), anonymous()], [401, 401, 429]);
+
+    drop(server);
+    // Another start on the same file leaves all of it as it is.
+    let mut serve = program();
+    serve.arg("--config").arg(&shell.config).arg("serve").env("PROVIDER_KEY", PROVIDER_KEY);
+    let _server = serve.spawn_ready();
+    assert_eq!(shell.json("client list")["items"][0]["client_id"], bot.as_str());
+    assert_eq!(shell.json("client list")["items"].as_array().unwrap().len(), 1);
+    assert_eq!(shell.json("settings show"), settings);
+}
+
+/// The app and the settings of the file are there, and nobody changes them. Gives both.
+fn what_the_file_declares_stays(shell: &Shell) -> (String, Value) {
+    let settings = shell.json("settings show");
+    assert_eq!(
+        (&settings["registration"], &settings["default_plan"]),
+        (&"open".into(), &"small".into())
+    );
+    let clients = shell.json("client list");
+    let bot = &clients["items"][0];
+    assert_eq!((&bot["name"], &bot["plan"]), (&"The bot".into(), &"small".into()));
+    let bot = bot["client_id"].as_str().unwrap();
+    for declared in [
+        "plan set small --concurrent 4".to_owned(),
+        format!("client set {bot} --name other"),
+        "settings set --registration closed".to_owned(),
+        "settings set --budget calls:1:day".to_owned(),
+    ] {
+        shell.ends(&declared, 73);
+    }
+    (bot.to_owned(), settings)
+}
+
+fn wrong_lines_have_their_codes(shell: &Shell) {
+    shell.ends("plan show none", 66);
+    shell.ends("user show nobody@example.com", 66);
+    shell.ends("user add ada@example.com", 73);
+    shell.ends("plan add bad --budget tokens:1", 2);
+    shell.ends("key add x --user none", 2);
+}
+
+trait SpawnReady {
+    fn spawn_ready(&mut self) -> Running;
+}
+
+impl SpawnReady for Command {
+    fn spawn_ready(&mut self) -> Running {
+        Running::start(self)
+    }
+}

@@ -1,0 +1,100 @@
+//! Requests that are to be done once (`Idempotency-Key`): what was asked, and what was answered.
+
+use tollgate_kernel::{Error, Timestamp};
+
+use crate::sql::{Row, args};
+use crate::{Reader, Writer};
+
+/// A request that wants to be done once.
+#[derive(Clone, Debug)]
+pub struct NewReplay {
+    /// The keyed hash of who asks, where, and the key that they chose.
+    pub id: [u8; 32],
+    /// The keyed hash of what is asked.
+    pub asked: [u8; 32],
+    /// The id of the HTTP request.
+    pub request: String,
+    /// Now.
+    pub at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// An earlier request with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayRecord {
+    /// The keyed hash of what was asked.
+    pub asked: [u8; 32],
+    /// The id of the HTTP request that was to do it.
+    pub request: String,
+    /// When that came.
+    pub at: Timestamp,
+    /// The answer, sealed; `None` while there is none, or when it was lost.
+    pub answer: Option<Vec<u8>>,
+}
+
+impl ReplayRecord {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            asked: row.hash("asked")?,
+            request: row.text("request_id")?,
+            at: row.time("at")?,
+            answer: row.opt_bytes("answer")?,
+        })
+    }
+}
+
+impl Writer {
+    /// Notes that a request is to be done. `None`: it is the first with its id. `Some`: an earlier
+    /// one, which stays as it was.
+    pub async fn claim_replay(&self, new: &NewReplay) -> Result<Option<ReplayRecord>, Error> {
+        let NewReplay { id, asked, request, at, expires_at } = new;
+        let mut transaction = self.begin_upkeep().await?;
+        let ended = "DELETE FROM replays WHERE id = $1 AND expires_at <= $2";
+        transaction.execute(ended, args![id, *at]).await?;
+        let sql = "INSERT INTO replays (id, asked, request_id, at, expires_at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
+        let args = args![id, asked, request.as_str(), *at, *expires_at];
+        let earlier = if transaction.execute(sql, args).await? == 1 {
+            None
+        } else {
+            let sql = "SELECT asked, request_id, at, answer FROM replays WHERE id = $1";
+            let row = transaction.optional(sql, args![id]).await?;
+            let row = row.ok_or_else(|| Error::unavailable("a replay went as it was read"))?;
+            Some(ReplayRecord::read(&row)?)
+        };
+        transaction.commit().await?;
+        Ok(earlier)
+    }
+
+    /// Hands a request that was not done to another HTTP request.
+    pub async fn retry_replay(&self, new: &NewReplay) -> Result<(), Error> {
+        let sql = "UPDATE replays SET request_id = $2, at = $3 WHERE id = $1 AND answer IS NULL";
+        self.upkeep(sql, args![new.id, new.request.as_str(), new.at]).await
+    }
+
+    /// Keeps the answer to a request.
+    pub async fn answer_replay(&self, id: &[u8; 32], sealed: &[u8]) -> Result<(), Error> {
+        self.upkeep("UPDATE replays SET answer = $2 WHERE id = $1", args![id, sealed]).await
+    }
+
+    /// Forgets a request that was refused: nothing was done.
+    pub async fn drop_replay(&self, id: &[u8; 32]) -> Result<(), Error> {
+        self.upkeep("DELETE FROM replays WHERE id = $1", args![id]).await
+    }
+
+    async fn upkeep(&self, sql: &'static str, args: Vec<crate::sql::Value>) -> Result<(), Error> {
+        let mut transaction = self.begin_upkeep().await?;
+        transaction.execute(sql, args).await?;
+        transaction.commit().await
+    }
+}
+
+impl Reader {
+    /// Whether the HTTP request with this id has changed anything: then there is an audit record
+    /// of it, written by the same commit.
+    pub async fn has_acted(&self, request: &str) -> Result<bool, Error> {
+        let sql = "SELECT seq FROM audit WHERE request_id = $1 LIMIT 1";
+        Ok(self.db.optional(sql, args![request]).await?.is_some())
+    }
+}

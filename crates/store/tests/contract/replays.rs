@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use tollgate_kernel::Clock as _;
+use tollgate_store::{Actor, NewReplay, Swept};
+
+use super::{Bench, Outcome, act};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn replay(bench: &Bench, id: u8, request: &str) -> NewReplay {
+    let at = bench.clock.now();
+    let expires_at = at.plus(DAY);
+    NewReplay { id: [id; 32], asked: [9; 32], request: request.to_owned(), at, expires_at }
+}
+
+pub(crate) async fn of_two_requests_with_one_key_one_is_the_first(bench: &Bench) -> Outcome<()> {
+    let (a, b) = (replay(bench, 1, "a"), replay(bench, 1, "b"));
+    let (one, two) = tokio::join!(bench.writer.claim_replay(&a), bench.writer.claim_replay(&b));
+    let earlier = match (one?, two?) {
+        (None, Some(earlier)) => {
+            assert_eq!(earlier.request, "a");
+            earlier
+        }
+        (Some(earlier), None) => {
+            assert_eq!(earlier.request, "b");
+            earlier
+        }
+        both => panic!("not one of them is the first: {both:?}"),
+    };
+    assert_eq!((earlier.asked, earlier.answer), ([9; 32], None));
+    assert_eq!(bench.writer.claim_replay(&replay(bench, 2, "c")).await?, None);
+    bench.writer.retry_replay(&replay(bench, 1, "d")).await?;
+    bench.writer.answer_replay(&[1; 32], b"sealed").await?;
+    // What has its answer is not handed on.
+    bench.writer.retry_replay(&replay(bench, 1, "e")).await?;
+    let kept = bench.writer.claim_replay(&replay(bench, 1, "f")).await?.unwrap();
+    assert_eq!((kept.request.as_str(), kept.answer.as_deref()), ("d", Some(&b"sealed"[..])));
+    bench.writer.drop_replay(&[1; 32]).await?;
+    assert_eq!(bench.writer.claim_replay(&replay(bench, 1, "g")).await?, None);
+    Ok(())
+}
+
+pub(crate) async fn a_replay_ends_after_its_time(bench: &Bench) -> Outcome<()> {
+    for id in [1, 2] {
+        assert_eq!(bench.writer.claim_replay(&replay(bench, id, "a")).await?, None);
+        bench.writer.answer_replay(&[id; 32], b"sealed").await?;
+    }
+    bench.clock.advance(DAY - Duration::from_secs(1));
+    assert!(bench.writer.claim_replay(&replay(bench, 1, "b")).await?.is_some());
+    bench.clock.advance(Duration::from_secs(1));
+    assert_eq!(bench.writer.claim_replay(&replay(bench, 1, "c")).await?, None, "forgotten");
+    let swept = bench.writer.sweep(bench.clock.now()).await?;
+    assert_eq!(swept, Swept { replays: 1, ..Swept::default() });
+    Ok(())
+}
+
+pub(crate) async fn an_act_is_found_by_its_request(bench: &Bench) -> Outcome<()> {
+    let actor =
+        Actor { subject: "user:x".to_owned(), network: None, request: Some("r1".to_owned()) };
+    let tx = bench.writer.begin(actor.clone()).await?;
+    assert!(!bench.reader.has_acted("r1").await?);
+    drop(tx);
+    assert!(!bench.reader.has_acted("r1").await?, "rolled back");
+    bench.writer.begin(actor).await?.commit(act("key.make")).await?;
+    assert!(bench.reader.has_acted("r1").await? && !bench.reader.has_acted("r2").await?);
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The management API, whole-server.
+
+mod flight;
+mod networks;
