@@ -32,7 +32,7 @@ const DRY: Duration = Duration::from_secs(1);
 
 /// How long the next commit gathers under load, and what tells of load: so many calls opened in
 /// such a time. A commit costs the same with one record as with twenty.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(2);
 const BUSY: u32 = 4;
 
 /// The writing thread.

@@ -37,7 +37,8 @@ pub struct ModelRequest {
     hosted_tools: bool,
     prediction: bool,
     reasons: bool,
-    pub(super) places: Places,
+    /// Boxed: a request is moved from step to step.
+    pub(super) places: Box<Places>,
 }
 
 /// Where things stand in the body.
@@ -122,7 +123,7 @@ impl ModelRequest {
             prediction: found.value(Known::Prediction).is_some(),
             reasons: found.value(Known::Reasoning).is_some()
                 || found.value(Known::ReasoningEffort).is_some(),
-            places: Places { close, known: spans(&found), options, limits },
+            places: Box::new(Places { close, known: spans(&found), options, limits }),
             body,
         })
     }
