@@ -2,6 +2,7 @@
 //! stop must let running answers finish.
 
 mod paced;
+mod steady;
 
 use std::convert::Infallible;
 use std::io;
@@ -22,6 +23,7 @@ use crate::app::App;
 use crate::network::{Address, Peer};
 use paced::Paced;
 pub(crate) use paced::{Busy, Pulse};
+use steady::Steady;
 
 /// Where connections come from.
 pub enum Listener {
@@ -221,14 +223,14 @@ async fn connection<IO>(
             Ok::<_, Infallible>(app.handle(request).await)
         }
     });
-    let mut connection = std::pin::pin!(http.serve_connection(io, service));
+    let mut connection = Steady::new(http.serve_connection(io, service));
     tokio::select! {
         // What ends a connection early is the caller's doing, or is in the request's own line.
-        _ = connection.as_mut() => return,
-        () = reached(&mut stopping, Phase::Draining) => connection.as_mut().graceful_shutdown(),
+        _ = &mut connection => return,
+        () = reached(&mut stopping, Phase::Draining) => connection.inner().graceful_shutdown(),
     }
     tokio::select! {
-        _ = connection.as_mut() => {}
+        _ = &mut connection => {}
         () = reached(&mut stopping, Phase::Now) => {}
     }
 }

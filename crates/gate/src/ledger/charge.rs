@@ -89,7 +89,7 @@ impl Charge {
             ticket.down();
         }
         let covered = memory.open(opened, &self.cells, ticket);
-        self.ledger.rouse(&mut memory);
+        self.ledger.rouse(memory);
         covered
     }
 
@@ -106,7 +106,7 @@ impl Charge {
         if ticket.is_durable() {
             return Ok(());
         }
-        self.ledger.hurry(&mut self.ledger.lock());
+        self.ledger.hurry(self.ledger.lock());
         match std::future::poll_fn(|context| ticket.poll(context)).await {
             true => Ok(()),
             false => Err(unavailable()),
@@ -161,7 +161,7 @@ impl Charge {
         let settlement = Arc::new(Settlement { key: self.key, tally, charges: charges.collect() });
         let mut memory = self.ledger.lock();
         memory.settle(Fold { opened, settlement }, self.cells.clone());
-        self.ledger.nudge(&memory);
+        self.ledger.nudge(memory);
     }
 
     fn void(&mut self) {

@@ -64,7 +64,7 @@ impl Ledger {
             let (answer, verdict) = oneshot::channel();
             memory.counted.asked += 1;
             memory.join_queue(Waiter { ask, answer });
-            self.hurry(&mut memory);
+            self.hurry(memory);
             verdict
         };
         match Box::pin(tokio::time::timeout(PATIENCE, verdict)).await {
@@ -84,7 +84,7 @@ impl Ledger {
             }
             let (done, released) = oneshot::channel();
             memory.releases.push((call, at, done));
-            self.hurry(&mut memory);
+            self.hurry(memory);
             released
         };
         match tokio::time::timeout(PATIENCE, released).await {
@@ -120,27 +120,30 @@ impl Ledger {
     }
 
     /// Somebody waits for the next commit.
-    fn hurry(&self, memory: &mut Memory) {
-        if !memory.urgent {
-            memory.urgent = true;
-            if memory.writer_sleeps {
-                self.wake.notify_one();
-            }
-        }
+    fn hurry(&self, mut memory: MutexGuard<'_, Memory>) {
+        let wakes = !memory.urgent && memory.writer_sleeps;
+        memory.urgent = true;
+        self.ring(memory, wakes);
     }
 
     /// Something is to be written, at the next occasion.
-    fn nudge(&self, memory: &Memory) {
-        if memory.writer_idles || (memory.writer_sleeps && memory.is_full()) {
-            self.wake.notify_one();
-        }
+    fn nudge(&self, memory: MutexGuard<'_, Memory>) {
+        let wakes = memory.writer_idles || (memory.writer_sleeps && memory.is_full());
+        self.ring(memory, wakes);
     }
 
     /// An open record has joined the queue. A writer that sleeps starts at once, so that the record
     /// is on the disk before the upstream has answered.
-    fn rouse(&self, memory: &mut Memory) {
+    fn rouse(&self, mut memory: MutexGuard<'_, Memory>) {
         memory.urgent = true;
-        if memory.writer_sleeps {
+        let wakes = memory.writer_sleeps;
+        self.ring(memory, wakes);
+    }
+
+    /// Wakes the writer, after the lock is free: else it would wake only to wait for it.
+    fn ring(&self, memory: MutexGuard<'_, Memory>, wakes: bool) {
+        drop(memory);
+        if wakes {
             self.wake.notify_one();
         }
     }
