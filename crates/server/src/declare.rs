@@ -76,7 +76,7 @@ fn timeouts(decl: &UpstreamDecl) -> BTreeMap<String, u64> {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     BTreeMap::from([
         ("first_byte_ms".to_owned(), ms(decl.first_byte_timeout)),
-        ("silence_ms".to_owned(), ms(decl.idle_timeout)),
+        ("silence_ms".to_owned(), ms(decl.silence_timeout)),
     ])
 }
 

@@ -49,9 +49,8 @@ impl Checker<'_> {
             base_url: base_url?,
             api_key,
             header,
-            connect_timeout: ms(raw.timeouts.connect_ms),
             first_byte_timeout: ms(raw.timeouts.first_byte_ms),
-            idle_timeout: ms(raw.timeouts.idle_ms),
+            silence_timeout: ms(raw.timeouts.silence_ms),
         })
     }
 

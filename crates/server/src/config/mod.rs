@@ -319,12 +319,10 @@ pub struct UpstreamDecl {
     pub api_key: Option<Secret>,
     /// The header that takes the key bare; `None`: `Authorization: Bearer`.
     pub header: Option<String>,
-    /// Until a connection stands.
-    pub connect_timeout: Duration,
     /// Until the answer starts.
     pub first_byte_timeout: Duration,
     /// Between two pieces of an answer.
-    pub idle_timeout: Duration,
+    pub silence_timeout: Duration,
 }
 
 /// A declared alias of a model.

@@ -289,20 +289,17 @@ pub(super) struct RawUpstream {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawTimeouts {
-    /// Until a connection stands.
-    #[schemars(range(min = 1, max = 600_000))]
-    pub(super) connect_ms: u32,
     /// Until the answer starts.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub(super) first_byte_ms: u32,
     /// Between two pieces of an answer.
     #[schemars(range(min = 1, max = 3_600_000))]
-    pub(super) idle_ms: u32,
+    pub(super) silence_ms: u32,
 }
 
 impl Default for RawTimeouts {
     fn default() -> Self {
-        Self { connect_ms: 5_000, first_byte_ms: 600_000, idle_ms: 600_000 }
+        Self { first_byte_ms: 600_000, silence_ms: 600_000 }
     }
 }
 

@@ -89,7 +89,7 @@ loopback_tools = false
 id = "openai"
 base_url = "https://api.openai.com/v1/"
 api_key = "sk-canary"
-timeouts = { connect_ms = 7 }
+timeouts = { silence_ms = 7 }
 [[model]]
 alias = "small"
 upstream = "openai"
@@ -118,8 +118,8 @@ fn the_file_of_the_reference_is_read() {
     assert_eq!(config.installation_budgets[0].limit, 5_000_000_000);
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.base_url.as_str(), "https://api.openai.com/v1");
-    assert_eq!(upstream.connect_timeout, Duration::from_millis(7));
-    assert_eq!(upstream.idle_timeout, Duration::from_secs(600));
+    assert_eq!(upstream.silence_timeout, Duration::from_millis(7));
+    assert_eq!(upstream.first_byte_timeout, Duration::from_secs(600));
     assert_eq!(config.models[0].model, "gpt-4o-mini");
     let [standard, bare] = &config.plans[..] else { panic!("two plans") };
     assert_eq!(standard.rates.concurrent, Some(4));
