@@ -75,6 +75,14 @@ pub(crate) fn budget(w: Words, budget: &Budget) -> String {
     w.with("budget-line", &[("name", name.into()), ("limit", limit.into())])
 }
 
+/// Budgets in one line, or that there is no limit.
+pub(crate) fn budgets(w: Words, budgets: &[Budget]) -> String {
+    if budgets.is_empty() {
+        return w.get("unlimited");
+    }
+    budgets.iter().map(|one| budget(w, one)).collect::<Vec<_>>().join(" · ")
+}
+
 /// A moment: how long ago, with the exact time behind it.
 pub(crate) fn ago(w: Words, at: Timestamp, now: Timestamp) -> Cell {
     let seconds = now.since(at).as_secs();
@@ -86,6 +94,11 @@ pub(crate) fn ago(w: Words, at: Timestamp, now: Timestamp) -> Cell {
         _ => at.to_jiff().to_zoned(TimeZone::UTC).date().to_string(),
     };
     Cell::Time { exact: at.rfc3339(), said }
+}
+
+/// A moment to the second, its zone named.
+pub(crate) fn second(at: Timestamp) -> String {
+    at.to_jiff().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A moment to the minute, its zone named.
