@@ -266,6 +266,11 @@ async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
     assert_eq!(status, 400);
     assert!(html.contains("This is the last owner."), "{html}");
 
+    // An admin key has the rights of whoever made it, here as in the API.
+    let with_key = house.submit_with_key(&page(&bob), &form("owner", "", "active")).await;
+    assert_eq!(with_key, 303);
+    assert_eq!(house.submit_with_key(&page(&bob), &form("member", "", "active")).await, 303);
+
     // Whoever is disabled is out at once.
     let (status, ..) = house.submit(&ada, &page(&bob), &form("member", "", "disabled")).await;
     assert_eq!(status, 303);
