@@ -82,6 +82,7 @@ column-price-output = Output (per million tokens)
 column-type = Type
 column-made = Made
 column-keys = Keys
+column-time = Time (UTC)
 column-who = By
 plan-none = None
 tokens = Tokens
@@ -244,8 +245,14 @@ entry-call = Call id
 budget-of = { $name } ({ $holder })
 whole-installation = the whole installation
 cost-held = { $money } held
-in-tokens = { $n } tokens
-in-calls = { $n } calls
+in-tokens = { $n ->
+    [one] { $said } token
+   *[other] { $said } tokens
+}
+in-calls = { $n ->
+    [one] { $said } call
+   *[other] { $said } calls
+}
 reserve-what = After a crash, this is what calls may have cost that were cut off before they were written down. Compare it with the bill of the upstream.
 reserve-released = This reserve was released; its budget has it back.
 release = Release reserve

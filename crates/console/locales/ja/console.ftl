@@ -73,6 +73,7 @@ column-price-output = 出力（100 万トークンあたり）
 column-type = 種類
 column-made = 作成
 column-keys = キー
+column-time = 日時（UTC）
 column-who = 利用者
 plan-none = なし
 tokens = トークン
@@ -226,8 +227,12 @@ entry-call = 呼び出し ID
 budget-of = { $name }（{ $holder }）
 whole-installation = 全体
 cost-held = { $money } を確保中
-in-tokens = { $n } トークン
-in-calls = { $n } 回
+in-tokens = { $n ->
+   *[other] { $said } トークン
+}
+in-calls = { $n ->
+   *[other] { $said } 回
+}
 reserve-what = 異常終了のため記録前に失われた可能性のある費用です。接続先の請求と照らし合わせてください。
 reserve-released = この引当は解放され、予算に戻りました。
 release = 引当を解放

@@ -73,6 +73,7 @@ column-price-output = 输出（每百万 token）
 column-type = 类型
 column-made = 创建时间
 column-keys = 密钥
+column-time = 时间（UTC）
 column-who = 调用者
 plan-none = 无
 tokens = Token
@@ -226,8 +227,12 @@ entry-call = 调用 ID
 budget-of = { $name }（{ $holder }）
 whole-installation = 整个系统
 cost-held = 预留 { $money }
-in-tokens = { $n } token
-in-calls = { $n } 次
+in-tokens = { $n ->
+   *[other] { $said } token
+}
+in-calls = { $n ->
+   *[other] { $said } 次
+}
 reserve-what = 这是崩溃时可能未及记录的调用费用。请与上游的账单核对。
 reserve-released = 此预留已释放，额度已退回预算。
 release = 释放预留

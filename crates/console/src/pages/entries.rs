@@ -196,7 +196,7 @@ async fn table(
     next: Option<Link>,
 ) -> Result<Table, Error> {
     let names = Names::of(state, warrant, items).await?;
-    let texts = ["when", "who", "key", "model", "upstream", "state"];
+    let texts = ["time", "who", "key", "model", "upstream", "state"];
     let texts = texts.map(|key| Column::text(w.get(&format!("column-{key}"))));
     let figures = ["input-tokens", "output-tokens", "cost"];
     let figures = figures.map(|key| Column::number(w.get(&format!("column-{key}"))));
@@ -243,12 +243,17 @@ fn cost(w: Words, entry: &EntryRow) -> String {
 
 /// What budgets were charged, in the units that there are.
 fn charged(w: Words, entry: &EntryRow) -> String {
-    let tokens = || w.with("in-tokens", &[("n", say::number(entry.charged_tokens).into())]);
-    let calls = || w.with("in-calls", &[("n", say::number(entry.charged_calls).into())]);
+    let EntryRow { charged_nano, charged_tokens, charged_calls, .. } = *entry;
+    amounts(w, charged_nano, charged_tokens, charged_calls)
+}
+
+/// What there is of money, tokens and calls, in words.
+fn amounts(w: Words, nano: i64, tokens: i64, calls: i64) -> String {
+    let counted = |key, n: i64| w.with(key, &[("n", n.into()), ("said", say::number(n).into())]);
     let parts = [
-        (entry.charged_nano > 0).then(|| say::money(entry.charged_nano)),
-        (entry.charged_tokens > 0).then(tokens),
-        (entry.charged_calls > 0).then(calls),
+        (nano > 0).then(|| say::money(nano)),
+        (tokens > 0).then(|| counted("in-tokens", tokens)),
+        (calls > 0).then(|| counted("in-calls", calls)),
     ];
     or_none(Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")))
 }
@@ -432,10 +437,7 @@ fn facts(w: Words, names: &Names, entry: &EntryRow) -> Definitions {
         add("column-cached-tokens", Cell::Text(tokens(entry.usage.cached_tokens)));
         add("column-output-tokens", Cell::Text(tokens(entry.usage.output_tokens)));
         add("column-cost", Cell::Text(cost(w, entry)));
-        let held = [say::money(entry.hold_nano), say::number(entry.hold_tokens)];
-        let [money, tokens] = held;
-        let tokens = w.with("in-tokens", &[("n", tokens.into())]);
-        add("entry-held", Cell::Text(format!("{money} · {tokens}")));
+        add("entry-held", Cell::Text(amounts(w, entry.hold_nano, entry.hold_tokens, 0)));
     }
     add("entry-charged", Cell::Text(charged(w, entry)));
     if entry.excess {

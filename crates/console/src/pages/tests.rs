@@ -445,7 +445,7 @@ async fn a_reserve_is_released_by_page_and_nothing_else_is() {
     let (_, html) = house.page(&ada, list).await;
     assert!(html.contains("Tokens each month (the whole installation)"), "{html}");
     assert!(html.contains("100 tokens"), "{html}");
-    let path = html.split("<td data-label=\"When\"><a href=\"").nth(1).unwrap();
+    let path = html.split("<td data-label=\"Time (UTC)\"><a href=\"").nth(1).unwrap();
     let path = path.split('"').next().unwrap();
     let (_, html) = house.page(&ada, path).await;
     assert!(html.contains("Release reserve</button>"), "{html}");
