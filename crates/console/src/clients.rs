@@ -1,11 +1,13 @@
 //! Registered apps: software that acts for itself, with keys and a plan of its own.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::Warrant;
+use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{ClientId, Error, Manage, Noun, Slug, Timestamp, UserId};
 use tollgate_store::{AccountState, AuditEvent, ClientKind, ClientRecord, Owner};
 
@@ -13,30 +15,32 @@ use crate::listing::{Cursors, ListQuery};
 use crate::members::{checked_name, needed, said};
 use crate::state::{ConsoleState, changeable};
 
-const READ: Manage = Manage::read(Noun::Clients);
-const WRITE: Manage = Manage::write(Noun::Clients);
+/// Looking at apps.
+pub(crate) const READ: Manage = Manage::read(Noun::Clients);
+/// Changing apps.
+pub(crate) const WRITE: Manage = Manage::write(Noun::Clients);
 
 /// A new app, or a change of one. What a change leaves out stays.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ClientChange {
     /// Its name for people; needed for a new one.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// `public` or `confidential` (RFC 6749, 2.1); confidential unless said.
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["public", "confidential"]))]
-    kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// Its plan; without one it calls no model. `null` is none.
     #[serde(deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
-    plan: Option<Option<Slug>>,
+    pub(crate) plan: Option<Option<Slug>>,
     /// The id of the person who manages it; `null` is nobody.
     #[serde(deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
-    owner: Option<Option<UserId>>,
+    pub(crate) owner: Option<Option<UserId>>,
     /// `active`, or `disabled`: then its credentials are refused.
     #[schemars(extend("enum" = ["active", "disabled"]))]
-    state: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 /// An app as it is shown.
@@ -114,11 +118,7 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     Body(change): Body<ClientChange>,
 ) -> Reply {
-    let warrant = state.allow(&caller, WRITE)?;
-    let name = needed(change.name.clone(), "name")?;
-    let id = ClientId::new(&**state.gate.clock(), &**state.gate.rng());
-    let client = ClientRecord::new(id, name, ClientKind::Confidential);
-    let made = store(&state, &warrant, client, change).await?;
+    let made = make(&state, &caller, change).await?;
     reply::created(&format!("/api/v1/clients/{}", made.id), &ClientView::from(made))
 }
 
@@ -129,10 +129,7 @@ pub(crate) async fn update(
     Path(id): Path<ClientId>,
     Body(change): Body<ClientChange>,
 ) -> Reply {
-    let warrant = state.allow(&caller, WRITE)?;
-    let client = find(&state, &warrant, id).await?;
-    changeable(client.declared)?;
-    reply::json(&ClientView::from(store(&state, &warrant, client, change).await?))
+    reply::json(&ClientView::from(alter(&state, &caller, id, change).await?))
 }
 
 /// `DELETE /api/v1/clients/{id}`: its keys go with it.
@@ -149,7 +146,34 @@ pub(crate) async fn delete(
     reply::no_content()
 }
 
-async fn find(
+/// Registers an app.
+pub(crate) async fn make(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    change: ClientChange,
+) -> Result<ClientRecord, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let name = needed(change.name.clone(), "name")?;
+    let id = ClientId::new(&**state.gate.clock(), &**state.gate.rng());
+    let client = ClientRecord::new(id, name, ClientKind::Confidential);
+    store(state, &warrant, client, change).await
+}
+
+/// Changes an app.
+pub(crate) async fn alter(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    id: ClientId,
+    change: ClientChange,
+) -> Result<ClientRecord, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let client = find(state, &warrant, id).await?;
+    changeable(client.declared)?;
+    store(state, &warrant, client, change).await
+}
+
+/// The app with this id.
+pub(crate) async fn find(
     state: &ConsoleState,
     warrant: &Warrant,
     id: ClientId,

@@ -1,11 +1,13 @@
 //! The entries themselves, newest first: one for each attempt of each call, and crash reserves.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Path, Query};
-use tollgate_gate::Warrant;
+use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{CallId, EntryState, Error, Manage, Noun, Timestamp, Usage};
 use tollgate_store::ledger::{EntryFilter, EntryRow};
 
@@ -24,43 +26,43 @@ const ATTEMPTS: u32 = 64;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EntriesQuery {
     /// How many: 1 to 500, 50 unless said. The attempts of a call are not torn apart.
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
     /// From this moment on (RFC 3339).
-    from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Before this moment (RFC 3339).
-    to: Option<String>,
+    pub(crate) to: Option<String>,
     /// At exactly this moment (RFC 3339).
-    at: Option<String>,
+    pub(crate) at: Option<String>,
     /// Of this call.
-    call_id: Option<String>,
+    pub(crate) call_id: Option<String>,
     /// With this attempt at an upstream.
-    attempt: Option<i64>,
+    pub(crate) attempt: Option<i64>,
     /// Of this person.
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Of this app.
-    client: Option<String>,
+    pub(crate) client: Option<String>,
     /// Of this key.
-    key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Of this group.
-    group: Option<String>,
+    pub(crate) group: Option<String>,
     /// For this model.
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// At this upstream.
-    upstream: Option<String>,
+    pub(crate) upstream: Option<String>,
     /// Charged to this budget, as crash reserves are.
-    budget: Option<String>,
+    pub(crate) budget: Option<String>,
     /// With more reported than was held, or not.
-    excess: Option<bool>,
+    pub(crate) excess: Option<bool>,
     /// With exactly this cost.
-    cost_nano: Option<i64>,
+    pub(crate) cost_nano: Option<i64>,
     /// With exactly this hold in money.
-    hold_nano: Option<i64>,
+    pub(crate) hold_nano: Option<i64>,
     /// In this state: `open` for calls in flight.
-    state: Option<String>,
+    pub(crate) state: Option<String>,
     /// Of the answer with this `x-request-id`.
-    request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// An entry as it is shown.
@@ -165,15 +167,24 @@ pub(crate) async fn list(
     Caller(caller): Caller,
     Query(query): Query<EntriesQuery>,
 ) -> Reply {
-    let warrant = state.allow(&caller, READ)?;
+    let List { items, next } = part(&state, &caller, &query).await?;
+    reply::json(&List { items: items.into_iter().map(EntryView::from).collect(), next })
+}
+
+/// The entries that are asked for and that `caller` may see.
+pub(crate) async fn part(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    query: &EntriesQuery,
+) -> Result<List<EntryRow>, Error> {
+    let warrant = state.allow(caller, READ)?;
     let limit = checked_limit(query.limit)?;
     let cursors = Cursors::new(&state.gate, "entries");
-    let filter = filter(&warrant, cursors, &query)?;
+    let filter = filter(&warrant, cursors, query)?;
     let asked = limit + ATTEMPTS;
-    let mut rows = state.gate.entry_rows(&warrant, &filter, asked).await?;
-    let next = cut_between_calls(&mut rows, limit);
-    let items = rows.into_iter().map(EntryView::from).collect();
-    reply::json(&List { items, next: next.map(|call| cursors.seal(&call)) })
+    let mut items = state.gate.entry_rows(&warrant, &filter, asked).await?;
+    let next = cut_between_calls(&mut items, limit);
+    Ok(List { items, next: next.map(|call| cursors.seal(&call)) })
 }
 
 /// `POST /api/v1/entries/{call_id}/release`.
@@ -182,9 +193,17 @@ pub(crate) async fn release(
     Caller(caller): Caller,
     Path(call): Path<CallId>,
 ) -> Reply {
-    let warrant = state.allow(&caller, RELEASE)?;
-    let row = state.gate.release_reserve(&warrant, call).await?;
-    reply::json(&EntryView::from(row))
+    reply::json(&EntryView::from(give_back(&state, &caller, call).await?))
+}
+
+/// Gives a crash reserve back to its budget, once.
+pub(crate) async fn give_back(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    call: CallId,
+) -> Result<EntryRow, Error> {
+    let warrant = state.allow(caller, RELEASE)?;
+    state.gate.release_reserve(&warrant, call).await
 }
 
 fn filter(

@@ -1,11 +1,13 @@
 //! Groups of people: a plan for each member, and a pool that they share.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::Warrant;
+use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Budget, Error, Manage, Noun, Slug, Timestamp, UserId};
 use tollgate_store::{AuditEvent, GroupRecord, Owner};
 
@@ -13,8 +15,10 @@ use crate::listing::{Cursors, List, ListQuery};
 use crate::members::{BudgetShape, checked_budgets, checked_name, needed, said, same_id};
 use crate::state::ConsoleState;
 
-const READ: Manage = Manage::read(Noun::Groups);
-const WRITE: Manage = Manage::write(Noun::Groups);
+/// Looking at groups.
+pub(crate) const READ: Manage = Manage::read(Noun::Groups);
+/// Changing groups.
+pub(crate) const WRITE: Manage = Manage::write(Noun::Groups);
 
 /// A new group, or a change of one. What a change leaves out stays.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -22,21 +26,21 @@ const WRITE: Manage = Manage::write(Noun::Groups);
 pub(crate) struct GroupChange {
     /// Its name in the API; needed for a new one, fixed from then on.
     #[schemars(with = "Option<String>")]
-    id: Option<Slug>,
+    pub(crate) id: Option<Slug>,
     /// Its name for people; the id unless said.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The plan of members that have none of their own; `null` is none.
     #[serde(deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
-    plan: Option<Option<Slug>>,
+    pub(crate) plan: Option<Option<Slug>>,
     /// Of several groups of a member, the one with the highest counts; 0 unless said.
-    priority: Option<i64>,
+    pub(crate) priority: Option<i64>,
     /// Budgets that all members share.
     #[schemars(with = "Option<Vec<BudgetShape>>")]
-    pool: Option<Vec<Budget>>,
+    pub(crate) pool: Option<Vec<Budget>>,
     /// The ids of these people, and no others, are the members.
     #[schemars(with = "Option<Vec<String>>")]
-    members: Option<Vec<UserId>>,
+    pub(crate) members: Option<Vec<UserId>>,
 }
 
 /// A group as it is shown.
@@ -99,10 +103,7 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     Body(change): Body<GroupChange>,
 ) -> Reply {
-    let warrant = state.allow(&caller, WRITE)?;
-    let id = needed(change.id.clone(), "id")?;
-    let name = id.to_string();
-    let made = store(&state, &warrant, GroupRecord::new(id, name), change).await?;
+    let made = make(&state, &caller, change).await?;
     reply::created(&format!("/api/v1/groups/{}", made.id), &made)
 }
 
@@ -113,10 +114,7 @@ pub(crate) async fn update(
     Path(id): Path<Slug>,
     Body(change): Body<GroupChange>,
 ) -> Reply {
-    let warrant = state.allow(&caller, WRITE)?;
-    let group = find(&state, &warrant, &id).await?;
-    same_id(change.id.as_ref(), &id)?;
-    reply::json(&store(&state, &warrant, group, change).await?)
+    reply::json(&alter(&state, &caller, &id, change).await?)
 }
 
 /// `DELETE /api/v1/groups/{id}`.
@@ -132,7 +130,37 @@ pub(crate) async fn delete(
     reply::no_content()
 }
 
-async fn find(state: &ConsoleState, warrant: &Warrant, id: &Slug) -> Result<GroupRecord, Error> {
+/// Makes a group.
+pub(crate) async fn make(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    change: GroupChange,
+) -> Result<GroupView, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let id = needed(change.id.clone(), "id")?;
+    let name = id.to_string();
+    store(state, &warrant, GroupRecord::new(id, name), change).await
+}
+
+/// Changes a group.
+pub(crate) async fn alter(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    id: &Slug,
+    change: GroupChange,
+) -> Result<GroupView, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let group = find(state, &warrant, id).await?;
+    same_id(change.id.as_ref(), id)?;
+    store(state, &warrant, group, change).await
+}
+
+/// The group called `id`.
+pub(crate) async fn find(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    id: &Slug,
+) -> Result<GroupRecord, Error> {
     state.read(warrant).group(id).await?.ok_or_else(Error::not_found)
 }
 

@@ -1,14 +1,16 @@
 //! Model aliases: our names for models of upstreams, with their prices.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::Warrant;
+use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{
-    Budget, Class, Error, Manage, ModelPattern, Nano, Noun, Price, Slug, Tier, Timestamp,
+    Budget, Class, Error, Kind, Manage, ModelPattern, Nano, Noun, Price, Slug, Tier, Timestamp,
 };
 use tollgate_store::{AuditEvent, ModelRecord};
 
@@ -16,8 +18,10 @@ use crate::listing::{Cursors, ListQuery};
 use crate::members::{BudgetShape, checked_budgets};
 use crate::state::{ConsoleState, changeable};
 
-const READ: Manage = Manage::read(Noun::Models);
-const WRITE: Manage = Manage::write(Noun::Models);
+/// Looking at models.
+pub(crate) const READ: Manage = Manage::read(Noun::Models);
+/// Changing models.
+pub(crate) const WRITE: Manage = Manage::write(Noun::Models);
 
 /// What an alias is to be.
 #[derive(Deserialize, JsonSchema)]
@@ -25,13 +29,13 @@ const WRITE: Manage = Manage::write(Noun::Models);
 pub(crate) struct ModelBody {
     /// The upstream that is called.
     #[schemars(with = "String")]
-    upstream: Slug,
+    pub(crate) upstream: Slug,
     /// The model's name there.
-    model: String,
+    pub(crate) model: String,
     /// Budgets over all calls of this alias.
     #[serde(default)]
     #[schemars(with = "Vec<BudgetShape>")]
-    budgets: Vec<Budget>,
+    pub(crate) budgets: Vec<Budget>,
 }
 
 /// An alias as it is shown.
@@ -136,8 +140,7 @@ pub(crate) async fn show(
     Path(alias): Path<Slug>,
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
-    let found = state.read(&warrant).model(&alias).await?;
-    reply::json(&view(&state, found.ok_or_else(Error::not_found)?))
+    reply::json(&view(&state, find(&state, &warrant, &alias).await?))
 }
 
 /// `PUT /api/v1/models/{alias}`: 201 where there was none, else 200.
@@ -150,26 +153,73 @@ pub(crate) async fn put(
     let warrant = state.allow(&caller, WRITE)?;
     // Whoever makes something under a bad name is told what is wrong with it.
     let alias = Slug::parse(&alias).map_err(|error| error.with_param("alias"))?;
-    let ModelBody { upstream, model, budgets } = body;
     let before = state.read(&warrant).model(&alias).await?;
     let is_new = before.is_none();
-    let mut record =
-        before.unwrap_or_else(|| ModelRecord::new(alias, upstream.clone(), model.clone()));
-    changeable(record.declared)?;
-    known_upstream(&state, &warrant, &upstream).await?;
-    record.upstream = upstream;
-    record.model = checked_model(&model)?;
-    record.budgets = checked_budgets("budgets", budgets)?;
-    let mut tx = state.gate.begin(&warrant).await?;
-    tx.put_model(&record).await?;
-    let target = format!("model:{}", record.alias);
-    state.commit(tx, AuditEvent::new("model.put", target)).await?;
-    let stored = state.read(&warrant).model(&record.alias).await?;
-    let mut answer = reply::json(&view(&state, stored.ok_or_else(Error::not_found)?))?;
+    let stored = store(&state, &warrant, alias, before, body).await?;
+    let mut answer = reply::json(&view(&state, stored))?;
     if is_new {
         *answer.status_mut() = StatusCode::CREATED;
     }
     Ok(answer)
+}
+
+/// Makes an alias; one that is there already is left alone.
+pub(crate) async fn make(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    alias: Slug,
+    body: ModelBody,
+) -> Result<ModelRecord, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    if state.read(&warrant).model(&alias).await?.is_some() {
+        let what = "There is an alias of this name. Change it, or choose another name.";
+        return Err(Error::new(Kind::Conflict, what));
+    }
+    store(state, &warrant, alias, None, body).await
+}
+
+/// Replaces an alias that there is.
+pub(crate) async fn alter(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    alias: Slug,
+    body: ModelBody,
+) -> Result<ModelRecord, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let before = find(state, &warrant, &alias).await?;
+    store(state, &warrant, alias, Some(before), body).await
+}
+
+/// The alias of this name.
+pub(crate) async fn find(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    alias: &Slug,
+) -> Result<ModelRecord, Error> {
+    state.read(warrant).model(alias).await?.ok_or_else(Error::not_found)
+}
+
+/// Checks an alias, makes it durable, and gives it as it is then.
+async fn store(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    alias: Slug,
+    before: Option<ModelRecord>,
+    body: ModelBody,
+) -> Result<ModelRecord, Error> {
+    let ModelBody { upstream, model, budgets } = body;
+    let mut record =
+        before.unwrap_or_else(|| ModelRecord::new(alias, upstream.clone(), model.clone()));
+    changeable(record.declared)?;
+    known_upstream(state, warrant, &upstream).await?;
+    record.upstream = upstream;
+    record.model = checked_model(&model)?;
+    record.budgets = checked_budgets("budgets", budgets)?;
+    let mut tx = state.gate.begin(warrant).await?;
+    tx.put_model(&record).await?;
+    let target = format!("model:{}", record.alias);
+    state.commit(tx, AuditEvent::new("model.put", target)).await?;
+    find(state, warrant, &record.alias).await
 }
 
 /// `DELETE /api/v1/models/{alias}`.
@@ -179,8 +229,7 @@ pub(crate) async fn delete(
     Path(alias): Path<Slug>,
 ) -> Reply {
     let warrant = state.allow(&caller, WRITE)?;
-    let found = state.read(&warrant).model(&alias).await?;
-    changeable(found.ok_or_else(Error::not_found)?.declared)?;
+    changeable(find(&state, &warrant, &alias).await?.declared)?;
     let mut tx = state.gate.begin(&warrant).await?;
     tx.delete_model(&alias).await?;
     state.commit(tx, AuditEvent::new("model.delete", format!("model:{alias}"))).await?;

@@ -26,6 +26,7 @@ mod presented;
 mod prices;
 mod principal;
 mod proofs;
+mod rank;
 mod rates;
 mod replay;
 mod scan;

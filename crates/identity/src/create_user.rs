@@ -6,8 +6,8 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, NewUser};
 
+use crate::check;
 use crate::list_users::{Account, require_known};
-use crate::{check, rank};
 
 /// What an account is to be.
 pub(crate) struct UserWish {
@@ -32,7 +32,7 @@ pub(crate) async fn create_user(
     let warrant = gate.allow(caller, Manage::write(Noun::Users))?;
     let UserWish { password, role, plan, groups, state, .. } = wish;
     if role == Role::Owner {
-        rank::require_owner(gate, &warrant).await?;
+        gate.require_owner(&warrant).await?;
     }
     let email = check::email(&wish.email)?;
     require_known(gate.read(&warrant), plan.as_ref(), &groups).await?;

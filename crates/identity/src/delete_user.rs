@@ -6,7 +6,6 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, Role, UserId};
 use tollgate_store::{AuditEvent, Owner};
 
-use crate::rank;
 use crate::update_user::require_an_owner;
 
 /// Removes an account; owners are removed by owners alone, and the last of them stays.
@@ -18,7 +17,7 @@ pub(crate) async fn delete_user(
     let warrant = gate.allow(caller, Manage::write(Noun::Users))?;
     let user = gate.read(&warrant).user(Owner::All, id).await?.ok_or_else(Error::not_found)?;
     if user.role == Role::Owner {
-        rank::require_owner(gate, &warrant).await?;
+        gate.require_owner(&warrant).await?;
     }
     let mut tx = gate.begin(&warrant).await?;
     tx.delete_user(&user).await?;

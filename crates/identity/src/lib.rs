@@ -18,7 +18,6 @@ mod list_sessions;
 mod list_users;
 mod make_link;
 mod pages;
-mod rank;
 mod revoke_key;
 mod rotate_key;
 mod routes;

@@ -8,8 +8,6 @@ use tollgate_kernel::{Error, Kind, LinkId, Manage, Noun, PlainToken, Role, Times
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AccountState, AuditEvent, LinkPurpose, NewLink, Owner};
 
-use crate::rank;
-
 /// How long a link to sign in or to reset a password counts.
 pub(crate) const LINK_LIFE: Duration = Duration::from_secs(3_600);
 
@@ -47,7 +45,7 @@ pub(crate) async fn make_link(
     let found = gate.read(&warrant).user(Owner::All, user).await?;
     let found = found.ok_or_else(Error::not_found)?;
     if found.role == Role::Owner {
-        rank::require_owner(gate, &warrant).await?;
+        gate.require_owner(&warrant).await?;
     }
     if found.state != AccountState::Active {
         let detail = "The account is disabled, so no link would work. Make it active first.";

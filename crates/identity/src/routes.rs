@@ -64,6 +64,19 @@ fn own_pages() -> Vec<Row<IdentityState>> {
         Row::post("/account/keys/{id}", write(Noun::Keys), "Change a key", key::change),
         Row::post("/account/keys/{id}/rotate", write(Noun::Keys), "Rotate a key", key::rotate),
         Row::post("/account/keys/{id}/revoke", write(Noun::Keys), "Revoke a key", key::revoke),
+        // Apps are the console's, their keys are this door's.
+        Row::get(
+            "/admin/apps/{id}/keys",
+            read(Noun::Clients),
+            "The keys of an app",
+            key_pages::show_app,
+        ),
+        Row::post(
+            "/admin/apps/{id}/keys",
+            write(Noun::Clients),
+            "Make a key for an app",
+            key_pages::make_app,
+        ),
         Row::get("/account/usage", read(Noun::Usage), "My usage", usage::show),
         Row::get(
             "/account/security",

@@ -16,6 +16,7 @@ const AGENT_MAX: usize = 200;
 
 /// A session that was just begun. The token goes into the cookie and is kept nowhere else.
 pub(crate) struct Started {
+    pub(crate) id: SessionId,
     pub(crate) token: PlainToken,
 }
 
@@ -60,6 +61,7 @@ pub(crate) async fn start(
         }
     }
     let Prepared { session, token } = prepared;
+    let id = session.id;
     tx.insert_session(session).await?;
-    Ok(Started { token })
+    Ok(Started { id, token })
 }

@@ -6,8 +6,8 @@ use tollgate_gate::{Gate, Principal, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, Tx, UserRecord};
 
+use crate::check;
 use crate::list_users::{Account, require_known, with_groups};
-use crate::{check, rank};
 
 /// What changes; what is none stays, and `Some(None)` is taken away.
 #[derive(Default)]
@@ -74,7 +74,7 @@ async fn require_right(
     let of_owner = before.role == Role::Owner
         && (email.is_some() || password.is_some() || role.is_some() || state.is_some());
     if of_owner || *role == Some(Role::Owner) {
-        rank::require_owner(gate, warrant).await?;
+        gate.require_owner(warrant).await?;
     }
     Ok(())
 }

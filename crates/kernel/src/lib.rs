@@ -7,6 +7,7 @@ mod access;
 mod clock;
 mod entry;
 mod error;
+pub mod figures;
 mod gcra;
 mod ids;
 mod limit;

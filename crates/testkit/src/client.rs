@@ -140,6 +140,11 @@ impl Client {
         self.send(self.request("POST", path).json(body)).await
     }
 
+    /// `PUT path` with a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.request("PUT", path).json(body)).await
+    }
+
     /// `PATCH path` with a JSON body.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
         self.send(self.request("PATCH", path).json(body)).await

@@ -9,6 +9,7 @@ const require = createRequire(import.meta.url);
 const AXE = require.resolve("axe-core/axe.min.js");
 const ORIGIN = process.env.TOLLGATE_URL.replace(/\/$/, "");
 const LINK = process.env.TOLLGATE_LINK;
+const ADMIN = process.env.TOLLGATE_ADMIN_PAGES.split(" ");
 const FOLDER = process.env.TOLLGATE_SHOTS;
 const EXECUTABLE = process.env.TOLLGATE_TEST_CHROMIUM;
 const ARGS = [
@@ -42,6 +43,21 @@ async function faults(page) {
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
 }
 
+/** Looks at pages of the administration, with axe at each width. */
+async function administer(page, prefix, paths, sizes) {
+  for (const path of paths) {
+    const name = prefix + path.slice(1).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "one").replaceAll(/[/?=]/g, "-");
+    for (const width of sizes) {
+      await page.setViewportSize({ width, height: 900 });
+      const answer = await page.goto(ORIGIN + path, { waitUntil: "load" });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      const axe = await faults(page);
+      say({ page: name, width, wide, title: await page.title(), status: answer.status(), axe });
+      if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}.png`), fullPage: true });
+    }
+  }
+}
+
 async function look(page, path, name, sizes) {
   if (path) await page.goto(ORIGIN + path, { waitUntil: "networkidle" });
   const axe = await faults(page);
@@ -67,16 +83,19 @@ try {
   await look(page, "/account/keys", "keys", sizes);
   await look(page, "/account/usage", "usage", sizes);
   await look(page, "/account/security", "security", sizes);
-  for (const name of ["", "/users", "/plans", "/usage", "/upstreams", "/settings", "/audit"]) {
-    await look(page, `/admin${name}`, `admin${name.replace("/", "-")}`, sizes);
-  }
+  await administer(page, "", ADMIN, sizes);
   await page.emulateMedia({ colorScheme: "dark" });
   await look(page, "/account", "account-dark", sizes);
+  await administer(page, "dark-", ADMIN, sizes);
   for (const language of ["ja", "zh-Hans"]) {
     await page.goto(ORIGIN + "/account");
     await page.locator(`button[name=language][value=${language}]`).click();
-    for (const path of ["/account", "/account/keys", "/account/security", "/admin"]) {
+    for (const path of ["/account", "/account/keys", "/account/security"]) {
       await look(page, path, `${language}${path.replaceAll("/", "-")}`, sizes);
+    }
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme });
+      await administer(page, `${language}-${colorScheme}-`, ADMIN, sizes);
     }
   }
   say({ noted });

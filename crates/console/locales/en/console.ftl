@@ -2,9 +2,13 @@
 nav-admin = Administration
 tab-overview = Overview
 tab-users = People
+tab-groups = Groups
 tab-plans = Plans
-tab-usage = Usage
+tab-apps = Apps
+tab-models = Models
 tab-upstreams = Upstreams
+tab-entries = Calls
+tab-usage = Usage
 tab-settings = Settings
 tab-audit = Audit
 
@@ -65,6 +69,22 @@ column-action = What
 column-target = To what
 column-from = From
 column-request = Request id
+column-priority = Priority
+column-pool = Shared budgets
+column-members = Members
+column-alias = Model
+column-model-there = Name at the upstream
+column-price = Price
+column-price-input = Input (per million tokens)
+column-price-cached = Cached input (per million tokens)
+column-price-written = Input written to the cache (per million tokens)
+column-price-output = Output (per million tokens)
+column-type = Type
+column-made = Made
+column-keys = Keys
+column-time = Time (UTC)
+column-who = By
+plan-none = None
 tokens = Tokens
 money = Cost
 money-unpriced = { $money }, and { $count ->
@@ -148,6 +168,96 @@ money-hint = In dollars, for example 5 or 2.50.
 time-zone = Time zone
 time-zone-hint = Days, weeks and months of the budgets follow it, for example Europe/Berlin.
 
+# Groups.
+groups-lead = People who share a plan, and a pool of money or tokens if it has one.
+groups-caption = Groups by name
+groups-empty = Groups will be here. One gives many people a plan at once.
+group-make = Make group
+group-save = Save group
+group-lead = Its plan counts for members who have none of their own. The pool is for all of them together.
+group-id = Short name of the group
+group-name-hint = What people read. Empty for the short name.
+group-no-plan = None: the default plan counts
+group-plan-hint = For members who have no plan of their own.
+priority-hint = For people in several groups: the plan of the highest number counts.
+members-hint = E-mail addresses of people who have an account, one on each line. These and no others are members.
+members-many = { $count ->
+    [one] 1 person. Change who it is by the command line or the API.
+   *[other] { $count } people. There are too many to name here: change them by the command line or the API.
+}
+pool-heading = Budgets that all members share
+
+# Apps.
+apps-lead = Software that calls models for itself, with keys and a plan of its own.
+apps-caption = Apps, oldest first
+apps-empty = Apps will be here: a bot, a job, a website that calls models for itself.
+app-make = Register app
+app-save = Save app
+app-lead = Its plan says what it may call. It calls with keys of its own.
+app-keys = Keys of { $app }
+app-no-plan = None: it calls nothing
+app-owner = Managed by
+app-state-hint = Disabling stops all its keys within a second. It can be undone here.
+app-disabled = This app is disabled. Its keys are refused.
+type-confidential = Confidential
+type-public = Public
+type-confidential-long = Confidential: it runs on a server and can keep a secret
+type-public-long = Public: it runs in a browser or on people’s machines
+
+# Models.
+models-lead = The names that callers use, what stands behind them, and what it costs.
+models-caption = Models by name
+models-empty = Models will be here. Without one there is nothing to call.
+model-make = Add model
+model-save = Save model
+model-lead = Calls for this name go to a model of an upstream. An empty budget is no limit.
+model-needs-upstream = A model stands at an upstream, and there is none yet.
+alias-hint = The name that callers use: 1 to 64 of a-z, 0-9, “-”, “_” and “.”. It cannot be changed later.
+model-there-hint = As the upstream calls it, for example gpt-4o-mini. Its price is found by this name.
+model-budgets-heading = Budgets over all its calls
+no-price-means = No price: calls count in tokens and calls, not in money.
+price-tier = { $class }, from { $from } input tokens on
+context-tokens = Context (tokens)
+
+# Calls.
+entries-lead = Each attempt of each call, with what it cost and how it ended.
+entries-caption = Calls, newest first
+entries-none = Calls will be here. A first one, with a key from the account page:
+entries-empty = No call fits. Show others.
+entries-user = Person (e-mail or id)
+entries-key = Key (id)
+entry-all = All
+entry-open = In flight
+entry-settled = Settled
+entry-estimated = Estimated
+entry-interrupted = Interrupted
+entry-crash_reserve = Crash reserve
+entry-failed = Failed
+entry-released = Released
+entry-title = A call
+entry-attempt = Attempt { $n }
+entry-budget = Budget
+entry-held = Held for it
+entry-charged = Charged to budgets
+entry-excess = Excess
+entry-excess-means = The upstream reported more than was held; budgets were charged what was held.
+entry-call = Call id
+budget-of = { $name } ({ $holder })
+whole-installation = the whole installation
+cost-held = { $money } held
+in-tokens = { $n ->
+    [one] { $said } token
+   *[other] { $said } tokens
+}
+in-calls = { $n ->
+    [one] { $said } call
+   *[other] { $said } calls
+}
+reserve-what = After a crash, this is what calls may have cost that were cut off before they were written down. Compare it with the bill of the upstream.
+reserve-released = This reserve was released; its budget has it back.
+release = Release reserve
+release-lead = This gives { $amount } back to the budget “{ $budget }”, because you know that the upstream did not charge it. It cannot be undone.
+
 # Usage.
 usage-lead = What everybody used. Without dates, the last 30 days.
 usage-caption = Usage, newest day first
@@ -217,3 +327,10 @@ wrong-plan = There is no such plan. Choose another one.
 wrong-default_plan = There is no such plan. Choose another one.
 wrong-owner = Only an owner may do this to an owner. Ask one of them.
 wrong-last-owner = This is the last owner. Make somebody else an owner first.
+wrong-name = A name has 1 to 200 characters and no line breaks.
+wrong-priority = Use a whole number, for example 10.
+wrong-member = There is nobody with the address { $email }. Correct it, or add this person first.
+wrong-members = One of these people is not here any more. Correct the list.
+wrong-user = There is nobody with this address.
+wrong-upstream = There is no such upstream. Choose another one.
+wrong-model = Use the name that the upstream has for it, of at most 256 bytes.

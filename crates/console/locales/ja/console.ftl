@@ -2,9 +2,13 @@
 nav-admin = 管理
 tab-overview = 概要
 tab-users = ユーザー
+tab-groups = グループ
 tab-plans = プラン
-tab-usage = 利用状況
+tab-apps = アプリ
+tab-models = モデル
 tab-upstreams = 接続先
+tab-entries = 呼び出し
+tab-usage = 利用状況
 tab-settings = 設定
 tab-audit = 監査ログ
 
@@ -56,6 +60,22 @@ column-action = 操作
 column-target = 対象
 column-from = 接続元
 column-request = リクエスト ID
+column-priority = 優先度
+column-pool = 共有の予算
+column-members = メンバー
+column-alias = モデル
+column-model-there = 接続先での名前
+column-price = 価格
+column-price-input = 入力（100 万トークンあたり）
+column-price-cached = キャッシュ済み入力（100 万トークンあたり）
+column-price-written = キャッシュ書き込み（100 万トークンあたり）
+column-price-output = 出力（100 万トークンあたり）
+column-type = 種類
+column-made = 作成
+column-keys = キー
+column-time = 日時（UTC）
+column-who = 利用者
+plan-none = なし
 tokens = トークン
 money = 費用
 money-unpriced = { $money }（ほかに価格未設定の呼び出し { $count } 件）
@@ -133,6 +153,91 @@ money-hint = ドルで入力します。例：5、2.50
 time-zone = タイムゾーン
 time-zone-hint = 予算の日、週、月の区切りに使います。例：Asia/Tokyo
 
+# グループ
+groups-lead = 同じプランを使うユーザーの集まりです。予算を共有することもできます。
+groups-caption = グループ（名前順）
+groups-empty = グループはここに表示されます。多くのユーザーにまとめてプランを適用できます。
+group-make = グループを作成
+group-save = グループを保存
+group-lead = プランは、個別の指定がないメンバーに適用されます。共有の予算はメンバー全員で分け合います。
+group-id = グループの短い名前
+group-name-hint = 表示される名前です。空欄の場合は短い名前を使います。
+group-no-plan = なし：既定のプランを適用
+group-plan-hint = 個別のプランがないメンバーに適用されます。
+priority-hint = 複数のグループに属するユーザーには、数の大きいグループのプランが適用されます。
+members-hint = アカウントを持つユーザーのメールアドレスを 1 行に 1 つ書きます。書かれた人だけがメンバーになります。
+members-many = { $count } 人。多いため、コマンドラインまたは API で変更してください。
+pool-heading = メンバー全員で共有する予算
+
+# アプリ
+apps-lead = 自身のキーとプランでモデルを呼び出すソフトウェアです。
+apps-caption = アプリ（登録の古い順）
+apps-empty = アプリはここに表示されます。ボット、定期処理、Web サイトなどを登録できます。
+app-make = アプリを登録
+app-save = アプリを保存
+app-lead = 呼び出せる内容はプランで決まります。呼び出しにはアプリ自身のキーを使います。
+app-keys = { $app } のキー
+app-no-plan = なし：何も呼び出せません
+app-owner = 担当者
+app-state-hint = 無効にすると、1 秒以内にすべてのキーが使えなくなります。この画面で元に戻せます。
+app-disabled = このアプリは無効です。キーは拒否されます。
+type-confidential = 機密
+type-public = 公開
+type-confidential-long = 機密：サーバー上で動作し、秘密を保持できます
+type-public-long = 公開：ブラウザーや利用者の端末で動作します
+
+# モデル
+models-lead = 呼び出しに使う名前と、その実体、価格です。
+models-caption = モデル（名前順）
+models-empty = モデルはここに表示されます。モデルがないと何も呼び出せません。
+model-make = モデルを追加
+model-save = モデルを保存
+model-lead = この名前への呼び出しは、接続先のモデルに送られます。予算の空欄は無制限です。
+model-needs-upstream = モデルには接続先が必要ですが、まだありません。
+alias-hint = 呼び出しに使う名前です。a-z、0-9、「-」「_」「.」を 1～64 文字。後から変更できません。
+model-there-hint = 接続先での呼び名です。例：gpt-4o-mini。価格はこの名前で調べます。
+model-budgets-heading = すべての呼び出しに対する予算
+no-price-means = 価格未設定：トークンと呼び出しは数えますが、費用は数えません。
+price-tier = { $class }、入力 { $from } トークン以上
+context-tokens = コンテキスト長（トークン）
+
+# 呼び出し
+entries-lead = 呼び出しの試行ごとに、費用と結果を表示します。
+entries-caption = 呼び出し（新しい順）
+entries-none = 呼び出しはここに表示されます。アカウントページのキーを使って最初の呼び出しを試せます。
+entries-empty = 該当する呼び出しがありません。条件を変えて表示してください。
+entries-user = ユーザー（メールアドレスまたは ID）
+entries-key = キー（ID）
+entry-all = すべて
+entry-open = 実行中
+entry-settled = 確定
+entry-estimated = 推定
+entry-interrupted = 中断
+entry-crash_reserve = 異常終了時の引当
+entry-failed = 失敗
+entry-released = 解放済み
+entry-title = 呼び出しの詳細
+entry-attempt = 試行 { $n }
+entry-budget = 予算
+entry-held = 確保した上限
+entry-charged = 予算への計上
+entry-excess = 超過
+entry-excess-means = 接続先の報告が確保量を超えました。予算には確保量を計上しました。
+entry-call = 呼び出し ID
+budget-of = { $name }（{ $holder }）
+whole-installation = 全体
+cost-held = { $money } を確保中
+in-tokens = { $n ->
+   *[other] { $said } トークン
+}
+in-calls = { $n ->
+   *[other] { $said } 回
+}
+reserve-what = 異常終了のため記録前に失われた可能性のある費用です。接続先の請求と照らし合わせてください。
+reserve-released = この引当は解放され、予算に戻りました。
+release = 引当を解放
+release-lead = 接続先が請求していないことを確認できた場合に、{ $amount } を予算「{ $budget }」に戻します。元に戻すことはできません。
+
 # 利用状況
 usage-lead = 全員の利用状況です。日付を指定しない場合は直近 30 日間を表示します。
 usage-caption = 利用状況（新しい日付順）
@@ -202,3 +307,10 @@ wrong-plan = このプランはありません。別のプランを選んでく�
 wrong-default_plan = このプランはありません。別のプランを選んでください。
 wrong-owner = オーナーに対するこの操作はオーナーだけが行えます。オーナーに依頼してください。
 wrong-last-owner = 最後のオーナーです。先に別のユーザーをオーナーにしてください。
+wrong-name = 名前は改行のない 1～200 文字で入力してください。
+wrong-priority = 整数を入力してください。例：10
+wrong-member = { $email } のユーザーがいません。修正するか、先にユーザーを追加してください。
+wrong-members = このうち 1 人はすでに存在しません。一覧を修正してください。
+wrong-user = このアドレスのユーザーはいません。
+wrong-upstream = この接続先はありません。別の接続先を選んでください。
+wrong-model = 接続先での名前を 256 バイト以内で入力してください。

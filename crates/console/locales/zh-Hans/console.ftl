@@ -2,9 +2,13 @@
 nav-admin = 管理
 tab-overview = 概览
 tab-users = 用户
+tab-groups = 用户组
 tab-plans = 套餐
-tab-usage = 用量
+tab-apps = 应用
+tab-models = 模型
 tab-upstreams = 上游
+tab-entries = 调用
+tab-usage = 用量
 tab-settings = 设置
 tab-audit = 审计
 
@@ -56,6 +60,22 @@ column-action = 操作
 column-target = 对象
 column-from = 来源
 column-request = 请求 ID
+column-priority = 优先级
+column-pool = 共享预算
+column-members = 成员
+column-alias = 模型
+column-model-there = 在上游的名称
+column-price = 价格
+column-price-input = 输入（每百万 token）
+column-price-cached = 缓存输入（每百万 token）
+column-price-written = 写入缓存（每百万 token）
+column-price-output = 输出（每百万 token）
+column-type = 类型
+column-made = 创建时间
+column-keys = 密钥
+column-time = 时间（UTC）
+column-who = 调用者
+plan-none = 无
 tokens = Token
 money = 费用
 money-unpriced = { $money }，另有 { $count } 次调用没有价格
@@ -133,6 +153,91 @@ money-hint = 以美元为单位，例如 5 或 2.50。
 time-zone = 时区
 time-zone-hint = 预算的日、周、月以此为准，例如 Asia/Shanghai。
 
+# 用户组
+groups-lead = 使用同一套餐的用户，也可以共享预算。
+groups-caption = 用户组（按名称）
+groups-empty = 用户组会显示在这里。可以一次为多个用户指定套餐。
+group-make = 创建用户组
+group-save = 保存用户组
+group-lead = 套餐适用于未单独指定套餐的成员。共享预算由全体成员共用。
+group-id = 用户组短名称
+group-name-hint = 显示的名称。留空则使用短名称。
+group-no-plan = 无：采用默认套餐
+group-plan-hint = 适用于未单独指定套餐的成员。
+priority-hint = 用户属于多个用户组时，采用数字最大者的套餐。
+members-hint = 每行一个已有账号的电子邮箱。只有这些用户是成员。
+members-many = { $count } 人。人数较多，请通过命令行或 API 更改。
+pool-heading = 全体成员共享的预算
+
+# 应用
+apps-lead = 以自己的密钥和套餐调用模型的软件。
+apps-caption = 应用（按注册时间从早到晚）
+apps-empty = 应用会显示在这里：例如自行调用模型的机器人、任务或网站。
+app-make = 注册应用
+app-save = 保存应用
+app-lead = 套餐决定它可以调用什么。它用自己的密钥调用。
+app-keys = { $app } 的密钥
+app-no-plan = 无：无法调用
+app-owner = 负责人
+app-state-hint = 停用会在一秒内使其所有密钥失效。可在此处恢复。
+app-disabled = 此应用已停用，密钥会被拒绝。
+type-confidential = 机密
+type-public = 公开
+type-confidential-long = 机密：在服务器上运行，能够保守秘密
+type-public-long = 公开：在浏览器或用户的设备上运行
+
+# 模型
+models-lead = 调用时使用的名称、其背后的模型及价格。
+models-caption = 模型（按名称）
+models-empty = 模型会显示在这里。没有模型就无法调用。
+model-make = 添加模型
+model-save = 保存模型
+model-lead = 对此名称的调用会发往上游的模型。预算留空表示不限。
+model-needs-upstream = 模型需要上游，目前还没有。
+alias-hint = 调用时使用的名称：1 到 64 个字符，可用 a-z、0-9、“-”、“_”和“.”，之后不能更改。
+model-there-hint = 上游所用的名称，例如 gpt-4o-mini。价格按此名称查找。
+model-budgets-heading = 所有调用合计的预算
+no-price-means = 无价格：计入 token 和调用次数，不计入费用。
+price-tier = { $class }，输入达到 { $from } token 起
+context-tokens = 上下文长度（token）
+
+# 调用
+entries-lead = 每次调用的每次尝试、费用及结果。
+entries-caption = 调用（从新到旧）
+entries-none = 调用会显示在这里。可以用账号页面上的密钥发起第一次调用：
+entries-empty = 没有符合条件的调用。请更改条件。
+entries-user = 用户（电子邮箱或 ID）
+entries-key = 密钥（ID）
+entry-all = 全部
+entry-open = 进行中
+entry-settled = 已结算
+entry-estimated = 估算
+entry-interrupted = 已中断
+entry-crash_reserve = 崩溃预留
+entry-failed = 失败
+entry-released = 已释放
+entry-title = 调用详情
+entry-attempt = 第 { $n } 次尝试
+entry-budget = 预算
+entry-held = 预留上限
+entry-charged = 计入预算
+entry-excess = 超额
+entry-excess-means = 上游报告的用量超过预留，预算按预留计入。
+entry-call = 调用 ID
+budget-of = { $name }（{ $holder }）
+whole-installation = 整个系统
+cost-held = 预留 { $money }
+in-tokens = { $n ->
+   *[other] { $said } token
+}
+in-calls = { $n ->
+   *[other] { $said } 次
+}
+reserve-what = 这是崩溃时可能未及记录的调用费用。请与上游的账单核对。
+reserve-released = 此预留已释放，额度已退回预算。
+release = 释放预留
+release-lead = 确认上游没有收费后，将 { $amount } 退回预算“{ $budget }”。此操作无法撤销。
+
 # 用量
 usage-lead = 所有人的用量。未选日期时显示最近 30 天。
 usage-caption = 用量（日期从新到旧）
@@ -202,3 +307,10 @@ wrong-plan = 没有这个套餐。请选择其他套餐。
 wrong-default_plan = 没有这个套餐。请选择其他套餐。
 wrong-owner = 只有所有者才能对所有者执行此操作。请联系所有者。
 wrong-last-owner = 这是最后一位所有者。请先将其他人设为所有者。
+wrong-name = 名称须为 1 到 200 个字符，不含换行。
+wrong-priority = 请输入整数，例如 10。
+wrong-member = 没有使用 { $email } 的用户。请更正，或先添加该用户。
+wrong-members = 其中有用户已不存在。请更正列表。
+wrong-user = 没有使用此邮箱的用户。
+wrong-upstream = 没有这个上游。请选择其他上游。
+wrong-model = 请输入上游所用的名称，最多 256 字节。

@@ -1,7 +1,12 @@
 //! The pages of those who run the installation, one file for each noun.
 
+mod apps;
 mod audit;
+mod budgets;
+mod entries;
 mod form;
+mod groups;
+mod models;
 mod overview;
 mod parts;
 mod plans;
@@ -16,7 +21,12 @@ use tollgate_edge::page::{Assets, NavItem, Texts, Words};
 use tollgate_edge::{Row, Visit};
 use tollgate_kernel::{Access, Manage, Noun};
 
+use crate::entries::RELEASE;
+use crate::pages::apps::{AppForm, NewAppForm};
 use crate::pages::audit::AuditPage;
+use crate::pages::entries::{EntriesPage, Sure};
+use crate::pages::groups::GroupForm;
+use crate::pages::models::ModelForm;
 use crate::pages::plans::PlanForm;
 use crate::pages::settings::SettingsForm;
 use crate::pages::upstreams::UpstreamForm;
@@ -56,14 +66,35 @@ const fn write(noun: Noun) -> Access {
     Access::Page(Manage::write(noun))
 }
 
-pub(crate) fn rows() -> Vec<Row<ConsoleState>> {
-    use Noun::{Audit, Plans, Settings, Upstreams, Users};
+type Rows = Vec<Row<ConsoleState>>;
+
+pub(crate) fn rows() -> Rows {
+    let mut rows = policy();
+    rows.extend(infrastructure());
+    rows.extend(figures());
+    rows
+}
+
+/// Members of a group come in one form.
+const MEMBERS_LIMIT: usize = 256 * 1024;
+
+/// Who may do what, and how much of it.
+fn policy() -> Rows {
+    use Noun::{Clients, Groups, Plans, Users};
     vec![
-        Row::get("/admin", read(Settings), "How the installation is doing", overview::show),
         Row::get("/admin/users", read(Users), "The people", users::list).asks::<UsersPage>(),
         Row::get("/admin/users/{id}", read(Users), "One person", users::show),
         Row::post("/admin/users/{id}", write(Users), "Change a person", users::update)
             .takes::<UserForm>(),
+        Row::get("/admin/groups", read(Groups), "The groups", groups::list).asks::<form::Part>(),
+        Row::get("/admin/new-group", write(Groups), "A form for a group", groups::blank),
+        Row::post("/admin/new-group", write(Groups), "Make a group", groups::create)
+            .takes::<GroupForm>()
+            .body_limit(MEMBERS_LIMIT),
+        Row::get("/admin/groups/{id}", read(Groups), "One group", groups::show),
+        Row::post("/admin/groups/{id}", write(Groups), "Change a group", groups::update)
+            .takes::<GroupForm>()
+            .body_limit(MEMBERS_LIMIT),
         Row::get("/admin/plans", read(Plans), "The plans", plans::list).asks::<form::Part>(),
         Row::get("/admin/new-plan", write(Plans), "A form for a plan", plans::blank),
         Row::post("/admin/new-plan", write(Plans), "Make a plan", plans::create)
@@ -71,8 +102,28 @@ pub(crate) fn rows() -> Vec<Row<ConsoleState>> {
         Row::get("/admin/plans/{id}", read(Plans), "One plan", plans::show),
         Row::post("/admin/plans/{id}", write(Plans), "Change a plan", plans::update)
             .takes::<PlanForm>(),
-        // Everybody may look at their own usage; this page is about everybody's.
-        Row::get("/admin/usage", read(Users), "What was used", usage::show).asks::<UsagePage>(),
+        Row::get("/admin/apps", read(Clients), "The apps", apps::list).asks::<form::Part>(),
+        Row::get("/admin/new-app", write(Clients), "A form for an app", apps::blank),
+        Row::post("/admin/new-app", write(Clients), "Register an app", apps::create)
+            .takes::<NewAppForm>(),
+        Row::get("/admin/apps/{id}", read(Clients), "One app", apps::show).asks::<form::Part>(),
+        Row::post("/admin/apps/{id}", write(Clients), "Change an app", apps::update)
+            .takes::<AppForm>(),
+    ]
+}
+
+/// What stands behind the models door, and the installation itself.
+fn infrastructure() -> Rows {
+    use Noun::{Models, Settings, Upstreams};
+    vec![
+        Row::get("/admin", read(Settings), "How the installation is doing", overview::show),
+        Row::get("/admin/models", read(Models), "The models", models::list).asks::<form::Part>(),
+        Row::get("/admin/new-model", write(Models), "A form for a model", models::blank),
+        Row::post("/admin/new-model", write(Models), "Make a model alias", models::create)
+            .takes::<ModelForm>(),
+        Row::get("/admin/models/{alias}", read(Models), "One model", models::show),
+        Row::post("/admin/models/{alias}", write(Models), "Change a model alias", models::update)
+            .takes::<ModelForm>(),
         Row::get("/admin/upstreams", read(Upstreams), "The upstreams", upstreams::list)
             .asks::<form::Part>(),
         Row::get(
@@ -95,6 +146,23 @@ pub(crate) fn rows() -> Vec<Row<ConsoleState>> {
             .asks::<form::Part>(),
         Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
             .takes::<SettingsForm>(),
+    ]
+}
+
+/// What happened. Everybody may look at their own usage; these pages are about everybody's.
+fn figures() -> Rows {
+    use Noun::{Audit, Users};
+    vec![
+        Row::get("/admin/usage", read(Users), "What was used", usage::show).asks::<UsagePage>(),
+        Row::get("/admin/entries", read(Users), "The calls", entries::list).asks::<EntriesPage>(),
+        Row::get("/admin/entries/{call_id}", read(Users), "One call", entries::show),
+        Row::post(
+            "/admin/entries/{call_id}/release",
+            Access::Page(RELEASE),
+            "Give a crash reserve back to its budget",
+            entries::release,
+        )
+        .takes::<Sure>(),
         Row::get("/admin/audit", read(Audit), "Who did what", audit::list).asks::<AuditPage>(),
     ]
 }

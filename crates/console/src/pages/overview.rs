@@ -210,7 +210,7 @@ async fn needs(
     let reserves = reserves(state, warrant, now).await?;
     if reserves > 0 {
         need(
-            "/api/v1/entries?state=crash_reserve",
+            "/admin/entries?state=crash_reserve",
             w.with("need-reserves", &[("count", reserves.into())]),
         );
     }
@@ -230,14 +230,15 @@ fn failing(recent: &[EntryRow]) -> BTreeMap<&str, (u32, u32)> {
     counts
 }
 
-/// How many crash reserves stand in the entries of the last week.
+/// How many crash reserves of the last week were not released.
 async fn reserves(state: &ConsoleState, warrant: &Warrant, now: Timestamp) -> Result<usize, Error> {
     let filter = EntryFilter {
         from: Some(now.minus(std::time::Duration::from_secs(7 * 86_400))),
         state: Some(EntryState::CrashReserve.as_str().to_owned()),
         ..EntryFilter::default()
     };
-    Ok(state.gate.entries(warrant).entries(&filter, LOOKED_AT).await?.len())
+    let rows = state.gate.entries(warrant).entries(&filter, LOOKED_AT).await?;
+    Ok(rows.iter().filter(|row| row.released_at.is_none()).count())
 }
 
 #[cfg(test)]

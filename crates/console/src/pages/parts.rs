@@ -13,20 +13,28 @@ use super::words;
 pub(crate) enum Section {
     Overview,
     Users,
+    Groups,
     Plans,
-    Usage,
+    Apps,
+    Models,
     Upstreams,
+    Entries,
+    Usage,
     Settings,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 11] = [
         Self::Overview,
         Self::Users,
+        Self::Groups,
         Self::Plans,
-        Self::Usage,
+        Self::Apps,
+        Self::Models,
         Self::Upstreams,
+        Self::Entries,
+        Self::Usage,
         Self::Settings,
         Self::Audit,
     ];
@@ -35,6 +43,10 @@ impl Section {
         match self {
             Self::Overview => "/admin",
             Self::Users => "/admin/users",
+            Self::Groups => "/admin/groups",
+            Self::Apps => "/admin/apps",
+            Self::Models => "/admin/models",
+            Self::Entries => "/admin/entries",
             Self::Plans => "/admin/plans",
             Self::Usage => "/admin/usage",
             Self::Upstreams => "/admin/upstreams",
@@ -47,6 +59,10 @@ impl Section {
         match self {
             Self::Overview => "tab-overview",
             Self::Users => "tab-users",
+            Self::Groups => "tab-groups",
+            Self::Apps => "tab-apps",
+            Self::Models => "tab-models",
+            Self::Entries => "tab-entries",
             Self::Plans => "tab-plans",
             Self::Usage => "tab-usage",
             Self::Upstreams => "tab-upstreams",

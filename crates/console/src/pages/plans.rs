@@ -10,9 +10,10 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_kernel::{Budget, ModelPattern, Period, Plan, Rates, Slug, Unit};
+use tollgate_kernel::{ModelPattern, Plan, Rates, Slug};
 use tollgate_store::{PlanBody, PlanRecord};
 
+use super::budgets::BudgetFields;
 use super::form::{Area, Control, FormPage, Part, Wrong};
 use super::parts::{ListPage, Rows, Section, Tabs, saved};
 use super::{say, words};
@@ -34,15 +35,8 @@ pub(crate) struct PlanForm {
     concurrent: String,
     time_zone: String,
     max_output_tokens: String,
-    money_day: String,
-    money_week: String,
-    money_month: String,
-    tokens_day: String,
-    tokens_week: String,
-    tokens_month: String,
-    calls_day: String,
-    calls_week: String,
-    calls_month: String,
+    #[serde(flatten)]
+    budgets: BudgetFields,
 }
 
 /// The controls of a new plan's form. Errors of the API's budgets cannot come from it.
@@ -56,16 +50,13 @@ const FIELDS: [&str; 7] = [
     "max_output_tokens",
 ];
 
-/// A cell of the grid of budgets: at most one for each unit and period.
-type Slot<'a> = (&'static str, Unit, Period, &'a mut String);
-
 impl PlanForm {
     fn of(record: &PlanRecord) -> Self {
         let PlanBody { models, rates, budgets, time_zone, max_output_tokens } = &record.body;
         let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
         let Rates { requests_per_minute, tokens_per_minute, concurrent } = rates;
         let rate = |rate: &Option<u32>| rate.map_or_else(String::new, |rate| rate.to_string());
-        let mut form = Self {
+        Self {
             id: record.id.to_string(),
             models: models.join("\n"),
             requests_per_minute: rate(requests_per_minute),
@@ -73,31 +64,8 @@ impl PlanForm {
             concurrent: rate(concurrent),
             time_zone: time_zone.clone(),
             max_output_tokens: max_output_tokens.to_string(),
-            ..Self::default()
-        };
-        for (_, unit, period, text) in form.slots() {
-            let same = |budget: &&Budget| budget.unit == unit && budget.period == period;
-            if let Some(budget) = budgets.iter().find(same) {
-                *text = say::typed(unit, budget.limit);
-            }
+            budgets: BudgetFields::of(budgets),
         }
-        form
-    }
-
-    fn slots(&mut self) -> [Slot<'_>; 9] {
-        use Period::{Day, Month, Week};
-        use Unit::{Calls, Money, Tokens};
-        [
-            ("money_day", Money, Day, &mut self.money_day),
-            ("money_week", Money, Week, &mut self.money_week),
-            ("money_month", Money, Month, &mut self.money_month),
-            ("tokens_day", Tokens, Day, &mut self.tokens_day),
-            ("tokens_week", Tokens, Week, &mut self.tokens_week),
-            ("tokens_month", Tokens, Month, &mut self.tokens_month),
-            ("calls_day", Calls, Day, &mut self.calls_day),
-            ("calls_week", Calls, Week, &mut self.calls_week),
-            ("calls_month", Calls, Month, &mut self.calls_month),
-        ]
     }
 
     /// The change that is meant, or all that is wrong; `known` is the name of a plan that exists.
@@ -118,7 +86,7 @@ impl PlanForm {
             tokens_per_minute: limit("tokens_per_minute", &self.tokens_per_minute),
             concurrent: limit("concurrent", &self.concurrent),
         };
-        let budgets = self.budgets(w, &mut wrong);
+        let budgets = self.budgets.read(w, &mut wrong);
         let zone = self.time_zone.trim();
         let zone = if zone.is_empty() { "UTC" } else { zone };
         if Plan::zone(zone).is_err() {
@@ -131,24 +99,6 @@ impl PlanForm {
         } else {
             Err(wrong)
         }
-    }
-
-    fn budgets(&mut self, w: Words, wrong: &mut Vec<Wrong>) -> Vec<Budget> {
-        let mut budgets = Vec::new();
-        for (name, unit, period, text) in self.slots() {
-            if text.trim().is_empty() {
-                continue;
-            }
-            let limit = match unit {
-                Unit::Money => say::read_money(text),
-                Unit::Tokens | Unit::Calls => say::read_number(text),
-            };
-            match limit.filter(|limit| *limit <= Budget::MAX) {
-                Some(limit) => budgets.push(Budget { unit, limit, period }),
-                None => wrong.push(Wrong::at(w, name, "wrong-amount")),
-            }
-        }
-        budgets
     }
 }
 
@@ -227,15 +177,13 @@ fn row(w: Words, plan: &PlanRecord) -> Vec<Cell> {
         let rate = say::number(rate?.into());
         Some(w.with(key, &[("limit", rate.into())]))
     });
-    let unlimited = |texts: Vec<String>| {
-        if texts.is_empty() { w.get("unlimited") } else { texts.join(" · ") }
-    };
-    let budgets = budgets.iter().map(|budget| say::budget(w, budget));
+    let rates: Vec<String> = rates.collect();
+    let rates = if rates.is_empty() { w.get("unlimited") } else { rates.join(" · ") };
     vec![
         Cell::Link(Link { href, text: plan.id.to_string() }),
         Cell::Text(models),
-        Cell::Text(unlimited(rates.collect())),
-        Cell::Text(unlimited(budgets.collect())),
+        Cell::Text(rates),
+        Cell::Text(say::budgets(w, budgets)),
         Cell::Number(say::number((*max_output_tokens).into())),
     ]
 }
@@ -375,16 +323,7 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<
         number("concurrent", "concurrent", &form.concurrent),
     ];
     controls.push(Control::Limits { title: w.get("rates-heading"), fields: rates });
-    let budgets = form.slots().map(|(id, unit, period, text)| {
-        let label = say::budget_name(w, unit, period);
-        let field = Field::new(id, "text", label).value(text.clone()).optional();
-        let field = match unit {
-            Unit::Money => field.hint(w.get("money-hint")),
-            Unit::Tokens | Unit::Calls => field,
-        };
-        field.error(Wrong::on(wrong, id))
-    });
-    controls.push(Control::Limits { title: w.get("budgets-heading"), fields: budgets.into() });
+    controls.push(form.budgets.control(w, "budgets-heading", wrong));
     let zone = Field::new("time_zone", "text", w.get("time-zone")).value(form.time_zone.clone());
     let zone = zone.hint(w.get("time-zone-hint")).error(Wrong::on(wrong, "time_zone"));
     controls.push(Control::Field(zone));

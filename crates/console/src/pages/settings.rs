@@ -97,9 +97,7 @@ fn form_page(
         let name = choice.as_str().to_owned();
         (name, w.get(&format!("registration-{}", choice.as_str())))
     });
-    let budgets = settings.budgets.iter().map(|budget| say::budget(w, budget));
-    let budgets: Vec<String> = budgets.collect();
-    let budgets = if budgets.is_empty() { w.get("unlimited") } else { budgets.join(" · ") };
+    let budgets = say::budgets(w, &settings.budgets);
     let plan = settings.default_plan.as_ref().map_or_else(String::new, Slug::to_string);
     let controls = vec![
         Control::Select(Select {

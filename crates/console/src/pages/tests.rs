@@ -3,14 +3,23 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
-use tollgate_kernel::{EntryState, Role, UserId};
+use tollgate_kernel::{Account, EntryState, Holder, Period, Role, Unit, UserId, Window};
+use tollgate_store::ledger::{Batch, Refill};
 
 use crate::testing::{Call, House, Person, settled, text, with_entries};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 16] = [
     "/admin",
     "/admin/users",
+    "/admin/groups",
+    "/admin/new-group",
+    "/admin/apps",
+    "/admin/new-app",
+    "/admin/models",
+    "/admin/new-model",
+    "/admin/entries",
     "/admin/plans",
     "/admin/new-plan",
     "/admin/usage",
@@ -36,8 +45,20 @@ async fn every_text_is_there_in_every_language_empty_and_full() {
     let full = full().await;
     for house in [&empty, &full] {
         let ada = owner(house).await;
-        let person = format!("/admin/users/{}", ada.id);
-        for path in PAGES.into_iter().chain([person.as_str()]) {
+        let mut paths = vec![format!("/admin/users/{}", ada.id)];
+        if std::ptr::eq(house, &full) {
+            let apps = house.done("GET", "/api/v1/clients", Value::Null).await;
+            let app = apps["items"][0]["client_id"].as_str().unwrap();
+            paths.extend([
+                format!("/admin/apps/{app}"),
+                "/admin/groups/research".to_owned(),
+                "/admin/models/small".to_owned(),
+                "/admin/models/unpriced".to_owned(),
+                format!("/admin/entries/{}", Call::id(1)),
+                format!("/admin/entries/{}", Call::id(2)),
+            ]);
+        }
+        for path in PAGES.into_iter().chain(paths.iter().map(String::as_str)) {
             let mut seen = BTreeSet::new();
             for language in ["en", "ja", "zh-Hans"] {
                 let cookie = format!("{}; tollgate-lang={language}", ada.session);
@@ -70,6 +91,13 @@ async fn full() -> House {
     house.done("POST", "/api/v1/plans", plan).await;
     let upstream = json!({"id": "openai", "base_url": "https://a.example.com", "api_key": "k"});
     house.done("POST", "/api/v1/upstreams", upstream).await;
+    let group = json!({"id": "research", "plan": "small", "pool": budgets});
+    house.done("POST", "/api/v1/groups", group).await;
+    house.done("POST", "/api/v1/clients", json!({"name": "bot", "plan": "small"})).await;
+    for (alias, model) in [("small", "priced"), ("unpriced", "other")] {
+        let body = json!({"upstream": "openai", "model": model, "budgets": budgets});
+        house.done("PUT", &format!("/api/v1/models/{alias}"), body).await;
+    }
     let settings = json!({"registration": "open", "budgets": budgets});
     house.done("PATCH", "/api/v1/settings", settings).await;
     house
@@ -238,6 +266,11 @@ async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
     assert_eq!(status, 400);
     assert!(html.contains("This is the last owner."), "{html}");
 
+    // An admin key has the rights of whoever made it, here as in the API.
+    let with_key = house.submit_with_key(&page(&bob), &form("owner", "", "active")).await;
+    assert_eq!(with_key, 303);
+    assert_eq!(house.submit_with_key(&page(&bob), &form("member", "", "active")).await, 303);
+
     // Whoever is disabled is out at once.
     let (status, ..) = house.submit(&ada, &page(&bob), &form("member", "", "disabled")).await;
     assert_eq!(status, 303);
@@ -245,6 +278,191 @@ async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
     let again = form("member", "", "active");
     assert_eq!(house.submit(&ada, &page(&bob), &again).await.0, 303);
     assert_eq!(house.page(&bob, "/admin").await.0, 303, "the session is over for good");
+}
+
+#[tokio::test]
+async fn a_group_is_made_and_changed_by_form() {
+    let house = House::new().await;
+    house.done("POST", "/api/v1/plans", json!({"id": "small"})).await;
+    let ada = owner(&house).await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let fields = [
+        ("id", "research"),
+        ("name", ""),
+        ("plan", "small"),
+        ("priority", "10"),
+        ("members", "bob@example.com\r\nowner@example.com\r\nbob@example.com"),
+        ("money_month", "5"),
+    ];
+    let (status, place, _) = house.submit(&ada, "/admin/new-group", &fields).await;
+    assert_eq!((status, place.as_str()), (303, "/admin/groups?saved=1"));
+    assert_eq!(house.last_act().await.0, "group.create");
+    let group = house.done("GET", "/api/v1/groups/research", Value::Null).await;
+    assert_eq!((&group["plan"], &group["priority"]), (&json!("small"), &json!(10)));
+    let pool = json!([{"unit": "money", "limit": 5_000_000_000_i64, "period": "month"}]);
+    assert_eq!((&group["pool"], &group["name"]), (&pool, &json!("research")));
+    assert_eq!(group["members"].as_array().unwrap().len(), 2);
+
+    // The form has what is stored, and what it does not send stays.
+    let path = "/admin/groups/research";
+    let (_, html) = house.page(&ada, path).await;
+    assert!(html.contains("bob@example.com\nowner@example.com"), "{html}");
+    let fields = [("name", "Research"), ("plan", ""), ("priority", "-1")];
+    assert_eq!(house.submit(&ada, path, &fields).await.0, 303);
+    let group = house.done("GET", "/api/v1/groups/research", Value::Null).await;
+    assert_eq!((&group["plan"], &group["pool"]), (&Value::Null, &json!([])));
+    assert_eq!(group["members"].as_array().unwrap().len(), 2);
+    assert_eq!(house.submit(&ada, path, &[("name", "R"), ("members", "")]).await.0, 303);
+    let group = house.done("GET", "/api/v1/groups/research", Value::Null).await;
+    assert_eq!(group["members"], json!([]));
+    assert!(house.page(&ada, "/admin/groups").await.1.contains("research"));
+
+    let cases = [("id", "A B"), ("priority", "high"), ("members", "<eve@example.com>")];
+    for (field, typed) in cases.into_iter().chain([("id", "research"), ("calls_day", "x")]) {
+        let mut fields = vec![("id", "other"), (field, typed)];
+        fields.retain(|(name, text)| *name != field || *text == typed);
+        let (status, _, html) = house.submit(&ada, "/admin/new-group", &fields).await;
+        assert_eq!(status, 400, "{field}");
+        assert!(html.contains(&format!("id=\"{field}-error\"")), "{field}: {html}");
+        assert!(!html.contains("<eve@"), "{html}");
+    }
+    assert_eq!(house.submit(&bob, path, &[("name", "Mine")]).await.0, 403);
+    assert_eq!(house.submit(&ada, path, &[("nome", "x")]).await.0, 400);
+}
+
+#[tokio::test]
+async fn an_app_is_registered_and_disabled_by_form() {
+    let house = House::new().await;
+    house.done("POST", "/api/v1/plans", json!({"id": "small"})).await;
+    let ada = owner(&house).await;
+    let fields = [("name", "bot"), ("kind", "confidential"), ("plan", "small")];
+    let (status, place, _) = house.submit(&ada, "/admin/new-app", &fields).await;
+    assert_eq!(status, 303);
+    assert_eq!(house.last_act().await.0, "client.create");
+    let (_, html) = house.page(&ada, &place).await;
+    assert!(html.contains("Saved.") && html.contains("/keys\">Keys of bot"), "{html}");
+    let path = place.split('?').next().unwrap();
+    let fields = [("name", "robot"), ("plan", ""), ("state", "disabled")];
+    assert_eq!(house.submit(&ada, path, &fields).await.0, 303);
+    let app = house.done("GET", "/api/v1/clients", Value::Null).await["items"][0].clone();
+    assert_eq!((&app["name"], &app["plan"]), (&json!("robot"), &Value::Null));
+    assert_eq!(app["state"], "disabled");
+    for (field, fields) in [
+        ("name", [("name", " "), ("plan", ""), ("state", "active")]),
+        ("plan", [("name", "a"), ("plan", "gone"), ("state", "active")]),
+    ] {
+        let (status, _, html) = house.submit(&ada, path, &fields).await;
+        assert_eq!(status, 400, "{field}");
+        assert!(html.contains(&format!("id=\"{field}-error\"")), "{field}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_made_by_form_and_shows_its_price() {
+    let house = House::new().await;
+    let ada = owner(&house).await;
+    let (_, html) = house.page(&ada, "/admin/new-model").await;
+    assert!(html.contains("there is none yet") && !html.contains(">Add model</button>"));
+    let upstream = json!({"id": "openai", "base_url": "https://a.example.com"});
+    house.done("POST", "/api/v1/upstreams", upstream).await;
+    let make = async |id, model| {
+        let fields = [("id", id), ("upstream", "openai"), ("model", model)];
+        house.submit(&ada, "/admin/new-model", &fields).await
+    };
+    assert_eq!(make("fast", "priced").await.0, 303);
+    assert_eq!(make("odd", "other").await.0, 303);
+    let (_, html) = house.page(&ada, "/admin/models").await;
+    assert!(html.contains("$2.50") && html.contains("$10.00") && html.contains("no price"));
+    let (_, html) = house.page(&ada, "/admin/models/fast").await;
+    assert!(html.contains("128,000") && html.contains("$1.25"), "{html}");
+
+    // A new alias takes nobody's place.
+    let (status, _, html) = make("fast", "other").await;
+    assert_eq!(status, 400);
+    assert!(html.contains("This name is taken."), "{html}");
+    let change = [("upstream", "openai"), ("model", "other"), ("calls_day", "7")];
+    assert_eq!(house.submit(&ada, "/admin/models/fast", &change).await.0, 303);
+    assert_eq!(house.last_act().await, ("model.put".to_owned(), "model:fast".to_owned()));
+    let model = house.done("GET", "/api/v1/models/fast", Value::Null).await;
+    assert_eq!((&model["model"], &model["price"]), (&json!("other"), &Value::Null));
+    assert_eq!(model["budgets"][0]["limit"], 7);
+    for (field, change) in [
+        ("upstream", [("upstream", "gone"), ("model", "x")]),
+        ("model", [("upstream", "openai"), ("model", "")]),
+    ] {
+        let (status, _, html) = house.submit(&ada, "/admin/models/fast", &change).await;
+        assert_eq!(status, 400, "{field}");
+        assert!(html.contains(&format!("id=\"{field}-error\"")), "{field}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn calls_are_filtered_and_paged() {
+    let house = with_entries(|now| {
+        let mut calls: Vec<Call> = (1..=60).map(|n| settled(n, now)).collect();
+        calls.push(Call { model: "large", state: EntryState::Failed, ..settled(61, now) });
+        calls
+    })
+    .await;
+    let ada = owner(&house).await;
+    let place = |n: u8| format!("/admin/entries/{}\"", Call::id(n));
+    let (_, html) = house.page(&ada, "/admin/entries").await;
+    assert!(html.contains(&place(61)) && !html.contains(&place(1)));
+    let next = html.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (_, html) = house.page(&ada, next).await;
+    assert!(html.contains(&place(1)) && !html.contains(&place(61)) && !html.contains("rel=\"next"));
+    for (query, n) in [("state=failed", 1), ("model=large", 1), ("model=none", 0), ("key=x", 0)] {
+        let (status, html) = house.page(&ada, &format!("/admin/entries?user=&{query}")).await;
+        assert_eq!((status, html.matches("<tr><td").count()), (200, n), "{query}");
+    }
+    let (_, html) = house.page(&ada, "/admin/entries?user=nobody%40example.com").await;
+    assert!(html.contains("There is nobody with this address."), "{html}");
+    let (_, html) = house.page(&ada, "/admin/entries?user=owner%40example.com").await;
+    assert!(html.contains("No call fits."), "{html}");
+    assert_eq!(house.page(&ada, "/admin/entries?state=odd").await.0, 400);
+    assert_eq!(house.page(&ada, &format!("/admin/entries/{}", Call::id(99))).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_reserve_is_released_by_page_and_nothing_else_is() {
+    let house = House::after(Box::new(|store, now| {
+        async move {
+            let (unit, period) = (Unit::Tokens, Period::Month);
+            let window = Window::containing(now, period, &jiff::tz::TimeZone::UTC).unwrap();
+            let account = Account { holder: Holder::Installation, unit, period, window };
+            let refill = Refill { account: (&account).into(), limit: 1_000, hold: 10, risk: 100 };
+            let (folds, refills) = (vec![settled(1, now).fold()], vec![refill]);
+            store.commit(&Batch { folds, refills, ..Batch::default() }).await.unwrap();
+        }
+        .boxed()
+    }))
+    .await;
+    let ada = owner(&house).await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let (_, html) = house.page(&ada, "/admin").await;
+    let list = "/admin/entries?state=crash_reserve";
+    assert!(html.contains(&format!("href=\"{list}\"")), "{html}");
+    let (_, html) = house.page(&ada, list).await;
+    assert!(html.contains("Tokens each month (the whole installation)"), "{html}");
+    assert!(html.contains("100 tokens"), "{html}");
+    let path = html.split("<td data-label=\"Time (UTC)\"><a href=\"").nth(1).unwrap();
+    let path = path.split('"').next().unwrap();
+    let (_, html) = house.page(&ada, path).await;
+    assert!(html.contains("Release reserve</button>"), "{html}");
+    let call = format!("/admin/entries/{}", Call::id(1));
+    let (_, html) = house.page(&ada, &call).await;
+    assert!(html.contains("Settled") && !html.contains("Release reserve"), "{html}");
+
+    let release = format!("{path}/release");
+    assert_eq!(house.submit(&bob, &release, &[]).await.0, 403);
+    assert_eq!(house.submit(&ada, &format!("{call}/release"), &[]).await.0, 409);
+    let (status, place, _) = house.submit(&ada, &release, &[]).await;
+    assert_eq!((status, place.as_str()), (303, "/admin/entries?state=crash_reserve&saved=1"));
+    assert_eq!(house.last_act().await.0, "entry.release");
+    assert!(house.page(&ada, &place).await.1.contains(">Released</td>"));
+    let (_, html) = house.page(&ada, path).await;
+    assert!(html.contains("This reserve was released") && !html.contains("Release reserve"));
+    assert!(!house.page(&ada, "/admin").await.1.contains("crash reserve"));
 }
 
 #[tokio::test]
@@ -272,6 +490,10 @@ async fn t81_what_callers_name_is_text_on_the_pages() {
     let ada = owner(&house).await;
     let (_, html) = house.page(&ada, "/admin/usage").await;
     assert!(html.contains("&#60;img src=x&#62;") && !html.contains("<img"), "{html}");
+    for path in ["/admin/entries".to_owned(), format!("/admin/entries/{}", Call::id(1))] {
+        let (_, html) = house.page(&ada, &path).await;
+        assert!(html.contains("&#60;img src=x&#62;") && !html.contains("<img"), "{html}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `/admin/usage`: what everybody used, as a table and as CSV.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -129,11 +129,17 @@ pub(crate) async fn names(
     warrant: &Warrant,
     rows: &[UsageRow],
 ) -> Result<BTreeMap<String, String>, Error> {
+    people(state, warrant, rows.iter().filter_map(|row| row.user.clone()).collect()).await
+}
+
+/// The addresses of the people with these ids. Who was deleted has none.
+pub(crate) async fn people(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    ids: BTreeSet<String>,
+) -> Result<BTreeMap<String, String>, Error> {
     let mut names = BTreeMap::new();
-    for id in rows.iter().filter_map(|row| row.user.clone()) {
-        if names.contains_key(&id) {
-            continue;
-        }
+    for id in ids {
         if let Ok(user) = id.parse::<UserId>()
             && let Some(user) = state.read(warrant).user(Owner::All, user).await?
         {

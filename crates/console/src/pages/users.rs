@@ -1,7 +1,5 @@
 //! `/admin/users`: the people, with state, role and plan, and a form for each.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -12,7 +10,7 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::{Principal, Warrant};
+use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, Kind, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserFilter, UserRecord};
 use url::form_urlencoded;
@@ -170,7 +168,10 @@ async fn alter(
     before: &UserRecord,
     after: &UserRecord,
 ) -> Result<(), Error> {
-    owners_alone(warrant.principal(), before, after)?;
+    let moved = before.role != after.role || before.state != after.state;
+    if moved && (before.role == Role::Owner || after.role == Role::Owner) {
+        state.gate.require_owner(warrant).await?;
+    }
     state.known_plan(warrant, after.plan.as_ref(), "plan").await?;
     let mut tx = state.gate.begin(warrant).await?;
     tx.update_user(after).await?;
@@ -183,21 +184,6 @@ async fn alter(
         return Err(Error::new(Kind::Conflict, what));
     }
     state.commit(tx, AuditEvent::new("user.update", format!("user:{}", after.id))).await
-}
-
-/// Refuses an admin who would put somebody in an owner's place, or out of it.
-fn owners_alone(
-    caller: &Arc<Principal>,
-    before: &UserRecord,
-    after: &UserRecord,
-) -> Result<(), Error> {
-    let moved = before.role != after.role || before.state != after.state;
-    let concerns_owner = before.role == Role::Owner || after.role == Role::Owner;
-    if !(moved && concerns_owner) || caller.role() == Role::Owner {
-        return Ok(());
-    }
-    let what = "Only an owner may do this to an owner. Sign in as one.";
-    Err(Error::new(Kind::Forbidden, what))
 }
 
 async fn form_page(

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tollgate_gate::Principal;
-use tollgate_kernel::{Access, Error};
+use tollgate_kernel::{Access, Error, SessionId};
 
 use super::{Locale, Texts, Theme, Words, preferences, shell_words};
 use crate::context::Exchange;
@@ -94,6 +94,15 @@ impl Visit {
     /// The token for the hidden field `csrf` of every form on the page.
     pub fn csrf(&self) -> String {
         self.exchange.edge().csrf.token(&self.binding)
+    }
+
+    /// The same visit once its answer has begun a session: the forms of the page belong to it, and
+    /// not to who asked. `next` is where a choice of language or theme leads, for the page itself
+    /// may not come again.
+    pub fn signed_in(mut self, session: SessionId, next: &str) -> Self {
+        self.binding = csrf::of_session(session);
+        next.clone_into(&mut self.path);
+        self
     }
 
     /// 200 with the page inside the shell.

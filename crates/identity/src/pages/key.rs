@@ -11,7 +11,7 @@ use tollgate_kernel::{KeyId, Timestamp};
 use tollgate_store::{KeyRecord, KeyState};
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
-use super::keys::{Shown, models_said};
+use super::keys::{Shown, models_said, place_of};
 use super::{TEXTS, banner, greeting, said, style};
 use crate::api::keys::state_of;
 use crate::change_me::me;
@@ -40,6 +40,8 @@ struct Page {
     /// Whether it can still be changed.
     active: bool,
     place: String,
+    /// The page that lists this key among others.
+    shelf: String,
     name: String,
     summary: Option<Summary>,
     csrf: String,
@@ -122,7 +124,7 @@ pub(crate) async fn rotate(
     let (key, secret) = rotate_key(&state.gate, &caller, id, overlap_s).await?;
     let w = visit.words(&TEXTS);
     let title = w.with("key-rotated-title", &[("name", key.name.as_str().into())]);
-    let page = Shown::new(&visit, &title, secret);
+    let page = Shown::new(&visit, &title, key.holder, secret);
     visit.show_as(StatusCode::OK, Some(greeting(&user)), &title, &page)
 }
 
@@ -132,14 +134,16 @@ pub(crate) async fn revoke(
     Path(id): Path<KeyId>,
     Form(Sure {}): Form<Sure>,
 ) -> Reply {
+    let key = find_key(&state.gate, &caller, id).await?;
     revoke_key(&state.gate, &caller, id).await?;
-    reply::see_other("/account/keys")
+    reply::see_other(&place_of(key.holder))
 }
 
 fn page(visit: &Visit, now: Timestamp, key: &KeyRecord, form: &KeyForm, wrong: &[Wrong]) -> Page {
     let w = visit.words(&TEXTS);
     let id = key.id;
-    let like = Link { href: format!("/account/keys?like={id}#make"), text: w.get("key-like") };
+    let shelf = place_of(key.holder);
+    let like = Link { href: format!("{shelf}?like={id}#make"), text: w.get("key-like") };
     let fields = form.fields(&w, wrong);
     let rotate = format!("tollgate key rotate {id} --overlap-s 3600");
     Page {
@@ -149,6 +153,7 @@ fn page(visit: &Visit, now: Timestamp, key: &KeyRecord, form: &KeyForm, wrong: &
         facts: facts(&w, now, key),
         active: key.state == KeyState::Active,
         place: format!("/account/keys/{id}"),
+        shelf,
         name: key.name.clone(),
         summary: fields.summary(),
         csrf: visit.csrf(),

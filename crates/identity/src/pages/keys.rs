@@ -1,4 +1,6 @@
-//! `/account/keys`: a person's keys, and making one.
+//! `/account/keys` and `/admin/apps/{id}/keys`: the keys of a person or an app, and making one.
+
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
@@ -8,9 +10,12 @@ use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{
     Cell, Column, Command, Empty, Head, Link, SecretOnce, Summary, Table,
 };
-use tollgate_edge::{Caller, Form, Query, Reply, Visit};
-use tollgate_kernel::{KeyId, PlainToken, Timestamp};
-use tollgate_store::{KeyRecord, Page as Part, PageRequest, UserRecord};
+use tollgate_edge::{Caller, Form, Path, Query, Reply, Visit};
+use tollgate_gate::Principal;
+use tollgate_kernel::{ClientId, Error, KeyId, Manage, Noun, PlainToken, Timestamp};
+use tollgate_store::{
+    ClientRecord, KeyHolder, KeyRecord, Owner, Page as Part, PageRequest, UserRecord,
+};
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
 use super::{TEXTS, greeting, said, style};
@@ -28,6 +33,9 @@ const SHOWN: u32 = 50;
 struct Page {
     w: Words,
     style: String,
+    /// What the keys belong to, where that is not the person who looks.
+    back: Option<Link>,
+    place: String,
     head: Head,
     table: Option<Table>,
     none: Option<Empty>,
@@ -56,13 +64,83 @@ pub(crate) struct Asked {
     like: Option<KeyId>,
 }
 
+/// Whose keys a page is about.
+enum Shelf {
+    /// The person's who looks.
+    Mine(UserRecord),
+    /// An app's.
+    App(ClientRecord),
+}
+
+impl Shelf {
+    fn holder(&self) -> KeyHolder {
+        match self {
+            Self::Mine(user) => KeyHolder::User(user.id),
+            Self::App(app) => KeyHolder::App(app.id),
+        }
+    }
+
+    fn query(&self) -> KeyQuery {
+        match self {
+            Self::Mine(user) => KeyQuery { user: Some(user.id), ..KeyQuery::default() },
+            Self::App(app) => KeyQuery { client: Some(app.id), ..KeyQuery::default() },
+        }
+    }
+
+    fn title(&self, w: &Words) -> String {
+        match self {
+            Self::Mine(_) => w.get("keys-title"),
+            Self::App(app) => w.with("app-keys-title", &[("app", app.name.as_str().into())]),
+        }
+    }
+
+    fn lead(&self, w: &Words) -> String {
+        w.get(match self {
+            Self::Mine(_) => "keys-lead",
+            Self::App(_) => "app-keys-lead",
+        })
+    }
+
+    /// Where an app itself is shown.
+    fn back(&self) -> Option<Link> {
+        match self {
+            Self::Mine(_) => None,
+            Self::App(ClientRecord { id, name, .. }) => {
+                Some(Link { href: format!("/admin/apps/{id}"), text: name.clone() })
+            }
+        }
+    }
+
+    /// The same in the terminal.
+    fn line(&self) -> String {
+        match self {
+            Self::Mine(user) => format!("tollgate key add laptop --user {}", user.email),
+            Self::App(app) => format!("tollgate key add server --client {}", app.id),
+        }
+    }
+}
+
+/// The page that lists the keys of `holder`.
+pub(super) fn place_of(holder: KeyHolder) -> String {
+    match holder {
+        KeyHolder::App(app) => format!("/admin/apps/{app}/keys"),
+        KeyHolder::User(_) | KeyHolder::Admin => "/account/keys".to_owned(),
+    }
+}
+
 impl Shown {
-    /// The page of a new secret.
-    pub(super) fn new(visit: &Visit, title: &str, secret: PlainToken) -> Self {
+    /// The page of a new secret of `holder`.
+    pub(super) fn new(visit: &Visit, title: &str, holder: KeyHolder, secret: PlainToken) -> Self {
         let w = visit.words(&TEXTS);
         let origin = visit.exchange().edge().origin();
-        let lines = format!("export OPENAI_BASE_URL={origin}/v1\nexport OPENAI_API_KEY=tg_user_…");
-        let done = Link { href: "/account/keys".to_owned(), text: w.get("key-done") };
+        let kind = holder.kind();
+        let lines =
+            format!("export OPENAI_BASE_URL={origin}/v1\nexport OPENAI_API_KEY=tg_{kind}_…");
+        let done = match holder {
+            KeyHolder::App(_) => "app-key-done",
+            KeyHolder::User(_) | KeyHolder::Admin => "key-done",
+        };
+        let done = Link { href: place_of(holder), text: w.get(done) };
         Self {
             style: style(visit),
             shell_title: w.get("account-in-shell"),
@@ -73,6 +151,7 @@ impl Shown {
     }
 }
 
+/// `GET /account/keys`.
 pub(crate) async fn show(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
@@ -80,18 +159,51 @@ pub(crate) async fn show(
     visit: Visit,
 ) -> Reply {
     let user = me(&state.gate, &caller).await?;
-    let form = match asked.like {
-        Some(id) => KeyForm::like(&find_key(&state.gate, &caller, id).await?),
-        None => KeyForm::empty(state.gate.clock().now()),
-    };
-    let query = KeyQuery { user: Some(user.id), ..KeyQuery::default() };
-    let request = PageRequest { after: asked.cursor, limit: SHOWN };
-    let keys = list_keys(&state.gate, &caller, query, &request).await?;
-    let page = page(&state, &visit, &user, keys, &form, &[]);
-    let title = page.w.get("keys-title");
-    visit.show_as(StatusCode::OK, Some(greeting(&user)), &title, &page)
+    let name = greeting(&user).to_owned();
+    shelf_page(&state, &caller, visit, (&name, Shelf::Mine(user)), asked).await
 }
 
+/// `GET /admin/apps/{id}/keys`.
+pub(crate) async fn show_app(
+    State(state): State<IdentityState>,
+    Caller(caller): Caller,
+    Path(id): Path<ClientId>,
+    Query(asked): Query<Asked>,
+    visit: Visit,
+) -> Reply {
+    let user = me(&state.gate, &caller).await?;
+    let app = find_app(&state, &caller, id).await?;
+    shelf_page(&state, &caller, visit, (greeting(&user), Shelf::App(app)), asked).await
+}
+
+async fn find_app(
+    state: &IdentityState,
+    caller: &Arc<Principal>,
+    id: ClientId,
+) -> Result<ClientRecord, Error> {
+    let warrant = state.gate.allow(caller, Manage::read(Noun::Clients))?;
+    let found = state.gate.read(&warrant).client(Owner::All, id).await?;
+    found.ok_or_else(Error::not_found)
+}
+
+async fn shelf_page(
+    state: &IdentityState,
+    caller: &Arc<Principal>,
+    visit: Visit,
+    (name, shelf): (&str, Shelf),
+    asked: Asked,
+) -> Reply {
+    let form = match asked.like {
+        Some(id) => KeyForm::like(&find_key(&state.gate, caller, id).await?),
+        None => KeyForm::empty(state.gate.clock().now()),
+    };
+    let request = PageRequest { after: asked.cursor, limit: SHOWN };
+    let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
+    let page = page(state, &visit, &shelf, keys, &form, &[]);
+    visit.show_as(StatusCode::OK, Some(name), &shelf.title(&page.w), &page)
+}
+
+/// `POST /account/keys`.
 pub(crate) async fn make(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
@@ -99,38 +211,61 @@ pub(crate) async fn make(
     Form(form): Form<KeyForm>,
 ) -> Reply {
     let user = me(&state.gate, &caller).await?;
+    let name = greeting(&user).to_owned();
+    make_on(&state, &caller, visit, (&name, Shelf::Mine(user)), form).await
+}
+
+/// `POST /admin/apps/{id}/keys`.
+pub(crate) async fn make_app(
+    State(state): State<IdentityState>,
+    Caller(caller): Caller,
+    Path(id): Path<ClientId>,
+    visit: Visit,
+    Form(form): Form<KeyForm>,
+) -> Reply {
+    let user = me(&state.gate, &caller).await?;
+    let app = find_app(&state, &caller, id).await?;
+    make_on(&state, &caller, visit, (greeting(&user), Shelf::App(app)), form).await
+}
+
+/// Makes a key for whom the shelf is about, and shows it once.
+async fn make_on(
+    state: &IdentityState,
+    caller: &Arc<Principal>,
+    visit: Visit,
+    (name, shelf): (&str, Shelf),
+    form: KeyForm,
+) -> Reply {
     let w = visit.words(&TEXTS);
     let read = match form.read(state.gate.clock().now(), None) {
         Ok(read) => read,
         Err(wrong) => {
-            let query = KeyQuery { user: Some(user.id), ..KeyQuery::default() };
             let request = PageRequest::first(SHOWN);
-            let keys = list_keys(&state.gate, &caller, query, &request).await?;
-            let page = page(&state, &visit, &user, keys, &form, &wrong);
-            let title = w.get("keys-title");
+            let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
+            let page = page(state, &visit, &shelf, keys, &form, &wrong);
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return visit.show_as(status, Some(greeting(&user)), &title, &page);
+            return visit.show_as(status, Some(name), &shelf.title(&w), &page);
         }
     };
     let wish = KeyWish {
         name: read.name,
-        holder: None,
+        holder: Some(shelf.holder()),
         models: read.models,
         networks: read.networks,
         rates: read.rates,
         budgets: read.budgets,
         expires_at: read.expires_at,
     };
-    let (key, secret) = create_key(&state.gate, &caller, wish).await?;
+    let (key, secret) = create_key(&state.gate, caller, wish).await?;
     let title = w.with("key-made-title", &[("name", key.name.as_str().into())]);
-    let page = Shown::new(&visit, &title, secret);
-    visit.show_as(StatusCode::CREATED, Some(greeting(&user)), &title, &page)
+    let page = Shown::new(&visit, &title, key.holder, secret);
+    visit.show_as(StatusCode::CREATED, Some(name), &title, &page)
 }
 
 fn page(
     state: &IdentityState,
     visit: &Visit,
-    user: &UserRecord,
+    shelf: &Shelf,
     keys: Part<KeyRecord>,
     form: &KeyForm,
     wrong: &[Wrong],
@@ -138,30 +273,32 @@ fn page(
     let w = visit.words(&TEXTS);
     let now = state.gate.clock().now();
     let none = keys.items.is_empty().then(|| Empty {
-        text: w.get("keys-none"),
+        text: w.get(if shelf.back().is_some() { "app-keys-none" } else { "keys-none" }),
         action: None,
         command: None,
     });
-    let line = format!("tollgate key add laptop --user {}", user.email);
     let fields = form.fields(&w, wrong);
+    let place = place_of(shelf.holder());
     Page {
         style: style(visit),
+        back: shelf.back(),
         head: Head {
-            title: w.get("keys-title"),
-            lead: w.get("keys-lead"),
+            title: shelf.title(&w),
+            lead: shelf.lead(&w),
             action: Some(Link { href: "#make".to_owned(), text: w.get("make-key") }),
         },
-        table: (!keys.items.is_empty()).then(|| table(&w, now, keys)),
+        table: (!keys.items.is_empty()).then(|| table(&w, now, shelf, keys)),
         none,
         summary: fields.summary(),
         csrf: visit.csrf(),
         fields,
-        command: Command::same(w.locale(), line),
+        command: Command::same(w.locale(), shelf.line()),
+        place,
         w,
     }
 }
 
-fn table(w: &Words, now: Timestamp, keys: Part<KeyRecord>) -> Table {
+fn table(w: &Words, now: Timestamp, shelf: &Shelf, keys: Part<KeyRecord>) -> Table {
     let columns = vec![
         Column::text(w.get("key-name")),
         Column::text(w.get("column-tail")),
@@ -171,11 +308,15 @@ fn table(w: &Words, now: Timestamp, keys: Part<KeyRecord>) -> Table {
         Column::text(w.get("column-state")),
     ];
     let next = keys.next.map(|cursor| Link {
-        href: format!("/account/keys?cursor={cursor}"),
+        href: format!("{}?cursor={cursor}", place_of(shelf.holder())),
         text: w.get("next-page"),
     });
     let rows = keys.items.iter().map(|key| row(w, now, key)).collect();
-    Table { caption: w.get("keys-caption"), columns, rows, next }
+    let caption = match shelf {
+        Shelf::Mine(_) => w.get("keys-caption"),
+        Shelf::App(_) => shelf.title(w),
+    };
+    Table { caption, columns, rows, next }
 }
 
 fn row(w: &Words, now: Timestamp, key: &KeyRecord) -> Vec<Cell> {

@@ -214,6 +214,7 @@ pub(crate) async fn make_owner(
     let label = w.get("setup-admin-key");
     step.secret = Some(SecretOnce::new(w.locale(), label, owner.admin_key, next));
     let edge = visit.exchange().edge().clone();
+    let visit = visit.signed_in(started.id, "/setup/provider");
     let response = step.answer(visit, StatusCode::CREATED)?;
     Ok(signed_in(response, &edge, &started)?)
 }

@@ -34,7 +34,7 @@ impl Seen {
     }
 
     /// The value of the hidden field or meta element `csrf`.
-    fn csrf(&self) -> String {
+    pub(super) fn csrf(&self) -> String {
         self.between("<meta name=\"csrf\" content=\"", "\"")
     }
 

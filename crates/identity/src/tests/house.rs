@@ -10,10 +10,11 @@ use tollgate_edge::{
 };
 use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose};
 use tollgate_kernel::{
-    Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp, UserId,
+    ClientId, Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp,
+    UserId,
 };
 use tollgate_root::Root;
-use tollgate_store::{AccountState, AuditEvent, Target};
+use tollgate_store::{AccountState, AuditEvent, ClientKind, ClientRecord, Target};
 use tollgate_vault::MasterKey;
 use url::Url;
 
@@ -165,6 +166,18 @@ impl House {
             state: AccountState::Active,
         };
         create_user(&self.gate, &self.system(), wish).await.unwrap().user.id
+    }
+
+    /// A registered app.
+    pub(super) async fn client(&self, name: &str) -> ClientId {
+        let id = ClientId::new(&*self.clock, &**self.gate.rng());
+        let warrant = self.gate.allow(&self.system(), Manage::write(Noun::Clients)).unwrap();
+        let mut tx = self.gate.begin(&warrant).await.unwrap();
+        let app = ClientRecord::new(id, name.to_owned(), ClientKind::Confidential);
+        tx.put_client(&app).await.unwrap();
+        tx.commit(AuditEvent::new("client.create", format!("client:{id}"))).await.unwrap();
+        self.gate.heed().await;
+        id
     }
 
     /// A session of the account with this address and [`PASSWORD`]: its cookie.

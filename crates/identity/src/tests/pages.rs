@@ -113,6 +113,46 @@ async fn the_account_page_shows_what_is_left_and_how_to_connect() {
 }
 
 #[tokio::test]
+async fn keys_of_an_app_are_made_rotated_and_revoked_by_page() {
+    let (house, _) = House::owned().await;
+    let app = house.client("bot").await;
+    let shelf = format!("/admin/apps/{app}/keys");
+    let mut browser = Browser::new(&house.app);
+    browser.sign_in(OWNER, PASSWORD).await;
+    let page = browser.get(&shelf).await;
+    assert!(page.text.contains("Keys of bot") && page.text.contains("This app has no keys yet."));
+    let wrong = browser.post(&shelf, &shelf, &[("name", "")]).await;
+    assert_eq!(wrong.status, 422);
+    let made = browser.post(&shelf, &shelf, &[("name", "server")]).await;
+    assert_eq!(made.status, 201);
+    let first = made.secret();
+    assert!(first.starts_with("tg_app_") && made.text.contains(&format!("href=\"{shelf}\"")));
+    let caller = house.with_key(&super::house::plain(&first)).await;
+    assert_eq!(caller.user(), None);
+
+    let list = browser.get(&shelf).await;
+    let key = format!("/account/keys/{}", list.between("<a href=\"/account/keys/", "\""));
+    assert!(!browser.get("/account/keys").await.text.contains(&key), "not a key of the owner");
+    let shown = browser.get(&key).await.text;
+    assert!(shown.contains(&format!("href=\"{shelf}\"")) && shown.contains(&shelf), "{shown}");
+    let rotated = browser.post(&key, &format!("{key}/rotate"), &[("overlap_s", "0")]).await;
+    let second = rotated.secret();
+    house.key_ends(&super::house::plain(&first)).await;
+    house.with_key(&super::house::plain(&second)).await;
+    let revoked = browser.post(&key, &format!("{key}/revoke"), &[]).await;
+    assert_eq!(revoked.location(), shelf);
+    house.key_ends(&super::house::plain(&second)).await;
+
+    house.user("ada@example.com", tollgate_kernel::Role::Member).await;
+    let mut ada = Browser::new(&house.app);
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    assert_eq!(ada.get(&shelf).await.status, 403);
+    assert_eq!(ada.post("/account/keys", &shelf, &[("name", "x")]).await.status, 403);
+    let nobody = "/admin/apps/01939000-0000-7000-8000-000000000001/keys";
+    assert_eq!(browser.get(nobody).await.status, 404);
+}
+
+#[tokio::test]
 async fn usage_comes_as_csv_too() {
     let (house, _) = House::owned().await;
     let mut browser = Browser::new(&house.app);

@@ -119,6 +119,11 @@ async fn the_page_makes_the_owner_signs_in_and_shows_the_key_once() {
     assert_eq!(made.status, 201);
     assert!(made.secret().starts_with("tg_admin_"));
     assert_eq!(made.headers["cache-control"], "no-store");
+    // The forms of the page belong to the session that it began.
+    let csrf = made.csrf();
+    let seen = browser.post_with("/preferences", &csrf, &[("theme", "dark"), ("next", "/")]).await;
+    assert_eq!(seen.status, 303, "{}", seen.text);
+    assert!(made.text.contains("name=\"next\" value=\"/setup/provider\""), "{}", made.text);
     let account = browser.get("/account").await;
     assert_eq!(account.status, 200);
     assert!(account.text.contains("Olga"));

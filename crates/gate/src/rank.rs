@@ -1,23 +1,26 @@
 //! With whose rights somebody manages: matters where owners are concerned, whom admins leave alone.
 
-use std::sync::Arc;
-
-use tollgate_gate::{Gate, Warrant};
-use tollgate_kernel::{Error, KeyId, Kind, Role, Subject};
+use tollgate_kernel::{Error, KeyId, Kind, Role, Subject, UserId};
 use tollgate_store::{KeyRecord, Owner, Reader};
+
+use crate::gate::Gate;
+use crate::principal::Warrant;
 
 /// How many admin keys may have made one another before the last of them is an admin's at most.
 const GENERATIONS: usize = 8;
 
-/// Refuses everybody who has not the rights of an owner.
-pub(crate) async fn require_owner(gate: &Arc<Gate>, warrant: &Warrant) -> Result<(), Error> {
-    if rank(gate.read(warrant), warrant).await? == Role::Owner {
-        return Ok(());
+impl Gate {
+    /// Refuses everybody who has not the rights of an owner: who becomes, is or stays an owner is
+    /// the owners' own affair. An admin key has the rights of whoever made it.
+    pub async fn require_owner(&self, warrant: &Warrant) -> Result<(), Error> {
+        if rank(self.read(warrant), warrant).await? == Role::Owner {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Forbidden,
+            "Only an owner may do this to an owner. Sign in as one, or use an owner's admin key.",
+        ))
     }
-    Err(Error::new(
-        Kind::Forbidden,
-        "Only an owner may do this to an owner. Sign in as one, or use an owner's admin key.",
-    ))
 }
 
 /// An admin key has the rights of whoever made it, as they are now: a key cannot be stronger than
@@ -46,7 +49,7 @@ enum Maker {
     /// Another admin key.
     Key(KeyId),
     /// A person.
-    User(tollgate_kernel::UserId),
+    User(UserId),
     /// The set-up of the first owner, or a process on this machine.
     Installation,
     /// Nobody that can be read.

@@ -1,0 +1,339 @@
+//! `/admin/apps`: the registered apps, and a form for each. Their keys are the identity door's.
+
+use axum::extract::State;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tollgate_edge::page::Words;
+use tollgate_edge::page::parts::{
+    Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
+};
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Form, Path, Query, Visit};
+use tollgate_gate::Warrant;
+use tollgate_kernel::{ClientId, Error, Slug, Timestamp};
+use tollgate_store::{AccountState, ClientKind, ClientRecord, Owner};
+
+use super::form::{Control, FormPage, Part, Select, Wrong};
+use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::settings::plan_options;
+use super::{say, words};
+use crate::clients::{self, ClientChange};
+use crate::listing::{Cursors, ListQuery};
+use crate::state::ConsoleState;
+
+/// A new app as a form has it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAppForm {
+    name: String,
+    /// `public` or `confidential`.
+    kind: String,
+    /// The plan; empty for none.
+    plan: String,
+}
+
+/// What can be changed of an app here.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppForm {
+    name: String,
+    /// The plan; empty for none.
+    plan: String,
+    state: String,
+}
+
+const FIELDS: [&str; 2] = ["name", "plan"];
+
+/// The plan that is meant; empty is none.
+fn plan_of(text: &str) -> Result<Option<Slug>, Error> {
+    match text {
+        "" => Ok(None),
+        plan => Slug::parse(plan).map(Some).map_err(|error| error.with_param("plan")),
+    }
+}
+
+/// `GET /admin/apps`.
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Query(part): Query<Part>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, clients::READ)?;
+    let cursors = Cursors::new(&state.gate, "apps-page");
+    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let page = state.read(&warrant).clients(Owner::All, &request).await?;
+    let make = Link { href: "/admin/new-app".to_owned(), text: w.get("app-make") };
+    let next = page.next.map(|key| Link {
+        href: format!("/admin/apps?cursor={}", cursors.seal(&key)),
+        text: w.get("next"),
+    });
+    let rows = if page.items.is_empty() {
+        let text = w.get("apps-empty");
+        Rows::Empty(Empty { text, action: Some(make.clone()), command: None })
+    } else {
+        let columns = ["client", "type", "plan", "state", "made", "keys"];
+        let now = state.now();
+        Rows::Table(Table {
+            caption: w.get("apps-caption"),
+            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+            rows: page.items.iter().map(|app| row(w, app, now)).collect(),
+            next,
+        })
+    };
+    let title = w.get("tab-apps");
+    let page = ListPage {
+        tabs: Tabs::new(&visit, Section::Apps),
+        head: Head { title: title.clone(), lead: w.get("apps-lead"), action: Some(make) },
+        banner: saved(w, part.saved.is_some()),
+        filter: None,
+        rows,
+        links: Vec::new(),
+        command: Command::same(visit.locale(), "tollgate client list"),
+    };
+    visit.show(&title, &page)
+}
+
+fn row(w: Words, app: &ClientRecord, now: Timestamp) -> Vec<Cell> {
+    vec![
+        Cell::Link(Link { href: format!("/admin/apps/{}", app.id), text: app.name.clone() }),
+        Cell::Text(w.get(&format!("type-{}", app.kind.as_str()))),
+        Cell::Text(app.plan.as_ref().map_or_else(|| w.get("plan-none"), Slug::to_string)),
+        Cell::Text(w.get(&format!("state-{}", app.state.as_str()))),
+        say::ago(w, app.created_at, now),
+        Cell::Link(keys(w, app)),
+    ]
+}
+
+/// Where the keys of an app are made and ended.
+fn keys(w: Words, app: &ClientRecord) -> Link {
+    let values = [("app", app.name.as_str().into())];
+    Link { href: format!("/admin/apps/{}/keys", app.id), text: w.with("app-keys", &values) }
+}
+
+/// `GET /admin/new-app`.
+pub(crate) async fn blank(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, clients::WRITE)?;
+    let kind = ClientKind::Confidential.as_str().to_owned();
+    let form = NewAppForm { name: String::new(), kind, plan: String::new() };
+    let page = new_page(&state, &warrant, &visit, form, &[]).await?;
+    visit.show(&w.get("app-make"), &page)
+}
+
+/// `POST /admin/new-app`: leads to the new app, where its keys are.
+pub(crate) async fn create(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Form(form): Form<NewAppForm>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, clients::WRITE)?;
+    let made = match plan_of(&form.plan) {
+        Ok(plan) => {
+            let change = ClientChange {
+                name: Some(form.name.clone()),
+                kind: Some(form.kind.clone()),
+                plan: Some(plan),
+                ..ClientChange::default()
+            };
+            clients::make(&state, &caller, change).await
+        }
+        Err(error) => Err(error),
+    };
+    let wrong = match made {
+        Ok(app) => return reply::see_other(&format!("/admin/apps/{}?saved=1", app.id)),
+        Err(error) => Wrong::of(w, error, &FIELDS)?,
+    };
+    let page = new_page(&state, &warrant, &visit, form, &wrong).await?;
+    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("app-make"), &page)
+}
+
+/// `GET /admin/apps/{id}`.
+pub(crate) async fn show(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<ClientId>,
+    Query(part): Query<Part>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, clients::READ)?;
+    let app = clients::find(&state, &warrant, id).await?;
+    let mut page = form_page(&state, &warrant, &visit, &app, None, &[]).await?;
+    if part.saved.is_some() {
+        page.banner = saved(w, true);
+    }
+    visit.show(&app.name, &page)
+}
+
+/// `POST /admin/apps/{id}`.
+pub(crate) async fn update(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<ClientId>,
+    Form(form): Form<AppForm>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, clients::WRITE)?;
+    let app = clients::find(&state, &warrant, id).await?;
+    let done = match plan_of(&form.plan) {
+        Ok(plan) => {
+            let change = ClientChange {
+                name: Some(form.name.clone()),
+                plan: Some(plan),
+                state: Some(form.state.clone()),
+                ..ClientChange::default()
+            };
+            clients::alter(&state, &caller, id, change).await
+        }
+        Err(error) => Err(error),
+    };
+    let wrong = match done {
+        Ok(_) => return reply::see_other("/admin/apps?saved=1"),
+        Err(error) => Wrong::of(w, error, &FIELDS)?,
+    };
+    let page = form_page(&state, &warrant, &visit, &app, Some(form), &wrong).await?;
+    visit.show_as(StatusCode::BAD_REQUEST, None, &app.name, &page)
+}
+
+/// The form of a new app.
+async fn new_page(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    visit: &Visit,
+    form: NewAppForm,
+    wrong: &[Wrong],
+) -> Result<FormPage, Error> {
+    let w = words(visit);
+    let kinds = [ClientKind::Confidential, ClientKind::Public].map(ClientKind::as_str);
+    let kind = Select {
+        id: "kind",
+        label: w.get("column-type"),
+        options: kinds.map(|kind| (kind.to_owned(), w.get(&format!("type-{kind}-long")))).into(),
+        chosen: form.kind,
+        hint: None,
+        error: None,
+    };
+    Ok(FormPage {
+        tabs: Tabs::new(visit, Section::Apps),
+        head: Head { title: w.get("app-make"), lead: w.get("app-lead"), action: None },
+        banner: Wrong::banner(wrong),
+        summary: None,
+        id: "app-form",
+        action: "/admin/new-app".to_owned(),
+        csrf: visit.csrf(),
+        controls: vec![
+            name_control(w, form.name, wrong),
+            Control::Select(kind),
+            plan_control(state, warrant, w, form.plan, wrong).await?,
+        ],
+        submit: Some(w.get("app-make")),
+        command: Command::same(visit.locale(), "tollgate client add bot --plan small"),
+    }
+    .summed_up(w))
+}
+
+/// The form of an app; what was typed stands in it, or else what is stored.
+async fn form_page(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    visit: &Visit,
+    app: &ClientRecord,
+    typed: Option<AppForm>,
+    wrong: &[Wrong],
+) -> Result<FormPage, Error> {
+    let w = words(visit);
+    let form = typed.unwrap_or_else(|| AppForm {
+        name: app.name.clone(),
+        plan: app.plan.as_ref().map_or_else(String::new, Slug::to_string),
+        state: app.state.as_str().to_owned(),
+    });
+    let states = [AccountState::Active, AccountState::Disabled].map(AccountState::as_str);
+    let states = states.map(|name| (name.to_owned(), w.get(&format!("state-{name}"))));
+    let account = Select {
+        id: "state",
+        label: w.get("column-state"),
+        options: states.into(),
+        chosen: form.state,
+        hint: Some(w.get("app-state-hint")),
+        error: None,
+    };
+    let banner = |tone, key: &str| Banner { tone, text: w.get(key), link: None };
+    let standing = match app.state {
+        _ if app.declared => Some(banner(Tone::Info, "declared")),
+        AccountState::Disabled => Some(banner(Tone::Warn, "app-disabled")),
+        AccountState::Active => None,
+    };
+    Ok(FormPage {
+        tabs: Tabs::new(visit, Section::Apps),
+        head: Head { title: app.name.clone(), lead: w.get("app-lead"), action: Some(keys(w, app)) },
+        banner: Wrong::banner(wrong).or(standing),
+        summary: None,
+        id: "app-form",
+        action: format!("/admin/apps/{}", app.id),
+        csrf: visit.csrf(),
+        controls: vec![
+            Control::Facts(facts(state, warrant, w, app).await?),
+            name_control(w, form.name, wrong),
+            plan_control(state, warrant, w, form.plan, wrong).await?,
+            Control::Select(account),
+        ],
+        submit: (!app.declared).then(|| w.get("app-save")),
+        command: Command::same(
+            visit.locale(),
+            format!("tollgate client set {} --state {}", app.id, app.state.as_str()),
+        ),
+    }
+    .summed_up(w))
+}
+
+async fn facts(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    w: Words,
+    app: &ClientRecord,
+) -> Result<Definitions, Error> {
+    let mut items = vec![
+        (w.get("column-type"), Cell::Text(w.get(&format!("type-{}-long", app.kind.as_str())))),
+        (w.get("column-made"), say::ago(w, app.created_at, state.now())),
+        (w.get("column-id"), Cell::Code(app.id.to_string())),
+    ];
+    if let Some(owner) = app.owner {
+        let user = state.read(warrant).user(Owner::All, owner).await?;
+        let text = user.map_or_else(|| owner.to_string(), |user| user.email);
+        let link = Link { href: format!("/admin/users/{owner}"), text };
+        items.push((w.get("app-owner"), Cell::Link(link)));
+    }
+    Ok(Definitions { items })
+}
+
+fn name_control(w: Words, name: String, wrong: &[Wrong]) -> Control {
+    let name = Field::new("name", "text", w.get("column-name")).value(name);
+    Control::Field(name.error(Wrong::on(wrong, "name")))
+}
+
+async fn plan_control(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    w: Words,
+    chosen: String,
+    wrong: &[Wrong],
+) -> Result<Control, Error> {
+    Ok(Control::Select(Select {
+        id: "plan",
+        label: w.get("column-plan"),
+        options: plan_options(state, warrant, w.get("app-no-plan")).await?,
+        chosen,
+        hint: None,
+        error: Wrong::on(wrong, "plan"),
+    }))
+}
