@@ -12,9 +12,11 @@ use tollgate_kernel::{
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
 use tollgate_store::{
-    AccountState, HolderRecord, KeyCredential, KeyState, Reader, SessionRecord, UserRecord,
+    AccountState, Descent, HolderRecord, KeyCredential, KeyState, Origin, Reader, SessionRecord,
+    UserRecord,
 };
 use tollgate_vault::{HashedToken, Purpose, Vault};
+use uuid::Uuid;
 
 use crate::events::Lives;
 use crate::presented::One;
@@ -200,7 +202,13 @@ impl Authn {
         if key.state != KeyState::Active {
             return Err(Error::unauthenticated());
         }
-        let expires_at = [key.expires_at, secret_expires_at].into_iter().flatten().min();
+        let descent = match holder {
+            HolderRecord::Admin => Some(self.reader.descent(&key).await?),
+            HolderRecord::User(_) | HolderRecord::App(_) => None,
+        };
+        let bound = descent.as_ref().and_then(|descent| descent.expires_at);
+        let ends = [key.expires_at, secret_expires_at, bound];
+        let expires_at = ends.into_iter().flatten().min();
         let networks = key.networks.map(|networks| {
             networks.iter().filter_map(|network| network.parse().ok()).collect::<Vec<_>>()
         });
@@ -224,7 +232,10 @@ impl Authn {
                 standing.plan = app.plan;
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
-            HolderRecord::Admin => (Subject::Admin(key.id), Client::FirstParty, Role::Admin, None),
+            HolderRecord::Admin => {
+                let owner = descent.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
+                (Subject::Admin(key.id), Client::FirstParty, Role::Admin, owner)
+            }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
         };
         let live = self.lives.of(key.id.uuid(), owner);
@@ -285,6 +296,17 @@ impl Whose {
             noted_us: AtomicI64::new(0),
             safety: OnceLock::new(),
         }
+    }
+}
+
+/// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
+/// where it stands by itself, the outer where its maker manages nothing any more.
+fn managed_for(descent: Descent) -> Option<Option<Uuid>> {
+    match descent.origin {
+        Origin::Installation => Some(None),
+        Origin::User(user) => (user.state == AccountState::Active && user.role >= Role::Admin)
+            .then(|| Some(user.id.uuid())),
+        Origin::Nobody => None,
     }
 }
 
