@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use tollgate_kernel::{
-    Audience, Client, Clock, CredentialId, Error, Kind, Method, Network, PlainToken, Role, Scopes,
-    SessionId, Slug, Subject, Timestamp, UserId,
+    Audience, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network, PlainToken,
+    Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
 };
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
@@ -174,6 +174,7 @@ impl Authn {
         let mut known = self.known_session(session, user, Method::AccessToken).await?;
         known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
         known.audience = Some(Audience::new(audience));
+        known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
         let expires = Timestamp::from_secs(claims.exp);
         known.standing.expires_at = known.standing.expires_at.map(|end| end.min(expires));
         Ok(self.remember(hash, known, heeded))
@@ -297,6 +298,11 @@ impl Whose {
             safety: OnceLock::new(),
         }
     }
+}
+
+/// The models that a token names. One that names none calls none.
+fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
+    text.split(' ').filter(|name| !name.is_empty()).map(ModelPattern::parse).collect()
 }
 
 /// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
