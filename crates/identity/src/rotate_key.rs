@@ -15,8 +15,8 @@ use crate::rank;
 /// The longest overlap, in seconds: a week.
 pub(crate) const OVERLAP_MAX_S: u32 = 7 * 86_400;
 
-/// Rotates a key that the caller may know of and that lends no more than the caller has. The secrets
-/// it had end after `overlap_s`.
+/// Rotates a key that the caller may know of and that lends no more than the caller has. The
+/// secrets it had end after `overlap_s`.
 pub(crate) async fn rotate_key(
     gate: &Gate,
     caller: &Arc<Principal>,
