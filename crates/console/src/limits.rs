@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Query};
-use tollgate_gate::{BudgetStanding, BudgetsOf, Principal, Reach};
+use tollgate_gate::{BudgetStanding, BudgetsOf, Principal, Reach, Warrant};
 use tollgate_kernel::{ClientId, Error, KeyId, Manage, Noun, Slug, Subject, Timestamp, UserId};
+use tollgate_store::Owner;
 
 use crate::listing::List;
 use crate::state::ConsoleState;
@@ -110,8 +111,11 @@ pub(crate) async fn list(
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
     let calls = matches!(caller.subject(), Subject::User(_) | Subject::App(_));
-    let whose = match query.whose()? {
+    let asked = query.whose()?;
+    let has_key = holds(&state, &warrant, asked.as_ref()).await?;
+    let whose = match asked {
         Some(whose) if is_own(&caller, &whose) => None,
+        Some(whose) if has_key => Some(whose),
         Some(_) if warrant.reach() != Reach::All => return Err(Error::not_found().into()),
         None if !calls => Some(BudgetsOf::Shared),
         named => named,
@@ -135,6 +139,18 @@ pub(crate) async fn mine(State(state): State<ConsoleState>, Caller(caller): Call
         _ => Vec::new(),
     };
     reply::json(&List { items, next: None })
+}
+
+/// Whether `whose` are those of a key that speaks for the person who asks.
+async fn holds(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    whose: Option<&BudgetsOf>,
+) -> Result<bool, Error> {
+    let (Some(BudgetsOf::Key(key)), Some(user)) = (whose, warrant.principal().user()) else {
+        return Ok(false);
+    };
+    Ok(state.gate.read(warrant).key(Owner::User(user), *key).await?.is_some())
 }
 
 /// Whether `whose` are the budgets that count for the caller's own calls.

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use tollgate_kernel::Role;
+use tollgate_kernel::{KeyId, Role, UserId};
 
 use crate::testing::House;
 
@@ -98,4 +98,28 @@ async fn admins_see_everybodys_limits_and_the_shared_ones() {
         let path = format!("/api/v1/limits{query}");
         assert_eq!(house.call(who, "GET", &path, Value::Null).await.0, status, "{query}");
     }
+}
+
+#[tokio::test]
+async fn t87_a_person_sees_the_limits_of_their_own_keys_alone() {
+    let house = House::new().await;
+    let budget = json!([{"unit": "tokens", "limit": 10, "period": "day"}]);
+    house.done("POST", "/api/v1/plans", json!({"id": "small", "budgets": budget})).await;
+    let ada = house.known_person("ada", Role::Member, Some("small"), known(&house)).await;
+    let (bob_id, bob_key) = known(&house);
+    let bob = house.known_person("bob", Role::Member, Some("small"), (bob_id, bob_key)).await;
+    let path = format!("/api/v1/limits?key={bob_key}");
+    let of_bob = format!("user/{bob_id} tokens 10");
+    assert_eq!(shown(&house, &bob.key, &format!("?key={bob_key}")).await, [of_bob]);
+    assert_eq!(house.call(&ada.key, "GET", &path, Value::Null).await.0, 404);
+    for (session, status) in [(&bob.session, 200), (&ada.session, 404)] {
+        let seen = house.send("GET", &path, &[("cookie", session)], String::new()).await;
+        assert_eq!(seen.status(), status);
+    }
+}
+
+/// Ids that are known before.
+fn known(house: &House) -> (UserId, KeyId) {
+    let (clock, rng) = (&**house.gate.clock(), &**house.gate.rng());
+    (UserId::new(clock, rng), KeyId::new(clock, rng))
 }

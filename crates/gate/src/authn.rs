@@ -6,15 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use tollgate_kernel::{
-    Audience, Client, Clock, CredentialId, Error, Kind, Method, Network, PlainToken, Role, Scopes,
-    SessionId, Slug, Subject, Timestamp, UserId,
+    Audience, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network, PlainToken,
+    Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
 };
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
 use tollgate_store::{
-    AccountState, HolderRecord, KeyCredential, KeyState, Reader, SessionRecord, UserRecord,
+    AccountState, Descent, HolderRecord, KeyCredential, KeyState, Origin, Reader, SessionRecord,
+    UserRecord,
 };
 use tollgate_vault::{HashedToken, Purpose, Vault};
+use uuid::Uuid;
 
 use crate::events::Lives;
 use crate::presented::One;
@@ -172,6 +174,7 @@ impl Authn {
         let mut known = self.known_session(session, user, Method::AccessToken).await?;
         known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
         known.audience = Some(Audience::new(audience));
+        known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
         let expires = Timestamp::from_secs(claims.exp);
         known.standing.expires_at = known.standing.expires_at.map(|end| end.min(expires));
         Ok(self.remember(hash, known, heeded))
@@ -200,7 +203,13 @@ impl Authn {
         if key.state != KeyState::Active {
             return Err(Error::unauthenticated());
         }
-        let expires_at = [key.expires_at, secret_expires_at].into_iter().flatten().min();
+        let descent = match holder {
+            HolderRecord::Admin => Some(self.reader.descent(&key).await?),
+            HolderRecord::User(_) | HolderRecord::App(_) => None,
+        };
+        let bound = descent.as_ref().and_then(|descent| descent.expires_at);
+        let ends = [key.expires_at, secret_expires_at, bound];
+        let expires_at = ends.into_iter().flatten().min();
         let networks = key.networks.map(|networks| {
             networks.iter().filter_map(|network| network.parse().ok()).collect::<Vec<_>>()
         });
@@ -224,7 +233,10 @@ impl Authn {
                 standing.plan = app.plan;
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
-            HolderRecord::Admin => (Subject::Admin(key.id), Client::FirstParty, Role::Admin, None),
+            HolderRecord::Admin => {
+                let owner = descent.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
+                (Subject::Admin(key.id), Client::FirstParty, Role::Admin, owner)
+            }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
         };
         let live = self.lives.of(key.id.uuid(), owner);
@@ -285,6 +297,22 @@ impl Whose {
             noted_us: AtomicI64::new(0),
             safety: OnceLock::new(),
         }
+    }
+}
+
+/// The models that a token names. One that names none calls none.
+fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
+    text.split(' ').filter(|name| !name.is_empty()).map(ModelPattern::parse).collect()
+}
+
+/// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
+/// where it stands by itself, the outer where its maker manages nothing any more.
+fn managed_for(descent: Descent) -> Option<Option<Uuid>> {
+    match descent.origin {
+        Origin::Installation => Some(None),
+        Origin::User(user) => (user.state == AccountState::Active && user.role >= Role::Admin)
+            .then(|| Some(user.id.uuid())),
+        Origin::Nobody => None,
     }
 }
 

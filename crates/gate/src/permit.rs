@@ -168,11 +168,15 @@ impl Decider<'_> {
         })))
     }
 
-    /// Whether the plan and the key allow `model`.
+    /// Whether the plan, and the key or the token, allow `model`.
     pub(crate) fn allows(&self, principal: &Principal, resolved: &Resolved, model: &str) -> bool {
-        let by_key = principal.known.standing.key.as_ref().and_then(|key| key.models.as_ref());
+        let standing = &principal.known.standing;
+        let by_key = standing.key.as_ref().and_then(|key| key.models.as_ref());
         resolved.in_effect.plan.allows(model)
-            && by_key.is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
+            && [by_key, standing.models.as_ref()]
+                .into_iter()
+                .flatten()
+                .all(|models| models.iter().any(|pattern| pattern.matches(model)))
     }
 
     fn candidates(&self, model: &str) -> Result<Vec<(Arc<Upstream>, String)>, Error> {

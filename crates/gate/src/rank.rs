@@ -1,13 +1,10 @@
 //! With whose rights somebody manages: matters where owners are concerned, whom admins leave alone.
 
-use tollgate_kernel::{Error, KeyId, Kind, Role, Subject, UserId};
-use tollgate_store::{KeyRecord, Owner, Reader};
+use tollgate_kernel::{Error, Kind, Role, Subject};
+use tollgate_store::{KeyHolder, KeyRecord, Origin, Owner, Reader};
 
 use crate::gate::Gate;
 use crate::principal::Warrant;
-
-/// How many admin keys may have made one another before the last of them is an admin's at most.
-const GENERATIONS: usize = 8;
 
 impl Gate {
     /// Refuses everybody who has not the rights of an owner: who becomes, is or stays an owner is
@@ -21,49 +18,49 @@ impl Gate {
             "Only an owner may do this to an owner. Sign in as one, or use an owner's admin key.",
         ))
     }
+
+    /// Refuses those with less rights than a key lends that is made for `holder`: an owner's
+    /// personal key is the owners' own affair, as the account is. Admins may not make one.
+    pub async fn require_rank_for(
+        &self,
+        warrant: &Warrant,
+        holder: KeyHolder,
+    ) -> Result<(), Error> {
+        let KeyHolder::User(user) = holder else { return Ok(()) };
+        let user = self.read(warrant).user(Owner::All, user).await?;
+        let of_owner = user.is_some_and(|user| user.role == Role::Owner);
+        if of_owner { self.require_owner(warrant).await } else { Ok(()) }
+    }
+
+    /// Refuses those with less rights than `key` lends, for they would have them by its next
+    /// secret.
+    pub async fn require_rank_of(&self, warrant: &Warrant, key: &KeyRecord) -> Result<(), Error> {
+        if key.holder != KeyHolder::Admin {
+            return self.require_rank_for(warrant, key.holder).await;
+        }
+        // A key that lends nothing may lend an owner's rights once more, when its maker comes back.
+        let of_admin = lent_by(self.read(warrant), key).await? == Role::Admin;
+        if of_admin { Ok(()) } else { self.require_owner(warrant).await }
+    }
 }
 
 /// An admin key has the rights of whoever made it, as they are now: a key cannot be stronger than
 /// its maker, and does not stay so when its maker steps down.
 async fn rank(reader: &Reader, warrant: &Warrant) -> Result<Role, Error> {
-    let Subject::Admin(mut key) = *warrant.principal().subject() else {
+    let Subject::Admin(key) = *warrant.principal().subject() else {
         return Ok(warrant.principal().role());
     };
-    for _ in 0..GENERATIONS {
-        let Some(record) = reader.key(Owner::All, key).await? else { break };
-        match maker(&record) {
-            Maker::Key(parent) => key = parent,
-            Maker::User(user) => {
-                let user = reader.user(Owner::All, user).await?;
-                return Ok(user.map_or(Role::Member, |user| user.role));
-            }
-            Maker::Installation => return Ok(Role::Owner),
-            Maker::Unknown => break,
-        }
+    match reader.key(Owner::All, key).await? {
+        Some(key) => lent_by(reader, &key).await,
+        None => Ok(Role::Member),
     }
-    Ok(Role::Admin)
 }
 
-/// Who made a key.
-enum Maker {
-    /// Another admin key.
-    Key(KeyId),
-    /// A person.
-    User(UserId),
-    /// The set-up of the first owner, or a process on this machine.
-    Installation,
-    /// Nobody that can be read.
-    Unknown,
-}
-
-/// Reads the subject that a key's record names ([`Subject`]'s text form).
-fn maker(record: &KeyRecord) -> Maker {
-    let (kind, id) = record.created_by.split_once(':').unwrap_or((&record.created_by, ""));
-    match kind {
-        "admin_key" => id.parse().map_or(Maker::Unknown, Maker::Key),
-        "user" => id.parse().map_or(Maker::Unknown, Maker::User),
-        // Nobody in particular makes an admin key at set-up alone.
-        "local" | "system" | "anonymous" => Maker::Installation,
-        _ => Maker::Unknown,
-    }
+async fn lent_by(reader: &Reader, key: &KeyRecord) -> Result<Role, Error> {
+    Ok(match reader.descent(key).await?.origin {
+        Origin::Installation => Role::Owner,
+        // That a disabled account's key lends nothing is seen where it is presented.
+        Origin::User(user) => user.role,
+        Origin::Nobody => Role::Member,
+    })
 }

@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) plan: Option<Slug>,
     /// The groups they belong to.
     pub(crate) groups: Vec<Slug>,
+    /// The models that an access token names; it can only narrow what its owner may do.
+    pub(crate) models: Option<Vec<ModelPattern>>,
     /// What the key says of itself.
     pub(crate) key: Option<KeyLimits>,
     /// When the credential ends.

@@ -144,6 +144,7 @@ mod tests {
                 client_id: "c".to_owned(),
                 scope: None,
                 sid: None,
+                models: None,
             };
             self.tokens.mint(claims).unwrap()
         }

@@ -18,10 +18,10 @@ const EMAIL_MAX: usize = 254;
 const NETWORKS_MAX: usize = 64;
 /// The most models of a key.
 pub(crate) const MODELS_MAX: usize = 256;
-/// How long a key lasts unless something else is said.
+/// How long the page proposes that a key lasts.
 pub(crate) const KEY_LIFE: Duration = Duration::from_secs(90 * DAY_S);
-/// The longest life of a key.
-pub(crate) const KEY_LIFE_MAX: Duration = Duration::from_secs(366 * DAY_S);
+/// How long the first admin key lasts, which set-up makes.
+pub(crate) const FIRST_KEY_LIFE: Duration = Duration::from_secs(366 * DAY_S);
 const DAY_S: u64 = 86_400;
 
 /// What is wrong with what was written. Pages say it in three languages, the API in English.
@@ -39,7 +39,6 @@ pub(crate) enum Mistake {
     Networks,
     Models,
     ExpiryPast,
-    ExpiryFar,
     BaseUrl,
 }
 
@@ -55,7 +54,7 @@ impl Mistake {
             Self::ExternalId => "external_id",
             Self::Networks => "networks",
             Self::Models => "models",
-            Self::ExpiryPast | Self::ExpiryFar => "expires_at",
+            Self::ExpiryPast => "expires_at",
             Self::BaseUrl => "base_url",
         }
     }
@@ -75,7 +74,6 @@ impl Mistake {
             Self::Networks => "wrong-networks",
             Self::Models => "wrong-models",
             Self::ExpiryPast => "wrong-expiry-past",
-            Self::ExpiryFar => "wrong-expiry-far",
             Self::BaseUrl => "wrong-base-url",
         }
     }
@@ -100,7 +98,6 @@ impl Mistake {
             }
             Self::Models => "A key names at most 256 models.",
             Self::ExpiryPast => "The key would have ended already. Name a time to come.",
-            Self::ExpiryFar => "A key lasts 366 days at most. Name an earlier time.",
             Self::BaseUrl => {
                 "This is not the address of an API. Write one like https://api.openai.com/v1."
             }
@@ -213,16 +210,12 @@ pub(crate) fn networks(list: &[String]) -> Result<Option<Vec<String>>, Mistake> 
     Ok((!networks.is_empty()).then_some(networks))
 }
 
-/// When a key made or changed at `now` ends.
-pub(crate) fn expiry(wished: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Mistake> {
-    let ends = wished.unwrap_or_else(|| now.plus(KEY_LIFE));
-    if ends <= now {
-        return Err(Mistake::ExpiryPast);
-    }
-    if ends > now.plus(KEY_LIFE_MAX) {
-        return Err(Mistake::ExpiryFar);
-    }
-    Ok(ends)
+/// When a key made or changed at `now` ends, if it does by itself.
+pub(crate) fn expiry(
+    wished: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Mistake> {
+    if wished.is_some_and(|ends| ends <= now) { Err(Mistake::ExpiryPast) } else { Ok(wished) }
 }
 
 #[cfg(test)]
@@ -279,12 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_end_within_366_days() {
+    fn keys_end_when_they_are_said_to() {
         let now = Timestamp::from_secs(1_000_000);
-        let day = |n: u64| now.plus(Duration::from_secs(n * DAY_S));
-        assert_eq!(expiry(None, now), Ok(day(90)));
-        assert_eq!(expiry(Some(day(366)), now), Ok(day(366)));
-        assert_eq!(expiry(Some(day(367)), now), Err(Mistake::ExpiryFar));
+        let later = now.plus(Duration::from_secs(3_660 * DAY_S));
+        assert_eq!(expiry(None, now), Ok(None));
+        assert_eq!(expiry(Some(later), now), Ok(Some(later)));
         assert_eq!(expiry(Some(now), now), Err(Mistake::ExpiryPast));
     }
 }

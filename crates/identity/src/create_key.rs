@@ -9,6 +9,7 @@ use tollgate_kernel::{
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner};
 
+use crate::bounds::Bounds;
 use crate::check::{self, Mistake};
 
 /// What a key is to be.
@@ -20,12 +21,14 @@ pub(crate) struct KeyWish {
     pub(crate) networks: Vec<String>,
     pub(crate) rates: Rates,
     pub(crate) budgets: Vec<Budget>,
+    /// When it ends; never by itself, where nothing is said.
     pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// Makes a key and gives its secret, which is shown once. People make keys for themselves; owners
-/// and admins for everybody, for apps, and admin keys. Whom the caller may not know of is not
-/// found.
+/// and admins for everybody, for apps, and admin keys; but an owner's own keys are made by owners.
+/// Whom the caller may not know of is not found. What is made with a key may do what that key may,
+/// and nothing more.
 pub(crate) async fn create_key(
     gate: &Gate,
     caller: &Arc<Principal>,
@@ -33,17 +36,19 @@ pub(crate) async fn create_key(
 ) -> Result<(KeyRecord, PlainToken), Error> {
     let warrant = gate.allow(caller, Manage::write(Noun::Keys))?;
     let holder = holder(gate, &warrant, wish.holder).await?;
-    let expires_at = expiry(gate, &warrant, wish.expires_at).await?;
+    gate.require_rank_for(&warrant, holder).await?;
+    let bounds = Bounds::of(gate, &warrant).await?;
+    bounds.require_room(holder)?;
     Budget::check(&wish.budgets)?;
     let key = NewKey {
         id: KeyId::new(&**gate.clock(), &**gate.rng()),
         name: check::key_name(&wish.name)?,
         holder,
-        models: models(wish.models)?,
-        networks: check::networks(&wish.networks)?,
-        rates: wish.rates,
-        budgets: wish.budgets,
-        expires_at: Some(expires_at),
+        models: bounds.models(models(wish.models)?)?,
+        networks: bounds.networks(check::networks(&wish.networks)?)?,
+        rates: bounds.rates(wish.rates),
+        budgets: bounds.budgets(wish.budgets),
+        expires_at: bounds.expiry(check::expiry(wish.expires_at, gate.clock().now())?),
     };
     let (token, secret) = new_secret(gate, holder);
     let mut tx = gate.begin(&warrant).await?;
@@ -104,16 +109,4 @@ async fn holder(
         }
     }
     Ok(wished)
-}
-
-/// When the key ends: never after the key that makes it.
-async fn expiry(
-    gate: &Gate,
-    warrant: &Warrant,
-    wished: Option<Timestamp>,
-) -> Result<Timestamp, Error> {
-    let ends = check::expiry(wished, gate.clock().now())?;
-    let Some(parent) = warrant.principal().credential().key() else { return Ok(ends) };
-    let parent = gate.read(warrant).key(Owner::All, parent).await?;
-    Ok(parent.and_then(|parent| parent.expires_at).map_or(ends, |parent| parent.min(ends)))
 }

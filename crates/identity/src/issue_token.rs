@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_gate::{Gate, Principal};
-use tollgate_kernel::{Error, Kind, Manage, Method, Noun, PlainToken, Scope, Scopes};
+use tollgate_kernel::{Error, Kind, Manage, Method, ModelPattern, Noun, PlainToken, Scope, Scopes};
 use tollgate_protocol::jwt::AccessClaims;
 use tollgate_store::Owner;
 use uuid::Uuid;
@@ -12,6 +12,8 @@ use uuid::Uuid;
 const LIFE_S: u32 = 300;
 /// The longest life of a token, in seconds.
 const LIFE_MAX_S: u32 = 3_600;
+/// The most models that a token names: it travels with every request.
+const MODELS_MAX: usize = 64;
 /// The software that tokens from sessions are made for: our own pages.
 const CLIENT: &str = "tollgate";
 
@@ -22,6 +24,8 @@ pub(crate) struct TokenWish {
     pub(crate) audience: Option<String>,
     /// What it allows, separated by spaces; all that the audience knows, where nothing is said.
     pub(crate) scope: Option<String>,
+    /// The models that may be called with it; those of the person, where nothing is said.
+    pub(crate) models: Option<Vec<ModelPattern>>,
     /// How long, in seconds.
     pub(crate) expires_in: Option<u32>,
 }
@@ -48,6 +52,7 @@ pub(crate) async fn issue_token(
     };
     let (audience, allowed) = audience(gate, wish.audience)?;
     let scope = scope(allowed, wish.scope.as_deref())?;
+    let models = models(allowed, wish.models.as_deref())?;
     let life_s = wish.expires_in.unwrap_or(LIFE_S);
     if !(1..=LIFE_MAX_S).contains(&life_s) {
         let detail = format!("expires_in is from 1 to {LIFE_MAX_S} seconds");
@@ -70,6 +75,7 @@ pub(crate) async fn issue_token(
         client_id: CLIENT.to_owned(),
         scope: Some(scope.clone()),
         sid: Some(Uuid::to_string(&session.uuid())),
+        models,
     };
     Ok(Issued { token: gate.mint(&warrant, claims)?, scope, expires_in: exp - now })
 }
@@ -99,4 +105,21 @@ fn scope(allowed: &str, wished: Option<&str>) -> Result<String, Error> {
     }
     let detail = format!("This audience knows the scope {allowed:?} alone.");
     Err(Error::invalid(detail).with_param("scope"))
+}
+
+/// The claim that narrows a token to these models: their patterns, separated by spaces.
+fn models(allowed: &str, wished: Option<&[ModelPattern]>) -> Result<Option<String>, Error> {
+    let Some(wished) = wished else { return Ok(None) };
+    let refused = |detail: &'static str| Err(Error::invalid(detail).with_param("models"));
+    if allowed != Scope::MODELS {
+        return refused("A token for this audience calls no models. Leave models out.");
+    }
+    if !(1..=MODELS_MAX).contains(&wished.len()) {
+        return refused("A token names 1 to 64 models. Leave models out for all of the plan.");
+    }
+    let names: Vec<&str> = wished.iter().map(ModelPattern::as_str).collect();
+    if names.iter().any(|name| name.contains(char::is_whitespace)) {
+        return refused("A token names models without blanks in their names.");
+    }
+    Ok(Some(names.join(" ")))
 }

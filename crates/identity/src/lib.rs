@@ -5,6 +5,7 @@
 
 mod add_provider;
 mod api;
+mod bounds;
 mod change_me;
 mod check;
 mod create_key;

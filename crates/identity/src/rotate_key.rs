@@ -7,13 +7,15 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, KeyId, Manage, Noun, PlainToken};
 use tollgate_store::{AuditEvent, KeyRecord};
 
+use crate::bounds::Bounds;
 use crate::create_key::new_secret;
 use crate::list_keys::owner_of;
 
 /// The longest overlap, in seconds: a week.
 pub(crate) const OVERLAP_MAX_S: u32 = 7 * 86_400;
 
-/// Rotates a key that the caller may know of. The secrets it had end after `overlap_s`.
+/// Rotates a key that the caller may know of and that lends no more than the caller has. The
+/// secrets it had end after `overlap_s`.
 pub(crate) async fn rotate_key(
     gate: &Gate,
     caller: &Arc<Principal>,
@@ -27,6 +29,8 @@ pub(crate) async fn rotate_key(
     }
     let owner = owner_of(&warrant)?;
     let mut key = gate.read(&warrant).key(owner, id).await?.ok_or_else(Error::not_found)?;
+    gate.require_rank_of(&warrant, &key).await?;
+    Bounds::of(gate, &warrant).await?.require_within(&key)?;
     let (token, secret) = new_secret(gate, key.holder);
     key.tail.clone_from(&secret.tail);
     let mut tx = gate.begin(&warrant).await?;

@@ -37,8 +37,8 @@ const MAX_MEMBERS: usize = 64;
 /// (RFC 7515, 4.1; RFC 7797).
 const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
 const HEADERS: [&str; 10] = ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
-const CLAIMS: [&str; 10] =
-    ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid"];
+const CLAIMS: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "models"];
 
 /// A token that has the right form. Whether anybody signed it is not known.
 pub struct Unverified<'a> {
@@ -150,6 +150,10 @@ pub struct AccessClaims {
     /// The session that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// A claim of ours: the patterns of the models that may be called, separated by spaces; all
+    /// that its person may call where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<String>,
 }
 
 impl AccessClaims {
@@ -175,6 +179,7 @@ impl AccessClaims {
             client_id: claims.required("client_id")?,
             scope: optional("scope")?,
             sid: optional("sid")?,
+            models: optional("models")?,
         })
     }
 

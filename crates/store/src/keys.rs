@@ -343,7 +343,7 @@ impl Tx {
         ];
         self.change_one(sql, args).await?;
         self.announce(EventKind::Key, key.id.to_string());
-        Ok(())
+        if key.holder == KeyHolder::Admin { self.announce_offspring(key.id).await } else { Ok(()) }
     }
 
     /// Ends the secrets that the key has now at `at`, or earlier where that was said before. The
@@ -373,12 +373,12 @@ impl Tx {
         self.execute(sql, args![secret.hash, key, secret.tail, self.now]).await.map(drop)
     }
 
-    /// Ends an active key, if `owner` may know of it.
+    /// Ends an active key, if `owner` may know of it, and all that was made with it.
     pub async fn revoke_key(&mut self, owner: Owner, id: KeyId) -> Result<(), Error> {
         let sql = "UPDATE keys SET state = 'revoked', revoked_at = $3, version = version + 1 \
                    WHERE id = $1 AND state = 'active' AND ($2 IS NULL OR user_id = $2)";
         self.change_named(sql, args![id, owner.value(), self.now]).await?;
         self.announce(EventKind::Key, id.to_string());
-        Ok(())
+        self.revoke_offspring(id).await
     }
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod clients;
 mod conn;
+mod descent;
 mod dialect;
 mod direct;
 mod engine;
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 
 pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
 pub use clients::{ClientKind, ClientRecord};
+pub use descent::{Descent, GENERATIONS_MAX, Origin};
 pub use events::{Event, EventKind};
 pub use groups::GroupRecord;
 pub use keys::{

@@ -1,7 +1,7 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -197,3 +197,6 @@ const OUTBOX: &[&str] = &[
     "CREATE INDEX replays_expiry ON replays (expires_at)",
     "CREATE INDEX audit_request ON audit (request_id)",
 ];
+
+/// The index by which the keys are found that were made with a key.
+const DESCENT: &[&str] = &["CREATE INDEX keys_maker ON keys (created_by)"];

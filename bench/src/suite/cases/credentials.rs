@@ -89,6 +89,7 @@ async fn sign_in(house: &House, user: UserId) -> Result<(PlainToken, PlainToken)
         client_id: "bench".to_owned(),
         scope: Some(Scope::MODELS.to_owned()),
         sid: Some(id.uuid().to_string()),
+        models: None,
     };
     Ok((cookie, gate.mint(warrant, claims)?))
 }

@@ -9,7 +9,7 @@ use tollgate_kernel::{
 };
 use tollgate_store::{KeyHolder, KeyRecord, KeyState};
 
-use super::shapes::{BudgetShape, Listing, RatesShape, page_request};
+use super::shapes::{BudgetShape, Listing, RatesShape, given, page_request};
 use crate::create_key::{KeyWish, create_key};
 use crate::list_keys::{KeyQuery, find_key, list_keys};
 use crate::revoke_key::revoke_key;
@@ -49,31 +49,37 @@ pub(crate) struct NewKeyBody {
     #[serde(default)]
     #[schemars(with = "Option<Vec<BudgetShape>>")]
     budgets: Option<Vec<Budget>>,
-    /// When it ends; in 90 days unless said, in 366 days at most.
+    /// When it ends; without, it does not end by itself.
     #[schemars(with = "Option<String>")]
     expires_at: Option<Timestamp>,
 }
 
-/// Changes to a key; what is left out stays.
+/// Changes to a key; what is left out stays, and null takes a restriction away.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyPatch {
     /// What it is called.
     name: Option<String>,
-    /// The models it may call; an empty list is no restriction.
+    /// The models it may call; null or an empty list is no restriction.
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Vec<String>>")]
-    models: Option<Vec<ModelPattern>>,
-    /// The networks it may come from; an empty list is no restriction.
-    networks: Option<Vec<String>>,
-    /// Its own rates, all of them.
+    models: Option<Option<Vec<ModelPattern>>>,
+    /// The networks it may come from; null or an empty list is no restriction.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<String>>")]
+    networks: Option<Option<Vec<String>>>,
+    /// Its own rates, all of them; null for none.
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<RatesShape>")]
-    rates: Option<Rates>,
-    /// Its own budgets, all of them.
+    rates: Option<Option<Rates>>,
+    /// Its own budgets, all of them; null for none.
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Vec<BudgetShape>>")]
-    budgets: Option<Vec<Budget>>,
-    /// When it ends; in 366 days at most.
+    budgets: Option<Option<Vec<Budget>>>,
+    /// When it ends; null for not by itself.
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>")]
-    expires_at: Option<Timestamp>,
+    expires_at: Option<Option<Timestamp>>,
 }
 
 /// How long the old secret works on.
@@ -186,6 +192,17 @@ impl NewKeyBody {
     }
 }
 
+/// The items of a restriction; an empty one is refused. It would allow nothing, and must not come
+/// to mean everything.
+fn some_or_none<T>(list: Option<Vec<T>>, param: &'static str) -> Result<Vec<T>, Error> {
+    if list.as_ref().is_some_and(Vec::is_empty) {
+        let detail =
+            format!("An empty list allows nothing. Name {param}, or leave the member out.");
+        return Err(Error::invalid(detail).with_param(param));
+    }
+    Ok(list.unwrap_or_default())
+}
+
 pub(crate) async fn create(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
@@ -194,8 +211,8 @@ pub(crate) async fn create(
     let wish = KeyWish {
         holder: body.holder()?,
         name: body.name,
-        models: body.models.unwrap_or_default(),
-        networks: body.networks.unwrap_or_default(),
+        models: some_or_none(body.models, "models")?,
+        networks: some_or_none(body.networks, "networks")?,
         rates: body.rates.unwrap_or_default(),
         budgets: body.budgets.unwrap_or_default(),
         expires_at: body.expires_at,
@@ -212,7 +229,8 @@ pub(crate) async fn list(
 ) -> Reply {
     let KeyList { limit, cursor, user, client, active } = query;
     let query = KeyQuery { user, client, active: active.unwrap_or(false) };
-    let page = list_keys(&state.gate, &caller, query, &page_request(limit, cursor)).await?;
+    let request = page_request::<KeyId>(limit, cursor.as_deref())?;
+    let page = list_keys(&state.gate, &caller, query, &request).await?;
     let now = state.gate.clock().now();
     let items = page.items.into_iter().map(|key| KeyView::new(key, None, now)).collect();
     reply::json(&Listing { items, next: page.next })
@@ -234,7 +252,14 @@ pub(crate) async fn change(
     Body(body): Body<KeyPatch>,
 ) -> Reply {
     let KeyPatch { name, models, networks, rates, budgets, expires_at } = body;
-    let change = KeyChange { name, models, networks, rates, budgets, expires_at };
+    let change = KeyChange {
+        name,
+        models: models.map(Option::unwrap_or_default),
+        networks: networks.map(Option::unwrap_or_default),
+        rates: rates.map(Option::unwrap_or_default),
+        budgets: budgets.map(Option::unwrap_or_default),
+        expires_at,
+    };
     let key = update_key(&state.gate, &caller, id, change).await?;
     reply::json(&KeyView::new(key, None, state.gate.clock().now()))
 }

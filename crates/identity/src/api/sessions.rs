@@ -49,7 +49,8 @@ pub(crate) async fn list(
     Query(query): Query<SessionList>,
 ) -> Reply {
     let SessionList { limit, cursor, user } = query;
-    let page = list_sessions(&state.gate, &caller, user, &page_request(limit, cursor)).await?;
+    let request = page_request::<SessionId>(limit, cursor.as_deref())?;
+    let page = list_sessions(&state.gate, &caller, user, &request).await?;
     let own = caller.credential().session();
     let items = page.items.into_iter().map(|session| SessionView {
         current: own == Some(session.id),

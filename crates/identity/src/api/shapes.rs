@@ -1,7 +1,10 @@
 //! What several answers and requests have in common, and how the document describes it.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use tollgate_kernel::Error;
 use tollgate_store::PageRequest;
 
 /// How many items a page has when nothing is said.
@@ -16,9 +19,23 @@ pub(crate) struct Listing<T> {
     pub(crate) next: Option<String>,
 }
 
-/// The part that `limit` and `cursor` ask for.
-pub(crate) fn page_request(limit: Option<u32>, cursor: Option<String>) -> PageRequest {
-    PageRequest { after: cursor, limit: limit.unwrap_or(PAGE) }
+/// The part that `limit` and `cursor` ask for, of a list that is sorted by ids of the type `Id`. An
+/// absurd limit is refused, and a cursor that is none.
+pub(crate) fn page_request<Id: FromStr + ToString>(
+    limit: Option<u32>,
+    cursor: Option<&str>,
+) -> Result<PageRequest, Error> {
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=PageRequest::MAX).contains(&limit) {
+        let what = format!("A page has 1 to {} items.", PageRequest::MAX);
+        return Err(Error::invalid(what).with_param("limit"));
+    }
+    let read = |cursor: &str| cursor.parse().map(|id: Id| id.to_string());
+    let after = cursor.map(read).transpose().map_err(|_| {
+        let what = "The cursor does not belong to this list. Start again without one.";
+        Error::invalid(what).with_param("cursor")
+    })?;
+    Ok(PageRequest { after, limit })
 }
 
 /// Tells a member that is null from one that is not there: a change takes the former away and

@@ -2,9 +2,12 @@
 
 use axum::extract::State;
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::{Body, Caller, Reply, reply};
+use tollgate_kernel::{Error, ModelPattern};
 
+use super::shapes::BudgetShape;
 use crate::issue_token::{TokenWish, issue_token};
 use crate::state::IdentityState;
 
@@ -16,6 +19,15 @@ pub(crate) struct TokenBody {
     audience: Option<String>,
     /// What it allows; all that the audience knows unless said.
     scope: Option<String>,
+    /// The models that it may call, by name or by the beginning of names with a `*` after it; all
+    /// of the plan unless said.
+    #[schemars(with = "Option<Vec<String>>")]
+    models: Option<Vec<ModelPattern>>,
+    /// Whom it is for. Not yet: it is for the person who asks, and anything here is refused.
+    user: Option<String>,
+    /// Its own budget. Not yet: anything here is refused.
+    #[schemars(with = "Option<BudgetShape>")]
+    budget: Option<IgnoredAny>,
     /// Seconds, at most 3,600; 300 unless said.
     expires_in: Option<u32>,
 }
@@ -36,8 +48,16 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     Body(body): Body<TokenBody>,
 ) -> Reply {
-    let TokenBody { audience, scope, expires_in } = body;
-    let wish = TokenWish { audience, scope, expires_in };
+    let TokenBody { audience, scope, models, user, budget, expires_in } = body;
+    if user.is_some() {
+        let detail = "Tokens for other people are not made yet. Make a key for the person instead.";
+        return Err(Error::invalid(detail).with_param("user").into());
+    }
+    if budget.is_some() {
+        let detail = "Tokens with a budget of their own are not made yet. Make a key with one.";
+        return Err(Error::invalid(detail).with_param("budget").into());
+    }
+    let wish = TokenWish { audience, scope, models, expires_in };
     let issued = issue_token(&state.gate, &caller, wish).await?;
     reply::json(&TokenView {
         access_token: issued.token.expose().to_owned(),

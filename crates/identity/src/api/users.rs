@@ -190,7 +190,8 @@ pub(crate) async fn list(
 ) -> Reply {
     let UserList { limit, cursor, email, state: wanted, role, plan, group } = query;
     let filter = UserFilter { email_prefix: email, state: wanted, role, plan, group };
-    let page = list_users(&state.gate, &caller, &filter, &page_request(limit, cursor)).await?;
+    let request = page_request::<UserId>(limit, cursor.as_deref())?;
+    let page = list_users(&state.gate, &caller, &filter, &request).await?;
     let items = page.items.into_iter().map(UserView::from).collect();
     reply::json(&Listing { items, next: page.next })
 }

@@ -107,7 +107,7 @@ pub(crate) async fn change(
         networks: Some(read.networks),
         rates: Some(read.rates),
         budgets: Some(read.budgets),
-        expires_at: read.expires_at,
+        expires_at: (read.expires_at != key.expires_at).then_some(read.expires_at),
     };
     update_key(&state.gate, &caller, id, change).await?;
     reply::see_other(&format!("/account/keys/{id}?saved=1"))

@@ -45,6 +45,7 @@ pub(crate) struct KeyRead {
     pub(crate) networks: Vec<String>,
     pub(crate) rates: Rates,
     pub(crate) budgets: Vec<Budget>,
+    /// When the key ends, if it does by itself.
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) struct KeyFields {
 impl askama::filters::HtmlSafe for KeyFields {}
 
 impl KeyForm {
-    /// An empty form; the key would last as long as keys do.
+    /// An empty form, which proposes an end.
     pub(crate) fn empty(now: Timestamp) -> Self {
         Self { expires: said::day(now.plus(check::KEY_LIFE)), ..Self::default() }
     }
@@ -186,15 +187,12 @@ impl KeyForm {
             return Ok(None);
         }
         let unchanged = before.and_then(|key| key.expires_at).filter(|at| said::day(*at) == day);
-        if unchanged.is_some() && before.is_some() {
-            return Ok(None);
+        if unchanged.is_some() {
+            return Ok(unchanged);
         }
         let start = Timestamp::parse(&format!("{day}T00:00:00Z")).map_err(|_| "wrong-day")?;
         let end = start.plus(Duration::from_secs(86_399));
-        // The last day that is allowed counts up to the moment that is allowed.
-        let latest = now.plus(check::KEY_LIFE_MAX);
-        let end = if start <= latest { end.min(latest) } else { end };
-        check::expiry(Some(end), now).map(Some).map_err(Mistake::key)
+        check::expiry(Some(end), now).map_err(Mistake::key)
     }
 
     /// The fields, with what is wrong beside each.

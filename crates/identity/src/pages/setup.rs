@@ -12,6 +12,7 @@ use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 use super::signup::{account_fields, mistake};
 use super::{TEXTS, agent_of, banner, signed_in, style};
 use crate::add_provider::{self, Provider};
+use crate::check::KEY_LIFE;
 use crate::check::Mistake;
 use crate::create_key::{KeyWish, create_key};
 use crate::first_call::first_call;
@@ -351,7 +352,7 @@ pub(crate) async fn try_call(
         networks: Vec::new(),
         rates: Rates::default(),
         budgets: Vec::new(),
-        expires_at: None,
+        expires_at: Some(state.gate.clock().now().plus(KEY_LIFE)),
     };
     let (_, secret) = create_key(&state.gate, &caller, wish).await?;
     let mut step = Step::new(&visit, 3);

@@ -90,6 +90,18 @@ impl Browser {
         self.send(request, Body::from(form.finish())).await
     }
 
+    /// A call of the API, as a page's script would make it.
+    pub(super) async fn json(&mut self, method: &str, path: &str, body: &Value) -> Seen {
+        let csrf = self.get("/account/keys").await.csrf();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .header("origin", ORIGIN)
+            .header("x-tollgate-csrf", csrf);
+        self.send(request, Body::from(body.to_string())).await
+    }
+
     /// Signs in on the page.
     pub(super) async fn sign_in(&mut self, email: &str, password: &str) -> Seen {
         self.post("/login", "/login", &[("username", email), ("password", password)]).await

@@ -20,6 +20,7 @@ fn claims() -> AccessClaims {
         client_id: "c".to_owned(),
         scope: Some("models".to_owned()),
         sid: None,
+        models: None,
     }
 }
 
@@ -77,7 +78,12 @@ fn a_good_token_is_read_back() {
     assert_eq!(read_back.signature(), [7; 64]);
     assert_eq!(read(made.expose()).expect("good"), claims());
     assert_eq!(made.expose(), token(HEADER, &payload()));
-    let all = AccessClaims { nbf: Some(NOW), sid: Some("s".to_owned()), ..claims() };
+    let all = AccessClaims {
+        nbf: Some(NOW),
+        sid: Some("s".to_owned()),
+        models: Some("gpt-4o* o3".to_owned()),
+        ..claims()
+    };
     assert_eq!(read(&format!("{}.{}", all.signing_input("k"), b64([0; 64]))).expect("good"), all);
 }
 

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 use tollgate_kernel::{Budget, Kind, ModelPattern, Period, Rates, Unit};
-use tollgate_store::{EventKind, HolderRecord, KeyFilter, KeyHolder, KeyState, Owner, PageRequest};
+use tollgate_store::{
+    Actor, EventKind, HolderRecord, KeyFilter, KeyHolder, KeyRecord, KeyState, Origin, Owner,
+    PageRequest,
+};
 
-use super::{Bench, Outcome, act, assert_kind, secret};
+use super::{Bench, Outcome, act, actor, assert_kind, secret};
 
 pub(crate) async fn a_key_is_found_by_the_hash_of_its_secret(bench: &Bench) -> Outcome<()> {
     let user = bench.user("ada@example.com").await?;
@@ -197,5 +200,42 @@ pub(crate) async fn keys_are_listed_by_holder(bench: &Bench) -> Outcome<()> {
     let active = KeyFilter { client: None, active: true };
     assert_eq!(list(Owner::User(ada), active, 9).await?.0, [second]);
     assert_eq!(list(Owner::All, active, 9).await?.0, [second, third]);
+    Ok(())
+}
+
+pub(crate) async fn what_was_made_with_a_key_ends_with_it(bench: &Bench) -> Outcome<()> {
+    let ada = bench.user("ada@example.com").await?;
+    let made_by = |subject: String, holder, seed| async move {
+        let mut tx = bench.writer.begin(Actor { subject, ..actor() }).await?;
+        let key = tx.insert_key(bench.new_key(holder), secret(seed)).await?;
+        tx.commit(act("key.create")).await?;
+        Ok::<_, tollgate_kernel::Error>(key)
+    };
+    let by = |key: &KeyRecord| format!("admin_key:{}", key.id);
+    let first = made_by(format!("user:{}", ada.id), KeyHolder::Admin, 1).await?;
+    let second = made_by(by(&first), KeyHolder::Admin, 2).await?;
+    let third = made_by(by(&second), KeyHolder::User(ada.id), 3).await?;
+    let other = made_by("local:0".to_owned(), KeyHolder::Admin, 4).await?;
+    let descent = bench.reader.descent(&second).await?;
+    assert_eq!(descent.generations, 2);
+    assert!(matches!(descent.origin, Origin::User(user) if user == ada));
+    let descent = bench.reader.descent(&other).await?;
+    assert!(matches!(descent.origin, Origin::Installation));
+
+    let before = bench.reader.latest_event().await?;
+    let mut tx = bench.begin().await?;
+    tx.revoke_key(Owner::All, first.id).await?;
+    tx.commit(act("key.revoke")).await?;
+    let told = bench.reader.events_after(before).await?;
+    let told: Vec<&str> = told.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(told.len(), 3);
+    for key in [&first, &second, &third] {
+        let key = bench.reader.key(Owner::All, key.id).await?.unwrap();
+        assert!(matches!(key.state, KeyState::Revoked(_)));
+        assert!(told.contains(&key.id.to_string().as_str()));
+    }
+    let other = bench.reader.key(Owner::All, other.id).await?.unwrap();
+    assert_eq!(other.state, KeyState::Active);
+    assert!(matches!(bench.reader.descent(&second).await?.origin, Origin::Nobody));
     Ok(())
 }

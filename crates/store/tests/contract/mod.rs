@@ -46,7 +46,8 @@ macro_rules! suite {
             keys: a_key_is_found_by_the_hash_of_its_secret, k2_no_column_can_hold_a_key_in_clear,
                 rotation_keeps_the_old_secret_for_the_overlap, a_revoked_key_stays_revoked,
                 keys_of_apps_and_services_have_no_user, t87_foreign_keys_do_not_exist,
-                keys_are_changed_by_version, keys_are_listed_by_holder;
+                keys_are_changed_by_version, keys_are_listed_by_holder,
+                what_was_made_with_a_key_ends_with_it;
             sessions: a_session_is_found_by_the_hash_of_its_cookie,
                 ended_sessions_are_gone_and_announced, t87_foreign_sessions_do_not_exist,
                 expired_sessions_are_not_listed;

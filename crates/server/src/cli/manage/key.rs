@@ -81,11 +81,12 @@ async fn add(manager: &mut Manager, args: &KeyAdd) -> Result<(), Exit> {
         .maybe("expires_at", args.expires_at.as_deref());
     let answer = manager.ask(Method::POST, "/api/v1/keys", Some(&body.done())).await?;
     let key = hand_over(manager, &answer)?;
+    let ends = key.get("expires_at").and_then(Value::as_str).map(moment);
     manager.screen.say(&format!(
         "The key {} ({}) is shown this once. It lasts until {}.",
         member(&key, "name"),
         member(&key, "id"),
-        moment(&member(&key, "expires_at")),
+        ends.as_deref().unwrap_or("it is revoked"),
     ));
     Ok(())
 }
