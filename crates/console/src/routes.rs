@@ -14,7 +14,7 @@ use crate::pages;
 use crate::plans::{self, PlanChange, PlanView};
 use crate::settings::{self, SettingsChange, SettingsView};
 use crate::state::ConsoleState;
-use crate::upstreams::{self, UpstreamChange, UpstreamView};
+use crate::upstreams::{self, TestView, UpstreamChange, UpstreamView};
 use crate::usage::{self, UsageQuery, UsageView};
 
 /// The rows of the console, ready to stand beside those of other doors.
@@ -119,6 +119,13 @@ fn infrastructure() -> Rows {
             "Delete an upstream",
             upstreams::delete,
         ),
+        Row::post(
+            "/api/v1/upstreams/{id}/test",
+            write(Upstreams),
+            "Ask an upstream for its models with our key",
+            upstreams::test,
+        )
+        .answers::<TestView>(),
         Row::get("/api/v1/models", read(Models), "List model aliases with prices", models::list)
             .asks::<ListQuery>()
             .answers::<List<ModelView>>(),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::{Principal, Trouble, Warrant};
+use tollgate_gate::{Principal, Trouble, UpstreamTest, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Secret, Slug, Timestamp};
 use tollgate_store::{AuditEvent, UpstreamRecord};
 use url::{Host, Url};
@@ -198,6 +198,40 @@ pub(crate) async fn update(
     let changed = alter(&state, &caller, &id, change).await?;
     let warrant = state.allow(&caller, READ)?;
     reply::json(&UpstreamView::of(&state, &warrant, changed))
+}
+
+/// What a test of an upstream found.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TestView {
+    /// `works`, `key_refused`, `unreachable`, or `unexpected`: it answers something else.
+    #[schemars(extend("enum" = ["works", "key_refused", "unreachable", "unexpected"]))]
+    result: &'static str,
+    /// How many models it lists, where it works.
+    models: Option<usize>,
+    /// The status of an unexpected answer.
+    status: Option<u16>,
+}
+
+impl From<UpstreamTest> for TestView {
+    fn from(found: UpstreamTest) -> Self {
+        let (result, models, status) = match found {
+            UpstreamTest::Works { models } => ("works", Some(models), None),
+            UpstreamTest::KeyRefused => ("key_refused", None, None),
+            UpstreamTest::Unreachable => ("unreachable", None, None),
+            UpstreamTest::Unexpected { status } => ("unexpected", None, Some(status)),
+        };
+        Self { result, models, status }
+    }
+}
+
+/// `POST /api/v1/upstreams/{id}/test`.
+pub(crate) async fn test(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let warrant = state.allow(&caller, WRITE)?;
+    reply::json(&TestView::from(state.gate.test_upstream(&warrant, &id).await?))
 }
 
 /// `DELETE /api/v1/upstreams/{id}`.

@@ -57,4 +57,4 @@ pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use tollgate_vault::{Purpose, Verdict};
 pub use trouble::{Trouble, TroubleKind};
 pub use upstream::{Patience, Upstream};
-pub use works::Works;
+pub use works::{UpstreamTest, Works};

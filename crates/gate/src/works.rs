@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use tollgate_kernel::{Error, Slug};
+use tollgate_kernel::{Error, Kind, Slug};
 use tollgate_protocol::openai::{ModelCard, parse_models};
 use tracing::{info, warn};
 
@@ -15,6 +15,7 @@ use crate::catalogue::Listed;
 use crate::drain::Drainer;
 use crate::ledger::LedgerThread;
 use crate::load;
+use crate::principal::Warrant;
 use crate::upstream::MODELS;
 
 /// How often the store is asked for events.
@@ -28,6 +29,28 @@ const REFRESH: Duration = Duration::from_secs(300);
 
 /// The longest list of models that is read.
 const LIST: usize = 4 * 1024 * 1024;
+
+/// How long an upstream has for its list.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What came of asking an upstream for its models with our key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamTest {
+    /// It takes our key and lists so many models.
+    Works {
+        /// How many.
+        models: usize,
+    },
+    /// It answers, and refuses our key.
+    KeyRefused,
+    /// Nobody answers there, or not in time.
+    Unreachable,
+    /// Somebody answers something else than a list of models.
+    Unexpected {
+        /// The answer's status.
+        status: u16,
+    },
+}
 
 /// What runs beside the calls: the drainer, the reader of events, the refresher of lists.
 pub struct Works {
@@ -172,25 +195,55 @@ impl Gate {
         }
     }
 
+    /// Asks an upstream for its models with our key, and says what came of it. A list that came is
+    /// kept. Who holds a warrant may know what upstreams there are; one there is not is not found.
+    pub async fn test_upstream(&self, _: &Warrant, id: &Slug) -> Result<UpstreamTest, Error> {
+        let (status, body) = match self.ask_for_list(id).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == Kind::NotFound => return Err(error),
+            Err(error) => {
+                info!(upstream = %id, cause = error.cause(), "the test found nobody: {error}");
+                return Ok(UpstreamTest::Unreachable);
+            }
+        };
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Ok(UpstreamTest::KeyRefused);
+        }
+        match parse_models(&body) {
+            Ok(cards) if status.is_success() => {
+                let models = cards.len();
+                self.catalogue.put(id, listed(cards));
+                Ok(UpstreamTest::Works { models })
+            }
+            _ => Ok(UpstreamTest::Unexpected { status: status.as_u16() }),
+        }
+    }
+
     async fn fetch_list(&self, id: &Slug) -> Result<Vec<Listed>, Error> {
+        let (status, body) = self.ask_for_list(id).await?;
+        if !status.is_success() {
+            return Err(Error::unavailable("the list was refused"));
+        }
+        Ok(listed(parse_models(&body)?))
+    }
+
+    async fn ask_for_list(&self, id: &Slug) -> Result<(StatusCode, Bytes), Error> {
         let upstream = self.policy.load().upstreams.get(id).cloned();
         let upstream = upstream.ok_or_else(Error::not_found)?;
         let request = upstream.request(Method::GET, MODELS, &HeaderMap::new(), Bytes::new())?;
         let answer = async {
             let answer = self.transport.send(request).await;
             let answer = answer.map_err(|error| error.into_error(id))?;
-            let good = answer.status().is_success();
+            let status = answer.status();
             let body = Limited::new(answer.into_body(), LIST).collect().await;
-            let body = body.map_err(Error::unavailable)?.to_bytes();
-            if good { Ok(body) } else { Err(Error::unavailable("the list was refused")) }
+            Ok((status, body.map_err(Error::unavailable)?.to_bytes()))
         };
-        let body = tokio::time::timeout(Duration::from_secs(10), answer).await;
-        let cards = parse_models(&body.map_err(Error::unavailable)??)?;
-        let listed = |card: ModelCard| Listed {
-            id: card.id,
-            created: card.created_s,
-            owned_by: card.owned_by,
-        };
-        Ok(cards.into_iter().map(listed).collect())
+        tokio::time::timeout(PATIENCE, answer).await.map_err(Error::unavailable)?
     }
+}
+
+fn listed(cards: Vec<ModelCard>) -> Vec<Listed> {
+    let listed =
+        |card: ModelCard| Listed { id: card.id, created: card.created_s, owned_by: card.owned_by };
+    cards.into_iter().map(listed).collect()
 }

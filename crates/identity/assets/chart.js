@@ -40,6 +40,14 @@ if (place && window.uPlot) {
     }, [days, ...series.map((line) => line.values)], place);
   };
   draw();
-  addEventListener("resize", () => chart.setSize({ width: place.clientWidth, height: 240 }));
+  // Told of its width instead of asking for it, and drawn once a frame: nothing is laid out twice.
+  let frame = 0;
+  new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry.contentRect.width);
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      if (width > 0 && width !== chart.width) chart.setSize({ width, height: 240 });
+    });
+  }).observe(place);
   dark.addEventListener("change", draw);
 }

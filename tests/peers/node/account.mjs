@@ -70,6 +70,23 @@ async function look(page, path, name, sizes) {
   }
 }
 
+/** How wide the chart is in a wide window, in a narrow one and in a wide one again, not reloaded. */
+async function resized(page) {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(ORIGIN + "/account/usage", { waitUntil: "load" });
+  const widths = [];
+  for (const width of [1280, 360, 1280]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForFunction(() => {
+      const place = document.querySelector("[data-chart]");
+      const drawn = place?.querySelector(".uplot")?.getBoundingClientRect().width;
+      return Math.abs(drawn - place?.clientWidth) <= 1;
+    });
+    widths.push(await page.evaluate(() => document.querySelector(".uplot").clientWidth));
+  }
+  return widths;
+}
+
 if (FOLDER) mkdirSync(FOLDER, { recursive: true });
 const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
 try {
@@ -82,6 +99,7 @@ try {
   await look(page, null, "account", sizes);
   await look(page, "/account/keys", "keys", sizes);
   await look(page, "/account/usage", "usage", sizes);
+  say({ chart: await resized(page) });
   await look(page, "/account/security", "security", sizes);
   await administer(page, "", ADMIN, sizes);
   await page.emulateMedia({ colorScheme: "dark" });

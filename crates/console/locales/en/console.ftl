@@ -281,6 +281,14 @@ upstreams-caption = Upstreams by name
 upstreams-empty = Upstreams will be here: OpenAI, or any service that speaks its API.
 upstream-add = Add upstream
 upstream-save = Save upstream
+upstream-test = Test upstream
+test-works = { $n ->
+    [one] It works: it takes our key and lists { $n } model.
+   *[other] It works: it takes our key and lists { $n } models.
+}
+test-key-refused = It answers, and refuses our key. Paste another one and save it.
+test-unreachable = Nobody answers there. Check the base URL, and whether this server may reach it.
+test-unexpected = Something answers there (status { $status }), but not with a list of models. Check the base URL.
 upstream-lead = Where calls go, and with which key.
 upstream-id = Name of the upstream
 base-url-hint = Where its routes start, for example https://api.openai.com/v1.

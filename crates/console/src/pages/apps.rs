@@ -237,6 +237,7 @@ async fn new_page(
             plan_control(state, warrant, w, form.plan, wrong).await?,
         ],
         submit: Some(w.get("app-make")),
+        also: None,
         command: Command::same(visit.locale(), "tollgate client add bot --plan small"),
     }
     .summed_up(w))
@@ -288,6 +289,7 @@ async fn form_page(
             Control::Select(account),
         ],
         submit: (!app.declared).then(|| w.get("app-save")),
+        also: None,
         command: Command::same(
             visit.locale(),
             format!("tollgate client set {} --state {}", app.id, app.state.as_str()),

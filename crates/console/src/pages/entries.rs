@@ -202,7 +202,7 @@ async fn table(
     let figures = figures.map(|key| Column::number(w.get(&format!("column-{key}"))));
     let row = |entry: &EntryRow| {
         let when =
-            Link { href: format!("/admin/entries/{}", entry.call_id), text: say::second(entry.at) };
+            Link { href: format!("/admin/entries/{}", entry.call_id), text: say::clock(entry.at) };
         vec![
             Cell::Link(when),
             names.who(w, entry),

@@ -73,6 +73,12 @@ impl Control {
     }
 }
 
+/// A second button, below the form: it sends what stands in the form to another place.
+pub(crate) struct Also {
+    pub(crate) action: String,
+    pub(crate) text: String,
+}
+
 /// A page that is a form.
 #[derive(Template)]
 #[template(path = "form.html")]
@@ -87,6 +93,8 @@ pub(crate) struct FormPage {
     pub(crate) controls: Vec<Control>,
     /// The words on the button; none where nothing can be changed.
     pub(crate) submit: Option<String>,
+    /// Something else that can be done with what the page is about.
+    pub(crate) also: Option<Also>,
     pub(crate) command: Command,
 }
 

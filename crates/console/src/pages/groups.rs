@@ -315,6 +315,7 @@ async fn form_page(
         csrf: visit.csrf(),
         controls: controls(w, form, shown, plans, wrong),
         submit: Some(submit),
+        also: None,
         command: Command::same(visit.locale(), line),
     }
     .summed_up(w))

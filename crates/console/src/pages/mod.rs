@@ -142,6 +142,13 @@ fn infrastructure() -> Rows {
             upstreams::update,
         )
         .takes::<UpstreamForm>(),
+        Row::post(
+            "/admin/upstreams/{id}/test",
+            write(Upstreams),
+            "Ask an upstream for its models with our key",
+            upstreams::test,
+        )
+        .takes::<UpstreamForm>(),
         Row::get("/admin/settings", read(Settings), "The settings", settings::show)
             .asks::<form::Part>(),
         Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)

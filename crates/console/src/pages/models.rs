@@ -248,6 +248,7 @@ async fn form_page(
         csrf: visit.csrf(),
         controls: controls(state, w, form, record, upstreams, wrong),
         submit: can_be_sent.then_some(submit),
+        also: None,
         command: Command::same(visit.locale(), line),
     }
     .summed_up(w))

@@ -290,6 +290,7 @@ fn form_page(visit: &Visit, w: Words, form: PlanForm, shown: &Shown, wrong: &[Wr
         csrf: visit.csrf(),
         controls: controls(w, form, matches!(shown, Shown::New), wrong),
         submit: (!declared).then_some(submit),
+        also: None,
         command: Command::same(visit.locale(), line),
     }
     .summed_up(w)

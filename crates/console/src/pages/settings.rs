@@ -136,6 +136,7 @@ fn form_page(
         csrf: visit.csrf(),
         controls,
         submit: Some(w.get("settings-save")),
+        also: None,
         command: Command::same(visit.locale(), line),
     }
     .summed_up(w)

@@ -10,11 +10,11 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::{TroubleKind, Warrant};
+use tollgate_gate::{TroubleKind, UpstreamTest, Warrant};
 use tollgate_kernel::{Secret, Slug};
 use tollgate_store::UpstreamRecord;
 
-use super::form::{Control, FormPage, Part, Wrong};
+use super::form::{Also, Control, FormPage, Part, Wrong};
 use super::parts::{ListPage, Rows, Section, Tabs, saved};
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
@@ -188,6 +188,31 @@ pub(crate) async fn update(
     visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
 }
 
+/// `POST /admin/upstreams/{id}/test`: of the upstream as it is stored, whatever the form says.
+pub(crate) async fn test(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    visit: Visit,
+    Path(id): Path<Slug>,
+    Form(form): Form<UpstreamForm>,
+) -> Reply {
+    let w = words(&visit);
+    let warrant = state.allow(&caller, upstreams::WRITE)?;
+    let record = upstreams::find(&state, &warrant, &id).await?;
+    let found = state.gate.test_upstream(&warrant, &id).await?;
+    let (tone, text) = match found {
+        UpstreamTest::Works { models } => (Tone::Ok, w.with("test-works", &[("n", models.into())])),
+        UpstreamTest::KeyRefused => (Tone::Danger, w.get("test-key-refused")),
+        UpstreamTest::Unreachable => (Tone::Danger, w.get("test-unreachable")),
+        UpstreamTest::Unexpected { status } => {
+            (Tone::Danger, w.with("test-unexpected", &[("status", status.to_string().into())]))
+        }
+    };
+    let mut page = form_page(&visit, w, &form, &Shown::of(&record), &[]);
+    page.banner = Some(Banner { tone, text, link: None });
+    visit.show(id.as_str(), &page)
+}
+
 /// Which upstream a form is about.
 enum Shown {
     New,
@@ -236,6 +261,13 @@ fn form_page(
         csrf: visit.csrf(),
         controls: controls(w, form, shown, wrong),
         submit: (!declared).then_some(submit),
+        also: match shown {
+            Shown::New => None,
+            Shown::Known { id, .. } => Some(Also {
+                action: format!("/admin/upstreams/{id}/test"),
+                text: w.get("upstream-test"),
+            }),
+        },
         command: Command::same(visit.locale(), line),
     }
     .summed_up(w)

@@ -236,6 +236,7 @@ async fn form_page(
             select("state", "column-state", states.into(), user.state.as_str(), Some("state-hint")),
         ],
         submit: Some(w.get("user-save")),
+        also: None,
         // By id: an address may hold what a shell would run.
         command: Command::same(
             visit.locale(),

@@ -126,6 +126,10 @@ async fn the_pages_of_an_owner() {
         assert!(page["axe"].as_array().unwrap().is_empty(), "axe: {page}");
         assert!(page["status"].is_null() || page["status"] == 200, "{page}");
     }
+    let chart = &seen.iter().find(|seen| seen["chart"].is_array()).unwrap()["chart"];
+    let widths: Vec<u64> = chart.as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    let [wide, narrow, again] = widths[..] else { panic!("three widths: {chart}") };
+    assert!(narrow <= 360 && wide > 800 && wide == again, "the chart keeps its size: {chart}");
     let noted = &seen.iter().find(|seen| seen["noted"].is_object()).unwrap()["noted"];
     assert!(noted["foreign"].as_array().unwrap().is_empty(), "asked elsewhere: {noted}");
     assert!(noted["complaints"].as_array().unwrap().is_empty(), "complained: {noted}");
