@@ -109,12 +109,14 @@ async fn the_owner_is_told_what_only_they_can_mend() {
     let (server, client) = server().await;
     let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
     assert_eq!(trouble(&admin).await, Value::Null);
-    for (directives, code) in
-        [("status=401", "key_refused"), ("status=403", "key_refused"), ("quota", "quota_spent")]
-    {
-        server.mocks(&[("troubled", directives)]).await.unwrap();
+    for (alias, directives, code) in [
+        ("unauthorised", "status=401", "key_refused"),
+        ("forbidden", "status=403", "key_refused"),
+        ("dry", "quota", "quota_spent"),
+    ] {
+        server.mocks(&[(alias, directives)]).await.unwrap();
         for calls in 1..=2 {
-            let answer = client.chat("troubled", 5).await.unwrap();
+            let answer = client.chat(alias, 5).await.unwrap();
             assert!(answer.status >= 500, "{directives}: {}", answer.text);
             let told = trouble(&admin).await;
             assert_eq!((&told["code"], &told["calls"]), (&json!(code), &json!(calls)));
