@@ -3,31 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
-use http_body_util::{BodyExt, Limited};
-use tollgate_kernel::{Error, Slug};
-use tollgate_protocol::openai::{ModelCard, parse_models};
-use tracing::{info, warn};
+use tollgate_kernel::Error;
+use tracing::warn;
 
 use crate::Gate;
-use crate::catalogue::Listed;
 use crate::drain::Drainer;
 use crate::ledger::LedgerThread;
-use crate::load;
-use crate::upstream::MODELS;
+use crate::{lists, load};
 
 /// How often the store is asked for events.
 const POLL: Duration = Duration::from_millis(200);
 
 /// How often what has expired is removed.
 const SWEEP: Duration = Duration::from_secs(600);
-
-/// How often the upstreams are asked for their models.
-const REFRESH: Duration = Duration::from_secs(300);
-
-/// The longest list of models that is read.
-const LIST: usize = 4 * 1024 * 1024;
 
 /// What runs beside the calls: the drainer, the reader of events, the refresher of lists.
 pub struct Works {
@@ -46,7 +34,7 @@ impl Works {
         let beside = async {
             tokio::join!(
                 poll_events(&gate, &mut seen),
-                refresh_lists(&gate),
+                lists::refresh(&gate),
                 tidy_up(&gate),
                 sweep(&gate),
                 catch_up(&gate)
@@ -93,13 +81,6 @@ async fn heed_new(gate: &Arc<Gate>, seen: &mut i64) -> Result<(), Error> {
         gate.reload().await?;
     }
     Ok(())
-}
-
-async fn refresh_lists(gate: &Arc<Gate>) {
-    loop {
-        gate.refresh_lists().await;
-        tokio::time::sleep(REFRESH).await;
-    }
 }
 
 async fn tidy_up(gate: &Arc<Gate>) {
@@ -154,43 +135,14 @@ impl Gate {
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _turn = self.reloading.lock().await;
         let reader = &self.authn.reader;
-        let policy = load::policy(reader, &self.opener, &self.policy.load()).await?;
+        let before = self.policy.load_full();
+        let policy = Arc::new(load::policy(reader, &self.opener, &before).await?);
         self.tokens.load(&reader.signing_keys().await?, &self.opener)?;
-        self.policy.store(Arc::new(policy));
-        Ok(())
-    }
-
-    /// Asks every upstream for its models. One that does not answer keeps the list it had.
-    pub async fn refresh_lists(&self) {
-        for id in self.policy.load_full().upstream_order.clone() {
-            match self.fetch_list(&id).await {
-                Ok(models) => self.catalogue.put(&id, models),
-                Err(error) => {
-                    info!(upstream = %id, cause = error.cause(), "no list of models: {error}");
-                }
-            }
+        self.policy.store(policy.clone());
+        if !policy.has_upstreams_of(&before) {
+            self.catalogue.keep_those_of(&policy);
+            self.lists_wanted.notify_one();
         }
-    }
-
-    async fn fetch_list(&self, id: &Slug) -> Result<Vec<Listed>, Error> {
-        let upstream = self.policy.load().upstreams.get(id).cloned();
-        let upstream = upstream.ok_or_else(Error::not_found)?;
-        let request = upstream.request(Method::GET, MODELS, &HeaderMap::new(), Bytes::new())?;
-        let answer = async {
-            let answer = self.transport.send(request).await;
-            let answer = answer.map_err(|error| error.into_error(id))?;
-            let good = answer.status().is_success();
-            let body = Limited::new(answer.into_body(), LIST).collect().await;
-            let body = body.map_err(Error::unavailable)?.to_bytes();
-            if good { Ok(body) } else { Err(Error::unavailable("the list was refused")) }
-        };
-        let body = tokio::time::timeout(Duration::from_secs(10), answer).await;
-        let cards = parse_models(&body.map_err(Error::unavailable)??)?;
-        let listed = |card: ModelCard| Listed {
-            id: card.id,
-            created: card.created_s,
-            owned_by: card.owned_by,
-        };
-        Ok(cards.into_iter().map(listed).collect())
+        Ok(())
     }
 }
