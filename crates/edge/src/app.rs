@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{ALLOW, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Request, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, request};
 use tollgate_kernel::{Error, Kind, RequestId};
 use tower::Service;
 
@@ -143,10 +143,11 @@ fn finished(mut response: Response, exchange: &Exchange, look: Option<&Look>) ->
     if let Some(Failure(error)) = response.extensions_mut().remove::<Failure>() {
         let dialect = exchange.note().dialect();
         let mut rendered = render(&error, dialect, exchange.id(), look);
-        for name in [ALLOW, SET_COOKIE] {
-            for value in response.headers().get_all(&name) {
-                rendered.headers_mut().append(&name, value.clone());
-            }
+        let kept = |name: &HeaderName| {
+            [ALLOW, SET_COOKIE].contains(name) || name.as_str().starts_with("x-ratelimit-")
+        };
+        for (name, value) in response.headers().iter().filter(|(name, _)| kept(name)) {
+            rendered.headers_mut().append(name, value.clone());
         }
         exchange.note().error(error);
         response = rendered;

@@ -147,7 +147,7 @@ fn whole_seconds(ms: u128) -> u64 {
 fn retry_can_help(kind: Kind) -> bool {
     match kind.blame() {
         Blame::Caller => matches!(kind, Kind::RateLimited | Kind::BudgetInUse),
-        Blame::Upstream => kind != Kind::UpstreamQuota,
+        Blame::Upstream => !matches!(kind, Kind::UpstreamQuota | Kind::UpstreamRefused),
         Blame::Us => true,
     }
 }
@@ -195,6 +195,7 @@ pub(crate) fn spoken(kind: Kind) -> Spoken {
         Kind::UpstreamFailed => (502, "upstream_failed", SERVER, Some("upstream_failed")),
         Kind::UpstreamTimeout => (504, "upstream_failed", SERVER, Some("upstream_timeout")),
         Kind::UpstreamBusy => (503, "upstream_failed", SERVER, Some("upstream_busy")),
+        Kind::UpstreamRefused => (502, "upstream_failed", SERVER, Some("upstream_failed")),
         Kind::UpstreamQuota => (503, "upstream_failed", SERVER, Some("upstream_quota")),
         Kind::Unavailable => (503, "unavailable", SERVER, Some("unavailable")),
         Kind::ShuttingDown => (503, "unavailable", SERVER, Some("server_shutting_down")),

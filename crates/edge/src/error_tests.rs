@@ -88,7 +88,7 @@ fn og20_what_a_retry_cannot_cure_says_so() {
         let stop = response.headers().get("x-should-retry").is_some();
         let retried = match kind {
             Kind::RateLimited | Kind::BudgetInUse => true,
-            Kind::UpstreamQuota => false,
+            Kind::UpstreamQuota | Kind::UpstreamRefused => false,
             kind => kind.blame() != Blame::Caller,
         };
         assert_eq!(stop, !retried, "{kind:?}");

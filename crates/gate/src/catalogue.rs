@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::Uri;
 use tollgate_kernel::Slug;
+
+use crate::policy::Policy;
+use crate::upstream::Upstream;
 
 /// A model as an upstream lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +24,20 @@ pub struct Listed {
 /// All lists.
 #[derive(Default)]
 pub(crate) struct Catalogue {
-    lists: ArcSwap<HashMap<Slug, Arc<BTreeMap<String, Listed>>>>,
+    lists: ArcSwap<HashMap<Slug, Arc<List>>>,
+}
+
+/// The list of one upstream.
+struct List {
+    /// Where it was had.
+    place: Option<Uri>,
+    models: BTreeMap<String, Listed>,
 }
 
 impl Catalogue {
     /// Whether the list of `upstream` has `model`.
     pub(crate) fn offers(&self, upstream: &Slug, model: &str) -> bool {
-        self.lists.load().get(upstream).is_some_and(|list| list.contains_key(model))
+        self.lists.load().get(upstream).is_some_and(|list| list.models.contains_key(model))
     }
 
     /// Whether there is a list of `upstream`.
@@ -35,11 +46,28 @@ impl Catalogue {
     }
 
     /// Takes a list that was just fetched.
-    pub(crate) fn put(&self, upstream: &Slug, models: Vec<Listed>) {
-        let list: BTreeMap<_, _> = models.into_iter().map(|m| (m.id.clone(), m)).collect();
+    pub(crate) fn put(&self, upstream: &Upstream, models: Vec<Listed>) {
+        let models = models.into_iter().map(|m| (m.id.clone(), m)).collect();
+        let list = Arc::new(List { place: upstream.place().cloned(), models });
         self.lists.rcu(|lists| {
             let mut lists = HashMap::clone(lists);
-            lists.insert(upstream.clone(), Arc::new(list.clone()));
+            lists.insert(upstream.id().clone(), list.clone());
+            lists
+        });
+    }
+
+    /// Forgets the lists of upstreams that are gone or elsewhere.
+    pub(crate) fn keep_those_of(&self, policy: &Policy) {
+        let stays = |id: &Slug, list: &List| {
+            let upstream = policy.upstreams.get(id);
+            upstream.is_some_and(|upstream| upstream.place() == list.place.as_ref())
+        };
+        if self.lists.load().iter().all(|(id, list)| stays(id, list)) {
+            return;
+        }
+        self.lists.rcu(|lists| {
+            let mut lists = HashMap::clone(lists);
+            lists.retain(|id, list| stays(id, list));
             lists
         });
     }
@@ -47,6 +75,6 @@ impl Catalogue {
     /// Every model of `upstream`.
     pub(crate) fn of(&self, upstream: &Slug) -> Vec<Listed> {
         let lists = self.lists.load();
-        lists.get(upstream).map(|list| list.values().cloned().collect()).unwrap_or_default()
+        lists.get(upstream).map(|list| list.models.values().cloned().collect()).unwrap_or_default()
     }
 }

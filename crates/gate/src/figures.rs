@@ -94,7 +94,7 @@ pub(crate) struct UpstreamFailures {
 impl UpstreamFailures {
     pub(crate) fn count(&self, kind: Kind) {
         let counter = match kind {
-            Kind::UpstreamFailed => &self.failed,
+            Kind::UpstreamFailed | Kind::UpstreamRefused => &self.failed,
             Kind::UpstreamTimeout => &self.timeout,
             Kind::UpstreamBusy => &self.busy,
             Kind::UpstreamQuota => &self.quota,

@@ -21,7 +21,7 @@ use tracing::{error, warn};
 use crate::forward::{is_encoded, is_event_stream};
 use crate::hold::Hold;
 use crate::permit::{Candidate, Decided};
-use crate::scan::SecretScan;
+use crate::scan::{EscapedScan, SecretScan};
 use crate::trouble::TroubleKind;
 use crate::upstream::Upstream;
 
@@ -134,7 +134,7 @@ pub(crate) struct Flow {
 /// How the body is read.
 enum Reading {
     /// One JSON text: kept to read its usage at the end.
-    Json { kept: Vec<Bytes>, len: usize },
+    Json { kept: Vec<Bytes>, len: usize, escaped: EscapedScan },
     /// Server-sent events.
     Events { splitter: SseSplitter, meter: StreamMeter, ready: VecDeque<Bytes> },
 }
@@ -146,7 +146,8 @@ impl Flow {
             let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
             Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
         } else {
-            Reading::Json { kept: Vec::new(), len: 0 }
+            let escaped = EscapedScan::new(plan.target.key());
+            Reading::Json { kept: Vec::new(), len: 0, escaped }
         };
         let scan = SecretScan::new(plan.target.key());
         let (silence, heard) = (None, Instant::now());
@@ -266,7 +267,10 @@ impl Flow {
     /// Takes a piece of the body; what may go on at once is the answer.
     fn take(&mut self, data: Bytes) -> Result<Option<Bytes>, Error> {
         match &mut self.reading {
-            Reading::Json { kept, len } => {
+            Reading::Json { kept, len, escaped } => {
+                if escaped.continues(&data) {
+                    return Err(self.plan.leaked());
+                }
                 if *len < KEPT {
                     kept.push(data.clone());
                 }
@@ -297,7 +301,7 @@ impl Flow {
                 Error::new(Kind::UpstreamFailed, "The model provider sent an event without end.")
             })?;
             let Some(event) = event else { break };
-            if self.scan.is_in(event.bytes()) {
+            if self.scan.is_in_json(event.bytes()) {
                 return Err(self.plan.leaked());
             }
             let pass = meter.event(&event);
@@ -354,7 +358,7 @@ impl Flow {
     /// Settles a whole answer. An error where it is no JSON: nobody may take it for an answer.
     fn settle_json(&mut self) -> Result<(), Error> {
         self.over = true;
-        let (Reading::Json { kept, len }, Some(hold)) = (&mut self.reading, self.hold.take())
+        let (Reading::Json { kept, len, .. }, Some(hold)) = (&mut self.reading, self.hold.take())
         else {
             return Ok(());
         };

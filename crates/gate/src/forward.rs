@@ -174,7 +174,7 @@ async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metere
         });
     }
     let scan = SecretScan::new(candidate.upstream.key());
-    if scan.is_in(&body) {
+    if scan.is_in_json(&body) {
         warn!(upstream = %candidate.upstream.id(), "the upstream's error held our own key");
         candidate.upstream.troubles.met(TroubleKind::SecretLeaked, at);
         return Err(Failed { error: leak(), unspent: Some(Box::new(hold)) });
@@ -213,7 +213,7 @@ fn translate(
                 "The model provider {id} refused this server's own credential. The owner has been \
                  told."
             );
-            Error::new(Kind::UpstreamFailed, words).with_source(source)
+            Error::new(Kind::UpstreamRefused, words).with_source(source)
         }
         UpstreamFault::Quota => {
             warn!(upstream = %id, "our account at the upstream has run dry");

@@ -23,7 +23,7 @@ use crate::passwords::Passwords;
 use crate::permit::{Decider, Target};
 use crate::policy::Policy;
 use crate::prices::Prices;
-use crate::rates::RateBook;
+use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
 use crate::tokens::Tokens;
 use crate::upstream::Transport;
@@ -81,6 +81,8 @@ pub struct Gate {
     pub(crate) drain: Drain,
     pub(crate) upstream_failures: UpstreamFailures,
     pub(crate) hint: tokio::sync::Notify,
+    /// Upstreams have come, changed or gone.
+    pub(crate) lists_wanted: tokio::sync::Notify,
     pub(crate) replays: Replays,
 }
 
@@ -130,6 +132,7 @@ impl Gate {
             drain,
             upstream_failures: UpstreamFailures::default(),
             hint: tokio::sync::Notify::new(),
+            lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
         });
         let seen = gate.authn.reader.latest_event().await?;
@@ -216,7 +219,7 @@ impl Gate {
     }
 
     /// Holds the worst case of a permitted call, in all of its accounts and rates or in none.
-    pub async fn reserve(&self, permit: &Permit) -> Result<Hold, Error> {
+    pub async fn reserve(&self, permit: &Permit) -> Result<Hold, Refusal> {
         hold::reserve(&self.ledger, &self.rates, permit).await
     }
 

@@ -8,7 +8,7 @@ use tollgate_store::ledger::Decision;
 use crate::Permit;
 use crate::ledger::{Ask, Charge, Ledger, LegAsk, Refused};
 use crate::permit::Decided;
-use crate::rates::{RateBook, RateGuard, RateStanding};
+use crate::rates::{RateBook, RateGuard, RateStanding, Refusal};
 
 /// The proof that the most a call can cost is held for it. Dropped, it is given back.
 pub struct Hold {
@@ -34,13 +34,12 @@ pub(crate) async fn reserve(
     ledger: &Arc<Ledger>,
     rates: &Arc<RateBook>,
     permit: &Permit,
-) -> Result<Hold, Error> {
+) -> Result<Hold, Refusal> {
     let decided = &permit.0;
     let hold = decided.worst_case();
     let guard = rates.enter(decided.resolved.rates.clone(), hold.tokens)?;
     let policy = &decided.policy;
-    let model = decided.call.request.model();
-    let legs = decided.resolved.legs_for(policy, model, decided.at)?;
+    let legs = decided.resolved.legs_for(policy, &decided.candidates, decided.at)?;
     let known = &decided.principal.known;
     let first = decided.candidates.first();
     let ask = Ask {
@@ -59,8 +58,8 @@ pub(crate) async fn reserve(
     };
     match ledger.reserve(ask).await {
         Ok(charge) => Ok(Hold { decided: decided.clone(), charge, rates: guard }),
-        Err(Refused::Unavailable(error)) => Err(error),
-        Err(Refused::By(decision)) => Err(refusal(decided, &legs, &decision)),
+        Err(Refused::Unavailable(error)) => Err(error.into()),
+        Err(Refused::By(decision)) => Err(refusal(decided, &legs, &decision).into()),
     }
 }
 

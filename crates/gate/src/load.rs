@@ -42,7 +42,7 @@ pub(crate) async fn policy(
     policy.groups = groups(reader).await?;
     for model in reader.models().await? {
         let alias = Alias { upstream: model.upstream, model: model.model, budgets: model.budgets };
-        policy.aliases.insert(model.alias.to_string(), alias);
+        policy.add_alias(model.alias.to_string(), alias);
     }
     for record in reader.upstreams().await? {
         let id = record.id.clone();

@@ -230,7 +230,7 @@ impl Decider<'_> {
             return Ok(());
         }
         let model = call.request.model();
-        let legs = resolved.legs_for(self.policy, model, self.now)?;
+        let legs = resolved.legs_for(self.policy, candidates, self.now)?;
         if legs.iter().any(|leg| leg.account.unit == Unit::Money) {
             return Err(Error::new(
                 Kind::PriceUnknown,

@@ -30,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) groups: HashMap<Slug, Group>,
     pub(crate) default_plan: Option<Slug>,
     pub(crate) aliases: HashMap<String, Alias>,
+    /// For each upstream and its own name for a model, the aliases of it that have budgets.
+    pub(crate) budgeted: HashMap<Slug, HashMap<String, Vec<String>>>,
     pub(crate) upstreams: HashMap<Slug, Arc<Upstream>>,
     /// In the order in which they are asked for a model that several offer.
     pub(crate) upstream_order: Vec<Slug>,
@@ -46,11 +48,20 @@ impl Policy {
             groups: HashMap::new(),
             default_plan: None,
             aliases: HashMap::new(),
+            budgeted: HashMap::new(),
             upstreams: HashMap::new(),
             upstream_order: Vec::new(),
             installation_budgets: Vec::new(),
             windows: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Whether the upstreams are those of `other`, unchanged.
+    pub(crate) fn has_upstreams_of(&self, other: &Self) -> bool {
+        let is_there = |(id, upstream): (&Slug, &Arc<Upstream>)| {
+            other.upstreams.get(id).is_some_and(|other| other.is_as(upstream))
+        };
+        self.upstreams.len() == other.upstreams.len() && self.upstreams.iter().all(is_there)
     }
 
     /// The plan in effect for somebody with this plan of their own and in these groups, and the
@@ -92,6 +103,30 @@ impl Policy {
         });
         let of_all = self.installation_budgets.iter().map(|b| (Holder::Installation, b));
         pools.chain(of_model).chain(of_all)
+    }
+
+    /// Adds a name of the owner's for a model of an upstream.
+    pub(crate) fn add_alias(&mut self, name: String, alias: Alias) {
+        if !alias.budgets.is_empty() {
+            let of_upstream = self.budgeted.entry(alias.upstream.clone()).or_default();
+            of_upstream.entry(alias.model.clone()).or_default().push(name.clone());
+        }
+        self.aliases.insert(name, alias);
+    }
+
+    /// The budgets of all aliases for `model` of `upstream`: they count by whatever name it is
+    /// called.
+    pub(crate) fn budgets_of_target(
+        &self,
+        upstream: &Slug,
+        model: &str,
+    ) -> impl Iterator<Item = (Holder, &Budget)> {
+        let names = self.budgeted.get(upstream).and_then(|models| models.get(model));
+        names.into_iter().flatten().flat_map(|name| {
+            let alias = self.aliases.get(name);
+            let budgets = alias.into_iter().flat_map(|alias| &alias.budgets);
+            budgets.map(move |budget| (Holder::Model(name.clone()), budget))
+        })
     }
 
     /// The window of `period` in `zone` that contains `now`.

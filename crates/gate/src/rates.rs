@@ -42,6 +42,27 @@ pub struct RateStanding {
     pub tokens: Option<(u32, u32, Duration)>,
 }
 
+/// No hold was given.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub error: Error,
+    /// What the caller's rates have left, where it was one of them that refused.
+    pub rates: RateStanding,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, rates: RateStanding::default() }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
 /// A call's place in the rates: ends its concurrency, and gives back tokens that were not used.
 pub(crate) struct RateGuard {
     book: Arc<RateBook>,
@@ -67,7 +88,7 @@ impl RateBook {
         self: &Arc<Self>,
         holders: Arc<[(Holder, Rates)]>,
         tokens: i64,
-    ) -> Result<RateGuard, Error> {
+    ) -> Result<RateGuard, Refusal> {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let mut standing = RateStanding::default();
         if !holders.is_empty() {
@@ -78,7 +99,12 @@ impl RateBook {
             let mut next = Vec::with_capacity(holders.len());
             for (holder, rates) in holders.iter() {
                 let state = states.get(holder).copied().unwrap_or_default();
-                next.push(ask(holder, rates, state, now, tokens, &mut standing)?);
+                match ask(holder, rates, state, now, tokens, &mut standing) {
+                    Ok(state) => next.push(state),
+                    Err(error) => {
+                        return Err(Refusal { error, rates: standing_of(states, &holders, now) });
+                    }
+                }
             }
             for ((holder, _), state) in holders.iter().zip(next) {
                 match states.get_mut(holder) {
@@ -173,6 +199,27 @@ fn ask(
     Ok(state)
 }
 
+/// What a call that was not let in finds left.
+fn standing_of(
+    states: &HashMap<Holder, State>,
+    holders: &[(Holder, Rates)],
+    now: i64,
+) -> RateStanding {
+    let mut standing = RateStanding::default();
+    for (holder, rates) in holders {
+        let state = states.get(holder).copied().unwrap_or_default();
+        if let Some(limit) = rates.requests_per_minute {
+            let (left, reset) = Gcra::per_minute(limit).standing(state.requests_ns, now);
+            tighten(&mut standing.requests, (limit, left, reset));
+        }
+        if let Some(limit) = rates.tokens_per_minute {
+            let (left, reset) = Gcra::per_minute(limit).standing(state.tokens_ns, now);
+            tighten(&mut standing.tokens, (limit, left, reset));
+        }
+    }
+    standing
+}
+
 fn pass(verdict: Verdict, holder: &Holder, what: impl Fn() -> String) -> Result<i64, Error> {
     match verdict {
         Verdict::Pass { state_ns, .. } => Ok(state_ns),
@@ -229,8 +276,8 @@ mod tests {
         drop(book.enter(rates.clone(), 1).unwrap());
         drop(book.enter(rates.clone(), 1).unwrap());
         let error = book.enter(rates.clone(), 1).err().unwrap();
-        assert_eq!(error.kind(), Kind::RateLimited);
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        assert_eq!(error.error.kind(), Kind::RateLimited);
+        assert_eq!(error.error.retry_after(), Some(Duration::from_secs(30)));
         clock.advance(Duration::from_secs(30));
         assert!(book.enter(rates, 1).is_ok());
     }
@@ -251,7 +298,7 @@ mod tests {
         let (book, _) = book();
         let rates = one(Rates { tokens_per_minute: Some(100), ..Rates::default() });
         let error = book.enter(rates, 101).err().unwrap();
-        assert!(error.retry_after().unwrap() > LONGEST_WAIT);
+        assert!(error.error.retry_after().unwrap() > LONGEST_WAIT);
     }
 
     #[test]

@@ -28,6 +28,14 @@ impl SecretScan {
         needle.is_some_and(|needle| Finder::new(needle.expose()).find(bytes).is_some())
     }
 
+    /// Whether `json`, by itself, holds the secret, as it is or in the escapes of a string.
+    pub(crate) fn is_in_json(&self, json: &[u8]) -> bool {
+        self.is_in(json)
+            || (self.needle.is_some()
+                && memchr::memchr(b'\\', json).is_some()
+                && self.is_in(&Unescape::default().piece(json)))
+    }
+
     /// The part of the stream so far that may be given out; what may be the beginning of the secret
     /// is kept until more is known.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
@@ -81,6 +89,83 @@ impl SecretScan {
     }
 }
 
+/// Looks for one secret behind the escapes of a JSON text that comes in pieces.
+pub(crate) struct EscapedScan {
+    scan: SecretScan,
+    escapes: Unescape,
+}
+
+impl EscapedScan {
+    /// A scan for `secret`.
+    pub(crate) fn new(secret: Option<&Secret>) -> Self {
+        Self { scan: SecretScan::new(secret), escapes: Unescape::default() }
+    }
+
+    /// Whether the secret is in the text that goes on with `piece`. What is there without escapes
+    /// is for [`SecretScan::pass`] to find.
+    pub(crate) fn continues(&mut self, piece: &[u8]) -> bool {
+        if self.scan.needle.is_none() {
+            return false;
+        }
+        if self.escapes.is_between() && memchr::memchr(b'\\', piece).is_none() {
+            return self.scan.continues(piece);
+        }
+        let text = self.escapes.piece(piece);
+        self.scan.is_in(&text) || self.scan.continues(&text)
+    }
+}
+
+/// Resolves the escapes of JSON strings. Outside of strings JSON has no backslash, so that the
+/// whole text can be read as one.
+#[derive(Default)]
+enum Unescape {
+    /// Between two characters.
+    #[default]
+    Between,
+    /// After a backslash.
+    Begun,
+    /// After `\u`: the value so far, and how many digits are to come.
+    Digits(u32, u8),
+}
+
+impl Unescape {
+    fn is_between(&self) -> bool {
+        matches!(self, Self::Between)
+    }
+
+    /// The text of `piece`. An escape that it breaks off in is resolved with the next piece.
+    fn piece(&mut self, piece: &[u8]) -> Vec<u8> {
+        let mut text = Vec::with_capacity(piece.len());
+        for byte in piece {
+            *self = match (&*self, *byte) {
+                (Self::Between, b'\\') => Self::Begun,
+                (Self::Begun, b'u') => Self::Digits(0, 4),
+                (Self::Digits(value, left), digit) => {
+                    let value = value * 16 + char::from(digit).to_digit(16).unwrap_or(0);
+                    if *left > 1 {
+                        Self::Digits(value, left - 1)
+                    } else {
+                        // Half a pair is no text; keys have none of it.
+                        let c = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
+                        text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                        Self::Between
+                    }
+                }
+                (Self::Begun, byte) => {
+                    // Keys have no control characters, so that these may stay letters.
+                    text.push(byte);
+                    Self::Between
+                }
+                (Self::Between, byte) => {
+                    text.push(byte);
+                    Self::Between
+                }
+            };
+        }
+        text
+    }
+}
+
 /// An answer that held our own secret.
 pub(crate) fn leak() -> Error {
     Error::new(
@@ -126,6 +211,16 @@ mod tests {
         Ok(out)
     }
 
+    #[test]
+    fn m13_a_slash_of_a_secret_may_be_escaped() {
+        let key = Secret::new("sk/canary/0123456789".to_owned());
+        let body = br#"{"error":{"message":"no such key: sk\/canary\/0123456789"}}"#;
+        assert!(!SecretScan::new(Some(&key)).is_in(body));
+        assert!(SecretScan::new(Some(&key)).is_in_json(body));
+        assert!(EscapedScan::new(Some(&key)).continues(body));
+        assert!(!EscapedScan::new(None).continues(body));
+    }
+
     proptest! {
         #[test]
         fn m13_a_secret_is_found_however_it_is_cut(
@@ -149,6 +244,35 @@ mod tests {
             for cut in cuts.iter().cycle().take(2 * text.len()) {
                 let (piece, more) = rest.split_at(rest.len().min(*cut));
                 // A piece that holds all of it is found before.
+                found |= scan.continues(piece);
+                rest = more;
+            }
+            prop_assert_eq!(found, hidden);
+        }
+
+        #[test]
+        fn m13_a_secret_is_found_behind_the_escapes_of_json(
+            before in "[sk\\-a-c]{0,30}", after in "[sk\\-a-c]{0,30}",
+            escaped in proptest::collection::vec(any::<bool>(), KEY.len()),
+            cuts in proptest::collection::vec(1_usize..40, 1..40),
+            hidden in any::<bool>(),
+        ) {
+            let mut body = format!("{{\"a\":\"\\n\\\\{before}");
+            for (c, escaped) in KEY.chars().zip(escaped).filter(|_| hidden) {
+                if escaped {
+                    body.push_str(&format!("\\u{:04X}", u32::from(c)));
+                } else {
+                    body.push(c);
+                }
+            }
+            body.push_str(&format!("{after}\\u00e9\"}}"));
+            let key = Secret::new(KEY.to_owned());
+            prop_assert_eq!(SecretScan::new(Some(&key)).is_in_json(body.as_bytes()), hidden);
+            let (mut plain, mut scan) = (SecretScan::new(Some(&key)), EscapedScan::new(Some(&key)));
+            let (mut rest, mut found) = (body.as_bytes(), false);
+            for cut in cuts.iter().cycle().take(body.len()) {
+                let (piece, more) = rest.split_at(rest.len().min(*cut));
+                found |= plain.pass(Bytes::copy_from_slice(piece)).is_err();
                 found |= scan.continues(piece);
                 rest = more;
             }

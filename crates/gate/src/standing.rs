@@ -10,6 +10,7 @@ use tollgate_kernel::{
 
 use crate::BudgetsOf;
 use crate::ledger::LegAsk;
+use crate::permit::Candidate;
 use crate::policy::{InEffect, Policy};
 
 /// What the records of a credential say.
@@ -124,17 +125,17 @@ impl Resolved {
     pub(crate) fn legs_for(
         &self,
         policy: &Policy,
-        model: &str,
+        candidates: &[Candidate],
         now: Timestamp,
     ) -> Result<Arc<[LegAsk]>, Error> {
-        let mut of_model = policy
-            .shared_budgets(&[], model)
-            .filter(|(h, _)| *h != Holder::Installation)
+        let mut of_models = candidates
+            .iter()
+            .flat_map(|c| policy.budgets_of_target(c.upstream.id(), &c.model))
             .peekable();
-        if of_model.peek().is_none() {
+        if of_models.peek().is_none() {
             return Ok(self.legs.clone());
         }
-        let mut all = legs(policy, &self.in_effect.plan.time_zone, now, of_model)?;
+        let mut all = legs(policy, &self.in_effect.plan.time_zone, now, of_models)?;
         all.extend(self.legs.iter().cloned());
         all.sort_by(|a, b| a.row.cmp(&b.row));
         Ok(all.into())

@@ -117,6 +117,16 @@ impl Upstream {
         self
     }
 
+    /// Whether it is what `other` is: read from the same version of the same record.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        self.version == other.version && self.place() == other.place()
+    }
+
+    /// Where its list of models is.
+    pub(crate) fn place(&self) -> Option<&Uri> {
+        self.routes.iter().find(|(route, _)| *route == MODELS).map(|(_, uri)| uri)
+    }
+
     /// Its name.
     pub fn id(&self) -> &Slug {
         &self.id

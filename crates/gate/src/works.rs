@@ -3,54 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
-use tollgate_kernel::{Error, Kind, Slug};
-use tollgate_protocol::openai::{ModelCard, parse_models};
-use tracing::{info, warn};
+use tollgate_kernel::Error;
+use tracing::warn;
 
 use crate::Gate;
-use crate::catalogue::Listed;
 use crate::drain::Drainer;
 use crate::ledger::LedgerThread;
-use crate::load;
-use crate::principal::Warrant;
-use crate::upstream::MODELS;
+use crate::{lists, load};
 
 /// How often the store is asked for events.
 const POLL: Duration = Duration::from_millis(200);
 
 /// How often what has expired is removed.
 const SWEEP: Duration = Duration::from_secs(600);
-
-/// How often the upstreams are asked for their models.
-const REFRESH: Duration = Duration::from_secs(300);
-
-/// The longest list of models that is read.
-const LIST: usize = 4 * 1024 * 1024;
-
-/// How long an upstream has for its list.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What came of asking an upstream for its models with our key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamTest {
-    /// It takes our key and lists so many models.
-    Works {
-        /// How many.
-        models: usize,
-    },
-    /// It answers, and refuses our key.
-    KeyRefused,
-    /// Nobody answers there, or not in time.
-    Unreachable,
-    /// Somebody answers something else than a list of models.
-    Unexpected {
-        /// The answer's status.
-        status: u16,
-    },
-}
 
 /// What runs beside the calls: the drainer, the reader of events, the refresher of lists.
 pub struct Works {
@@ -69,7 +34,7 @@ impl Works {
         let beside = async {
             tokio::join!(
                 poll_events(&gate, &mut seen),
-                refresh_lists(&gate),
+                lists::refresh(&gate),
                 tidy_up(&gate),
                 sweep(&gate),
                 catch_up(&gate)
@@ -116,13 +81,6 @@ async fn heed_new(gate: &Arc<Gate>, seen: &mut i64) -> Result<(), Error> {
         gate.reload().await?;
     }
     Ok(())
-}
-
-async fn refresh_lists(gate: &Arc<Gate>) {
-    loop {
-        gate.refresh_lists().await;
-        tokio::time::sleep(REFRESH).await;
-    }
 }
 
 async fn tidy_up(gate: &Arc<Gate>) {
@@ -177,73 +135,14 @@ impl Gate {
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _turn = self.reloading.lock().await;
         let reader = &self.authn.reader;
-        let policy = load::policy(reader, &self.opener, &self.policy.load()).await?;
+        let before = self.policy.load_full();
+        let policy = Arc::new(load::policy(reader, &self.opener, &before).await?);
         self.tokens.load(&reader.signing_keys().await?, &self.opener)?;
-        self.policy.store(Arc::new(policy));
+        self.policy.store(policy.clone());
+        if !policy.has_upstreams_of(&before) {
+            self.catalogue.keep_those_of(&policy);
+            self.lists_wanted.notify_one();
+        }
         Ok(())
     }
-
-    /// Asks every upstream for its models. One that does not answer keeps the list it had.
-    pub async fn refresh_lists(&self) {
-        for id in self.policy.load_full().upstream_order.clone() {
-            match self.fetch_list(&id).await {
-                Ok(models) => self.catalogue.put(&id, models),
-                Err(error) => {
-                    info!(upstream = %id, cause = error.cause(), "no list of models: {error}");
-                }
-            }
-        }
-    }
-
-    /// Asks an upstream for its models with our key, and says what came of it. A list that came is
-    /// kept. Who holds a warrant may know what upstreams there are; one there is not is not found.
-    pub async fn test_upstream(&self, _: &Warrant, id: &Slug) -> Result<UpstreamTest, Error> {
-        let (status, body) = match self.ask_for_list(id).await {
-            Ok(answer) => answer,
-            Err(error) if error.kind() == Kind::NotFound => return Err(error),
-            Err(error) => {
-                info!(upstream = %id, cause = error.cause(), "the test found nobody: {error}");
-                return Ok(UpstreamTest::Unreachable);
-            }
-        };
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Ok(UpstreamTest::KeyRefused);
-        }
-        match parse_models(&body) {
-            Ok(cards) if status.is_success() => {
-                let models = cards.len();
-                self.catalogue.put(id, listed(cards));
-                Ok(UpstreamTest::Works { models })
-            }
-            _ => Ok(UpstreamTest::Unexpected { status: status.as_u16() }),
-        }
-    }
-
-    async fn fetch_list(&self, id: &Slug) -> Result<Vec<Listed>, Error> {
-        let (status, body) = self.ask_for_list(id).await?;
-        if !status.is_success() {
-            return Err(Error::unavailable("the list was refused"));
-        }
-        Ok(listed(parse_models(&body)?))
-    }
-
-    async fn ask_for_list(&self, id: &Slug) -> Result<(StatusCode, Bytes), Error> {
-        let upstream = self.policy.load().upstreams.get(id).cloned();
-        let upstream = upstream.ok_or_else(Error::not_found)?;
-        let request = upstream.request(Method::GET, MODELS, &HeaderMap::new(), Bytes::new())?;
-        let answer = async {
-            let answer = self.transport.send(request).await;
-            let answer = answer.map_err(|error| error.into_error(id))?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), LIST).collect().await;
-            Ok((status, body.map_err(Error::unavailable)?.to_bytes()))
-        };
-        tokio::time::timeout(PATIENCE, answer).await.map_err(Error::unavailable)?
-    }
-}
-
-fn listed(cards: Vec<ModelCard>) -> Vec<Listed> {
-    let listed =
-        |card: ModelCard| Listed { id: card.id, created: card.created_s, owned_by: card.owned_by };
-    cards.into_iter().map(listed).collect()
 }

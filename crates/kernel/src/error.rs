@@ -60,6 +60,8 @@ pub enum Kind {
     UpstreamBusy,
     /// Our account at the upstream has run dry; a retry cannot succeed.
     UpstreamQuota,
+    /// The upstream refuses our key; a retry cannot succeed.
+    UpstreamRefused,
     /// Something of ours is away for the moment.
     Unavailable,
     /// The server is stopping.
@@ -70,7 +72,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for tables and snapshots.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::InvalidRequest,
         Self::TooLarge,
         Self::AmbiguousCredentials,
@@ -92,6 +94,7 @@ impl Kind {
         Self::UpstreamTimeout,
         Self::UpstreamBusy,
         Self::UpstreamQuota,
+        Self::UpstreamRefused,
         Self::Unavailable,
         Self::ShuttingDown,
         Self::Internal,
@@ -119,7 +122,8 @@ impl Kind {
             Self::UpstreamFailed
             | Self::UpstreamTimeout
             | Self::UpstreamBusy
-            | Self::UpstreamQuota => Blame::Upstream,
+            | Self::UpstreamQuota
+            | Self::UpstreamRefused => Blame::Upstream,
             Self::BudgetUnavailable | Self::Unavailable | Self::ShuttingDown | Self::Internal => {
                 Blame::Us
             }

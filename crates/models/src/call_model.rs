@@ -1,9 +1,11 @@
 //! One call of a model: decide, reserve, forward; the answer settles itself.
 
+use axum::body::Body;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
-use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit, RateStanding};
+use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit, RateStanding, Refusal};
 use tollgate_kernel::Error;
 use tollgate_protocol::openai::{ModelRequest, Route};
 
@@ -61,11 +63,21 @@ async fn call(
     exchange.note().set("model", request.model());
     let call = ModelCall { request, id: exchange.id(), headers: passed(headers) };
     let permit = gate.decide(&principal, Call::Model(call))?;
-    let hold = gate.reserve(&permit).await?;
+    let hold = match gate.reserve(&permit).await {
+        Ok(hold) => hold,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
     let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set() };
     let mut answer = forward(gate, &permit, hold).await?;
     told.write(answer.headers_mut());
     Ok(speak(answer, route, &exchange))
+}
+
+/// The refusal, with what the caller's own rates have left.
+fn refused(refusal: Refusal) -> Response<Body> {
+    let mut answer = Fault::from(refusal.error).into_response();
+    rate_headers::write(&refusal.rates, answer.headers_mut());
+    answer
 }
 
 /// Asks one candidate after the other, as long as nothing was used.

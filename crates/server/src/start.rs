@@ -8,7 +8,7 @@ use tollgate_edge::{NetworkLimits, RequestLog, Style, TrustedProxies};
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
-use tollgate_vault::{BufferedRng, SystemRng};
+use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -33,18 +33,52 @@ pub struct Started {
 
 /// Opens the installation that `config` describes.
 pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
-    if !config.certificates.is_empty() {
-        return Err(Exit::config(
-            "this version has no TLS of its own yet: put a proxy in front that has, name it in \
-             server.trusted_proxies, and take [tls] out of the file",
-        ));
-    }
+    refuse_tls(config)?;
     let (master_key, new_master_key) = master_key::load(config, &SystemRng)?;
     let listener = listen(config.server.listen).await?;
     let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
     let public_url = config.server.public_url(bound);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
-    let installation = Installation::open(Options {
+    let installation = open(config, log, master_key, &public_url).await?;
+    let metrics = match config.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let installation = installation.with_metrics(metrics);
+    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
+    Ok(Started { installation, listener, public_url, new_master_key })
+}
+
+/// Opens the installation that `config` describes and listens nowhere: for what is done to it while
+/// no server runs. With it the one public origin; where the port is given at start alone, that port
+/// is 0.
+pub async fn open_quietly(config: &Config, log: RequestLog) -> Result<(Installation, Url), Exit> {
+    refuse_tls(config)?;
+    let (master_key, _) = master_key::load(config, &SystemRng)?;
+    let public_url = config.server.public_url(config.server.listen);
+    let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
+    let installation = open(config, log, master_key, &public_url).await?;
+    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
+    Ok((installation, public_url))
+}
+
+fn refuse_tls(config: &Config) -> Result<(), Exit> {
+    if config.certificates.is_empty() {
+        return Ok(());
+    }
+    Err(Exit::config(
+        "this version has no TLS of its own yet: put a proxy in front that has, name it in \
+         server.trusted_proxies, and take [tls] out of the file",
+    ))
+}
+
+async fn open(
+    config: &Config,
+    log: RequestLog,
+    master_key: MasterKey,
+    public_url: &Url,
+) -> Result<Installation, Exit> {
+    Ok(Installation::open(Options {
         target: target(config),
         data_dir: config.server.data_dir.clone(),
         master_key,
@@ -70,14 +104,7 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(BufferedRng::default()),
     })
-    .await?;
-    let metrics = match config.metrics {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
-    let installation = installation.with_metrics(metrics);
-    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
-    Ok(Started { installation, listener, public_url, new_master_key })
+    .await?)
 }
 
 /// Where the state of `config` lives.

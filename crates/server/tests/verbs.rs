@@ -224,3 +224,38 @@ impl SpawnReady for Command {
         Running::start(self)
     }
 }
+
+#[test]
+fn init_needs_no_port_and_says_what_the_link_lacks() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let init = |listen: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("tollgate.toml");
+        let text = format!("[server]\ndata_dir = \"data\"\n{listen}\n");
+        std::fs::write(&config, text).unwrap();
+        let shell = Shell { config };
+        let made = shell.json("init --owner ada@example.com");
+        (made, shell, folder)
+    };
+    let (made, ..) = init(&format!("listen = \"127.0.0.1:{port}\""));
+    let path = made["setup_path"].as_str().unwrap();
+    assert!(path.starts_with("/link/"), "{made}");
+    assert_eq!(made["setup_link"], format!("http://localhost:{port}{path}"));
+
+    let stated = "listen = \"127.0.0.1:0\"\npublic_url = \"https://gate.example\"";
+    let (made, ..) = init(&format!("{stated}\ntrusted_proxies = [\"127.0.0.1\"]"));
+    let path = made["setup_path"].as_str().unwrap();
+    assert_eq!(made["setup_link"], format!("https://gate.example{path}"));
+
+    // Nobody knows the port before the server has it.
+    let (made, shell, _folder) = init("listen = \"127.0.0.1:0\"");
+    assert_eq!(made["setup_link"], Value::Null, "{made}");
+    let path = made["setup_path"].as_str().unwrap();
+    let mut serve = program();
+    let server = serve.arg("--config").arg(&shell.config).arg("serve").spawn_ready();
+    assert_eq!(server.ask(&format!("GET {path}"), None, "").0, 200);
+    let (code, _, talk) = shell.run("init --owner bob@example.com");
+    assert_ne!(code, 0);
+    assert!(talk.contains("stop the other server"), "{talk}");
+}

@@ -115,6 +115,8 @@ pub(super) struct Found<'a> {
     pub(super) content: Inside,
     /// Whether a tool runs at the provider.
     pub(super) hosted_tools: bool,
+    /// The member of a tool that names an object kept at the provider.
+    pub(super) stored_for_tools: Option<&'static str>,
 }
 
 impl<'a> Found<'a> {
@@ -158,8 +160,11 @@ impl<'a> Found<'a> {
             *place = Some(value);
         }
         match known {
-            Known::Messages | Known::Input => self.content.add(&inside),
-            Known::Tools => self.hosted_tools = inside.foreign_type,
+            Known::Messages | Known::Input => self.content.add(inside),
+            Known::Tools => {
+                self.hosted_tools = inside.foreign_type;
+                self.stored_for_tools = inside.stored_object();
+            }
             _ => {}
         }
     }
@@ -193,12 +198,15 @@ pub(super) struct Inside {
     pub(super) media: bool,
     /// Sound.
     pub(super) audio: bool,
-    /// A file that is kept at the provider.
-    pub(super) stored_file: bool,
+    /// What names objects that are kept at the provider: where each member's value starts, and the
+    /// member's name. In the order in which the members end.
+    stored: Vec<(usize, &'static str)>,
     /// An item that is kept at the provider.
     pub(super) stored_item: bool,
     /// An item whose type is neither `function` nor `custom`.
     foreign_type: bool,
+    /// Where the value of the last `id` starts that stands in an item's member.
+    id_at: Option<usize>,
     item: Item,
 }
 
@@ -206,37 +214,100 @@ pub(super) struct Inside {
 #[derive(Default)]
 struct Item {
     has_id: bool,
-    is_inline: bool,
     is_reference: bool,
+    is_reasoning: bool,
+    is_picture: bool,
+    /// It has a member besides its id, its type and its status.
+    says_something: bool,
+    thought: Substance,
+    picture: Substance,
+}
+
+/// Whether what an item would be looked up for is in the item itself.
+#[derive(Default)]
+struct Substance {
+    is_there: bool,
+    /// The members that were seen, a bit each.
+    seen: u8,
+    /// A member stands there twice: who reads the empty one looks the item up.
+    is_doubtful: bool,
+}
+
+impl Substance {
+    fn note(&mut self, bit: u8, value: Value<'_>) {
+        self.is_doubtful |= self.seen & bit != 0;
+        self.seen |= bit;
+        let is_empty = value.text.bytes().all(|byte| b"[]{}\" \t\r\n".contains(&byte));
+        self.is_there |= !is_empty && !value.is_null();
+    }
+
+    fn is_missing(&self) -> bool {
+        !self.is_there || self.is_doubtful
+    }
 }
 
 impl Inside {
-    fn add(&mut self, other: &Self) {
+    /// The member that names an object kept at the provider.
+    pub(super) fn stored_object(&self) -> Option<&'static str> {
+        self.stored.first().map(|(_, name)| *name)
+    }
+
+    fn add(&mut self, other: Self) {
         self.media |= other.media;
         self.audio |= other.audio;
-        self.stored_file |= other.stored_file;
+        self.stored.extend(other.stored);
         self.stored_item |= other.stored_item;
     }
 
     fn note(&mut self, member: &Member<'_>) {
         let Some(name) = member.name() else { return };
+        if member.depth == ITEM_DEPTH {
+            self.item.note(&name, member.value);
+        }
         if member.value.is_null() {
             return;
         }
         let is = |word: &str| name.eq_ignore_ascii_case(word);
         match name.len() {
-            2 if is("id") && member.depth == ITEM_DEPTH => self.item.has_id = true,
-            4 if is("role") && member.depth == ITEM_DEPTH => self.item.is_inline = true,
+            2 if is("id") && member.depth == ITEM_DEPTH + 1 => self.id_at = Some(member.value.at),
             4 if is("type") => self.note_type(member),
             4 if is("file") => self.media = true,
-            5 if is("audio") => self.audio = true,
-            7 if is("file_id") => self.stored_file = true,
+            5 if is("audio") => self.note_audio(member),
+            7 if is("file_id") => self.refers(member, "file_id"),
+            8 if is("file_ids") => self.refers(member, "file_ids"),
+            8 if is("skill_id") => self.refers(member, "skill_id"),
+            9 if is("container") && member.value.text.starts_with('"') => {
+                self.refers(member, "container");
+            }
             9 if is("image_url") || is("video_url") => self.media = true,
             9 if is("audio_url") => self.audio = true,
             10 if is("input_file") => self.media = true,
+            10 if name == "parameters" => self.forget(member),
             11 if is("input_image") => self.media = true,
             11 if is("input_audio") => self.audio = true,
+            12 if is("container_id") => self.refers(member, "container_id"),
+            12 if name == "input_schema" => self.forget(member),
+            15 if is("vector_store_id") => self.refers(member, "vector_store_id"),
+            16 if is("vector_store_ids") => self.refers(member, "vector_store_ids"),
             _ => {}
+        }
+    }
+
+    fn refers(&mut self, member: &Member<'_>, name: &'static str) {
+        self.stored.push((member.value.at, name));
+    }
+
+    /// The names in a schema are those of a function's arguments and refer to nothing. Members end
+    /// inside out, so that what stands in this one was noted last.
+    fn forget(&mut self, schema: &Member<'_>) {
+        while self.stored.pop_if(|(at, _)| *at > schema.value.at).is_some() {}
+    }
+
+    /// A message of the assistant's may say what it said by the id of its sound.
+    fn note_audio(&mut self, member: &Member<'_>) {
+        self.audio = true;
+        if member.depth == ITEM_DEPTH && self.id_at.is_some_and(|at| at > member.value.at) {
+            self.refers(member, "audio.id");
         }
     }
 
@@ -246,7 +317,11 @@ impl Inside {
         if member.depth <= ITEM_DEPTH {
             self.foreign_type |= !matches!(word.as_str(), "function" | "custom");
             self.item.is_reference |= word == "item_reference";
-            self.item.is_inline = true;
+            self.item.is_reasoning |= word == "reasoning";
+            self.item.is_picture |= word == "image_generation_call";
+        }
+        if matches!(word.as_str(), "container_reference" | "skill_reference") {
+            self.refers(member, "type");
         }
         self.audio |= word.contains("audio");
         self.media |= ["image", "video", "file", "document", "screenshot"]
@@ -254,10 +329,37 @@ impl Inside {
             .any(|medium| word.contains(medium));
     }
 
-    /// An item that says nothing but its id is a reference too: its type may be left out.
     fn item_ends(&mut self) {
         let item = std::mem::take(&mut self.item);
-        self.stored_item |= item.is_reference || (item.has_id && !item.is_inline);
+        self.stored_item |= item.is_stored();
+    }
+}
+
+impl Item {
+    /// Substance counts under its exact name alone: a provider that does not know the name looks
+    /// the item up.
+    fn note(&mut self, name: &str, value: Value<'_>) {
+        match name {
+            "encrypted_content" => self.thought.note(1, value),
+            "summary" => self.thought.note(2, value),
+            "content" => self.thought.note(4, value),
+            "result" => self.picture.note(1, value),
+            _ => {}
+        }
+        let is = |word: &str| name.eq_ignore_ascii_case(word);
+        if is("id") {
+            self.has_id |= !value.is_null();
+        } else if !is("type") && !is("status") {
+            self.says_something |= !value.is_null();
+        }
+    }
+
+    /// An item that says nothing but its id is a reference too: its type may be left out.
+    fn is_stored(&self) -> bool {
+        let is_bare = !self.says_something
+            || (self.is_reasoning && self.thought.is_missing())
+            || (self.is_picture && self.picture.is_missing());
+        self.is_reference || (self.has_id && is_bare)
     }
 }
 

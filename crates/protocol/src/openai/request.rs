@@ -202,10 +202,18 @@ impl ModelRequest {
 /// Refuses what reaches objects at the provider: they have no owners here yet.
 fn refuse_stored_objects(route: Route, found: &Found<'_>) -> Result<(), Error> {
     let refuse = |param: &str, what| Err(Error::invalid(what).with_param(param));
-    if found.content.stored_file {
+    if let Some(member) = found.content.stored_object() {
         return refuse(
-            "file_id",
-            "Files that are stored at the provider cannot be used here. Send the content itself.",
+            member,
+            "Files and other objects that are stored at the provider cannot be used here. Send \
+             the content itself.",
+        );
+    }
+    if let Some(member) = found.stored_for_tools {
+        return refuse(
+            member,
+            "Tools cannot use objects that are stored at the provider here: files, vector stores, \
+             containers, skills. Leave this member out.",
         );
     }
     if route != Route::Responses {
@@ -224,7 +232,7 @@ fn refuse_stored_objects(route: Route, found: &Found<'_>) -> Result<(), Error> {
         return refuse(
             "input",
             "Items that are stored at the provider cannot be used here yet. Send the items \
-             themselves instead of references.",
+             themselves, with their content, instead of references.",
         );
     }
     if flag(found, Known::Background)? {
@@ -244,6 +252,9 @@ fn model(found: &Found<'_>) -> Result<String, Error> {
         .ok_or_else(|| at_fault("Name the model to call."))?;
     if model.len() > MAX_MODEL_CHARS && model.chars().count() > MAX_MODEL_CHARS {
         return Err(at_fault("The name of a model has at most 256 characters."));
+    }
+    if model.chars().any(char::is_control) {
+        return Err(at_fault("The name of a model has no control characters."));
     }
     Ok(model.into_owned())
 }

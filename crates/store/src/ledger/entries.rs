@@ -234,7 +234,7 @@ pub struct UsageRow {
     pub group: Option<String>,
     /// The app.
     pub client: Option<String>,
-    /// How many calls.
+    /// How many calls, however many attempts at an upstream each took.
     pub calls: i64,
     /// Input tokens.
     pub input_tokens: i64,
@@ -312,7 +312,7 @@ impl LedgerReader {
                 CASE WHEN $11 = 1 THEN user_id END AS user_id,
                 CASE WHEN $12 = 1 THEN group_id END AS group_id,
                 CASE WHEN $13 = 1 THEN client_id END AS client_id,
-                CAST(COUNT(*) AS BIGINT) AS calls,
+                CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT) AS calls,
                 CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
                 CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens,
                 CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_kernel::EntryState;
+use tollgate_server::demo_model;
 use tollgate_store::ledger::EntryRow;
 use tollgate_testkit::{Answer, Client, Engine, PROVIDER_KEY, TestServer, chat_body, count};
+
+use super::both::until;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -90,7 +93,8 @@ async fn m9_faults_before_an_answer_have_the_right_status_and_one_entry() {
                 _ => "",
             };
             assert_eq!(answer.header("retry-after"), wait, "{what}");
-            let retry = if directives == "quota" { "false" } else { "" };
+            let is_final = ["quota", "status=401", "status=403"].contains(&directives);
+            let retry = if is_final { "false" } else { "" };
             assert_eq!(answer.header("x-should-retry"), retry, "{what}");
             assert_eq!(answer.header("location"), "", "{what}");
         }
@@ -369,4 +373,81 @@ async fn the_next_candidate_is_asked_where_the_first_used_nothing() {
     assert_eq!(entry.upstream.as_deref(), Some("demo"), "who lists the model is asked alone");
     assert_eq!(entry.attempt, 1);
     tokio::time::timeout(Duration::from_secs(5), server.stop()).await.unwrap().unwrap();
+}
+
+/// Whether our model is in the list of `client`.
+async fn is_listed(client: &Client) -> bool {
+    let models = client.get("/v1/models").await.unwrap().json();
+    models["data"].as_array().unwrap().iter().any(|model| model["id"] == "tollgate-demo")
+}
+
+#[tokio::test]
+async fn lists_of_models_follow_their_upstreams() {
+    let (server, client) = server().await;
+    let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
+    let move_to = async |base_url: &str| {
+        let moved = json!({ "base_url": base_url, "api_key": PROVIDER_KEY });
+        let answer = admin.patch("/api/v1/upstreams/demo", &moved).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    assert!(is_listed(&client).await);
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let dead = format!("http://127.0.0.1:{port}/v1");
+    move_to(&dead).await;
+    assert!(!is_listed(&client).await, "the list of where it was says nothing of where it is");
+
+    let within = |s| Duration::from_secs(s);
+    move_to(&server.model.base_url()).await;
+    assert!(until(within(5), || is_listed(&client)).await, "a moved upstream is asked at once");
+
+    move_to(&dead).await;
+    assert!(!is_listed(&client).await);
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let options = demo_model::Options { listen, ..demo_model::Options::default() };
+    let late = demo_model::DemoModel::start(options).await.unwrap();
+    assert!(until(within(20), || is_listed(&client)).await, "it is asked again soon");
+    late.stop().await;
+    server.stop().await.unwrap();
+}
+
+/// A provider that answers everything with `status` and `body`. Gives its base URL.
+async fn parrot(status: &'static str, body: String) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut heard = vec![0; 65_536];
+            drop(stream.read(&mut heard).await);
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            drop(stream.write_all(format!("{head}{body}").as_bytes()).await);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn m13_our_key_is_found_behind_the_escapes_of_json() {
+    let (server, client) = server().await;
+    let escaped = PROVIDER_KEY.replace('-', "\\u002d").replace('p', "\\u0070");
+    for (id, status) in [("good", "200 OK"), ("bad", "400 Bad Request")] {
+        let body = format!(
+            "{{\"choices\":[{{\"message\":{{\"content\":\"{escaped}\"}}}}],\
+             \"error\":{{\"message\":\"{escaped}\"}},\
+             \"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}}}"
+        );
+        server.add_upstream(id, &parrot(status, body).await, PROVIDER_KEY).await.unwrap();
+        server.add_model(&format!("of-{id}"), id, "m", Vec::new()).await.unwrap();
+        let answer = client.chat(&format!("of-{id}"), 5).await.unwrap();
+        assert!(!everything(&answer).contains("u0070"), "{id}: {}", answer.text);
+        assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_failed"), "{id}");
+    }
+    server.stop().await.unwrap();
 }

@@ -77,6 +77,43 @@ async fn tokens_per_minute_take_the_hold_and_give_back_the_rest() {
     server.stop().await.unwrap();
 }
 
+/// The limit, what is left and whether a reset is told, for requests and for tokens.
+fn standing(answer: &Answer) -> [(String, String, bool); 2] {
+    ["requests", "tokens"].map(|what| {
+        let of = |part: &str| answer.header(&format!("x-ratelimit-{part}-{what}")).to_owned();
+        (of("limit"), of("remaining"), of("reset").ends_with('s'))
+    })
+}
+
+#[tokio::test]
+async fn a_refusal_tells_what_both_rates_have_left() {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let rates = |requests, tokens| Rates {
+        requests_per_minute: Some(requests),
+        tokens_per_minute: Some(tokens),
+        ..Rates::default()
+    };
+    let row = |limit: &str, left: &str| (limit.to_owned(), left.to_owned(), true);
+
+    let few = client(&server, "few", rates(1, 1_000_000)).await;
+    assert_eq!(few.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    let refused = few.chat("tollgate-demo", 5).await.unwrap();
+    is_rate_limited(&refused);
+    assert!(refused.message().contains("1 requests per minute"), "{}", refused.message());
+    let [requests, tokens] = standing(&refused);
+    assert_eq!(requests, row("1", "0"));
+    assert_eq!((tokens.0.as_str(), tokens.2), ("1000000", true));
+    let left: u64 = tokens.1.parse().unwrap();
+    assert!((999_000..=1_000_000).contains(&left), "{left}");
+
+    let small = client(&server, "small", rates(50, 100)).await;
+    let refused = small.chat("tollgate-demo", 4_000).await.unwrap();
+    is_rate_limited(&refused);
+    assert!(refused.message().contains("100 tokens per minute"), "{}", refused.message());
+    assert_eq!(standing(&refused), [row("50", "50"), row("100", "100")], "nothing was taken");
+    server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn calls_at_the_same_time() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();

@@ -383,6 +383,34 @@ async fn objects_that_are_stored_at_the_provider_are_refused() {
         assert_eq!(answer.status, 400, "{param}: {}", answer.text);
         assert_eq!(answer.json()["error"]["param"], param);
     }
+    for (param, tool) in [
+        ("vector_store_ids", json!({"type": "file_search", "vector_store_ids": ["vs_1"]})),
+        ("container", json!({"type": "code_interpreter", "container": "cntr_1"})),
+        ("file_ids", json!({"type": "code_interpreter", "container": {"file_ids": ["file_1"]}})),
+    ] {
+        for (route, input) in [("/v1/responses", "input"), (CHAT, "messages")] {
+            let mut body = json!({"model": "tollgate-demo", "tools": [tool]});
+            body[input] = json!([{"role": "user", "content": "Hi"}]);
+            let answer = client.post(route, &body).await.unwrap();
+            assert_eq!(answer.status, 400, "{param}: {}", answer.text);
+            assert_eq!(answer.json()["error"]["param"], param, "{}", answer.text);
+        }
+    }
+    nothing_happened(&server).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn names_of_models_with_control_characters_are_refused_before_anything_is_sent() {
+    let server = server().await;
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    for name in ["gpt\n4", "\u{0}", "tollgate-demo\u{7f}", "\u{85}x"] {
+        let body = json!({"model": name, "messages": [{"role": "user", "content": "Hi"}]});
+        let answer = client.post(CHAT, &body).await.unwrap();
+        assert_eq!(answer.status, 400, "{name:?}: {}", answer.text);
+        assert_eq!(answer.json()["error"]["param"], "model");
+    }
     nothing_happened(&server).await;
     server.stop().await.unwrap();
 }

@@ -150,6 +150,7 @@ pub(crate) async fn groups_models_and_the_installation_have_budgets_too(engine: 
     server.add_group("friends", pool, &[alice, bob]).await.unwrap();
     let two = vec![budget(Unit::Calls, 2)];
     server.add_model("scarce", "demo", "tollgate-demo", two).await.unwrap();
+    server.add_model("plenty", "demo", "mock/chunks=1", Vec::new()).await.unwrap();
     server.set_installation_budgets(&[budget(Unit::Calls, 6)]).await.unwrap();
 
     let call = async |key: &str, model: &str| {
@@ -160,14 +161,40 @@ pub(crate) async fn groups_models_and_the_installation_have_budgets_too(engine: 
     assert_eq!(call(&carols, "scarce").await, "");
     let words = call(&carols, "scarce").await;
     assert!(words.contains("budget of this model"), "{words}");
-    assert_eq!(call(&bobs, "tollgate-demo").await, "");
-    assert_eq!(call(&alices, "tollgate-demo").await, "");
-    let words = call(&bobs, "tollgate-demo").await;
-    assert!(words.contains("budget of your group"), "{words}");
-    assert_eq!(call(&carols, "tollgate-demo").await, "");
-    assert_eq!(call(&carols, "tollgate-demo").await, "");
     let words = call(&carols, "tollgate-demo").await;
+    assert!(words.contains("budget of this model"), "by its own name: {words}");
+    assert_eq!(call(&bobs, "plenty").await, "");
+    assert_eq!(call(&alices, "plenty").await, "");
+    let words = call(&bobs, "plenty").await;
+    assert!(words.contains("budget of your group"), "{words}");
+    assert_eq!(call(&carols, "plenty").await, "");
+    assert_eq!(call(&carols, "plenty").await, "");
+    let words = call(&carols, "plenty").await;
     assert!(words.contains("budget of this installation"), "{words}");
     assert_eq!(server.entries(6).await.unwrap().len(), 6);
+    server.stop().await.unwrap();
+}
+
+/// A call that two upstreams could not answer is two entries and one call.
+pub(crate) async fn usage_counts_calls_and_not_attempts(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    for id in ["dead", "gone"] {
+        // Port 1 is nobody's; what is not listed by anyone is asked of those without a list.
+        server.add_upstream(id, "http://127.0.0.1:1/v1", "sk-nobodys-key").await.unwrap();
+    }
+    assert_eq!(client.chat("unlisted", 5).await.unwrap().status, 502);
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    assert_eq!(server.entries(3).await.unwrap().len(), 3);
+    let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
+    let calls = async |by: &str| {
+        let answer = admin.get(&format!("/api/v1/usage?by={by}")).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let rows = answer.json()["items"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["calls"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(calls("day").await, [2]);
+    assert_eq!(calls("model").await, [1, 1]);
     server.stop().await.unwrap();
 }
