@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tollgate_kernel::{Error, Slug};
 use tollgate_protocol::openai::{ModelCard, parse_models};
 use tracing::info;
@@ -56,20 +55,21 @@ pub(crate) async fn refresh(gate: &Arc<Gate>) {
     let mut asks = Asks::default();
     let mut running = JoinSet::new();
     loop {
-        for upstream in asks.due(&gate.policy.load(), Instant::now()) {
+        for upstream in asks.due(&gate.policy.load(), gate.clock.elapsed()) {
             let gate = gate.clone();
             running.spawn(async move {
                 let is_good = gate.refresh_list(&upstream).await;
                 (upstream, is_good)
             });
         }
-        let next = asks.next().unwrap_or_else(|| Instant::now() + REFRESH);
+        let now = gate.clock.elapsed();
+        let pause = asks.next().map_or(REFRESH, |next| next.saturating_sub(now));
         tokio::select! {
             Some(Ok((upstream, is_good))) = running.join_next() => {
-                asks.answered(&upstream, is_good, Instant::now());
+                asks.answered(&upstream, is_good, gate.clock.elapsed());
             }
             () = gate.lists_wanted.notified() => {}
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -158,14 +158,14 @@ struct Asks(HashMap<Slug, Ask>);
 
 struct Ask {
     upstream: Arc<Upstream>,
-    /// When to ask again; `None` while it is asked.
-    due: Option<Instant>,
+    /// When to ask again, on the clock that never goes back; `None` while it is asked.
+    due: Option<Duration>,
     failures: u32,
 }
 
 impl Asks {
     /// Who is to be asked now; they count as asked. Who is gone is forgotten.
-    fn due(&mut self, policy: &Policy, now: Instant) -> Vec<Arc<Upstream>> {
+    fn due(&mut self, policy: &Policy, now: Duration) -> Vec<Arc<Upstream>> {
         self.0.retain(|id, ask| policy.upstreams.get(id).is_some_and(|u| u.is_as(&ask.upstream)));
         let mut due = Vec::new();
         for (id, upstream) in &policy.upstreams {
@@ -183,13 +183,13 @@ impl Asks {
     }
 
     /// When the next one is due.
-    fn next(&self) -> Option<Instant> {
+    fn next(&self) -> Option<Duration> {
         self.0.values().filter_map(|ask| ask.due).min()
     }
 
     /// An answer, or none, of one that was asked. Of one that has changed since then it says
     /// nothing.
-    fn answered(&mut self, upstream: &Upstream, is_good: bool, now: Instant) {
+    fn answered(&mut self, upstream: &Upstream, is_good: bool, now: Duration) {
         let ask = self.0.get_mut(upstream.id());
         let Some(ask) = ask.filter(|ask| ask.upstream.is_as(upstream)) else { return };
         let pause = if is_good {
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn who_does_not_answer_is_asked_again_ever_later() {
-        let (mut asks, mut now) = (Asks::default(), Instant::now());
+        let (mut asks, mut now) = (Asks::default(), Duration::from_secs(7));
         let policy = policy(&[("a", 1, "http://a/v1")]);
         let a = policy.upstreams.values().next().unwrap();
         for pause_s in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn who_is_new_or_changed_is_asked_at_once() {
-        let (mut asks, now) = (Asks::default(), Instant::now());
+        let (mut asks, now) = (Asks::default(), Duration::from_secs(7));
         let first = policy(&[("a", 1, "http://a/v1"), ("b", 1, "http://b/v1")]);
         assert_eq!(names(asks.due(&first, now)), ["a", "b"]);
         for upstream in first.upstreams.values() {

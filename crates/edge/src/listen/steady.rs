@@ -1,8 +1,8 @@
 //! A connection that wakes itself goes on at once.
 //!
 //! hyper wakes the task that it runs in when a handler asks for a body: handler and connection are
-//! one task here. A runtime takes a task that was woken while it ran for one that yields: it goes to
-//! the end of the queue, and an idle thread is woken to look for it, which costs more than the
+//! one task here. A runtime takes a task that was woken while it ran for one that yields: it goes
+//! to the end of the queue, and an idle thread is woken to look for it, which costs more than the
 //! request.
 
 use std::future::Future;
