@@ -6,6 +6,8 @@
 
 mod sdk;
 
+use std::path::PathBuf;
+
 use tollgate_kernel::{Budget, EntryState, Period, Rates, Unit};
 use tollgate_testkit::{Engine, KeySpec, PlanSpec, TestServer};
 
