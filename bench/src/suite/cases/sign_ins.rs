@@ -18,8 +18,13 @@ use crate::stage::{PASSWORD, Stage, Wish, alias, email};
 /// Browsers that sign in again and again.
 const BROWSERS: usize = 16;
 
-/// One network may not sign in so often; a storm has many of them.
-const NO_LIMIT: [&str; 2] = ["--set", "limits.network.sign_in_per_minute=10000000"];
+/// One network may not sign in so often, nor ask for the page so often; a storm has many of them.
+const NO_LIMIT: [&str; 4] = [
+    "--set",
+    "limits.network.sign_in_per_minute=10000000",
+    "--set",
+    "limits.network.anonymous_per_minute=10000000",
+];
 
 /// p99 of model calls with and without a storm of sign-ins.
 pub(super) async fn storm(bench: &Bench) -> Result<Vec<Row>> {
