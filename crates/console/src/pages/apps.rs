@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
+    Banner, Cell, Column, Command, Definitions, Field, Head, Link, Tone,
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
@@ -14,9 +14,10 @@ use tollgate_gate::Warrant;
 use tollgate_kernel::{ClientId, Error, Slug, Timestamp};
 use tollgate_store::{AccountState, ClientKind, ClientRecord, Owner};
 
+use super::collection::Collection;
 use super::form::{Control, FormPage, Part, Select, Wrong};
-use super::parts::{ListPage, Rows, Section, Tabs, saved};
-use super::settings::plan_options;
+use super::parts::{Section, Tabs, saved};
+use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::clients::{self, ClientChange};
 use crate::listing::{Cursors, ListQuery};
@@ -45,14 +46,6 @@ pub(crate) struct AppForm {
 
 const FIELDS: [&str; 2] = ["name", "plan"];
 
-/// The plan that is meant; empty is none.
-fn plan_of(text: &str) -> Result<Option<Slug>, Error> {
-    match text {
-        "" => Ok(None),
-        plan => Slug::parse(plan).map(Some).map_err(|error| error.with_param("plan")),
-    }
-}
-
 /// `GET /admin/apps`.
 pub(crate) async fn list(
     State(state): State<ConsoleState>,
@@ -65,35 +58,18 @@ pub(crate) async fn list(
     let cursors = Cursors::new(&state.gate, "apps-page");
     let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
     let page = state.read(&warrant).clients(Owner::All, &request).await?;
-    let make = Link { href: "/admin/new-app".to_owned(), text: w.get("app-make") };
-    let next = page.next.map(|key| Link {
-        href: format!("/admin/apps?cursor={}", cursors.seal(&key)),
-        text: w.get("next"),
-    });
-    let rows = if page.items.is_empty() {
-        let text = w.get("apps-empty");
-        Rows::Empty(Empty { text, action: Some(make.clone()), command: None })
-    } else {
-        let columns = ["client", "type", "plan", "state", "made", "keys"];
-        let now = state.now();
-        Rows::Table(Table {
-            caption: w.get("apps-caption"),
-            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
-            rows: page.items.iter().map(|app| row(w, app, now)).collect(),
-            next,
-        })
+    let columns = ["client", "type", "plan", "state", "made", "keys"];
+    let now = state.now();
+    let list = Collection {
+        section: Section::Apps,
+        make: Link { href: "/admin/new-app".to_owned(), text: w.get("app-make") },
+        columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+        rows: page.items.iter().map(|app| row(w, app, now)).collect(),
+        next: page.next.map(|key| cursors.seal(&key)),
+        saved: part.saved.is_some(),
+        command: "tollgate client list",
     };
-    let title = w.get("tab-apps");
-    let page = ListPage {
-        tabs: Tabs::new(&visit, Section::Apps),
-        head: Head { title: title.clone(), lead: w.get("apps-lead"), action: Some(make) },
-        banner: saved(w, part.saved.is_some()),
-        filter: None,
-        rows,
-        links: Vec::new(),
-        command: Command::same(visit.locale(), "tollgate client list"),
-    };
-    visit.show(&title, &page)
+    list.show(visit)
 }
 
 fn row(w: Words, app: &ClientRecord, now: Timestamp) -> Vec<Cell> {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Command, Definitions, Field, Head, Summary, Tone};
-use tollgate_kernel::{Error, Kind};
+use tollgate_kernel::{Error, Kind, Slug};
 
 use super::parts::Tabs;
 
@@ -56,6 +56,17 @@ pub(crate) enum Control {
 }
 
 impl Control {
+    /// The name of something new, with these texts for its label and hint.
+    pub(crate) fn id(
+        w: Words,
+        (label, hint): (&str, &str),
+        value: String,
+        wrong: &[Wrong],
+    ) -> Self {
+        let field = Field::new("id", "text", w.get(label)).value(value);
+        Self::Field(field.hint(w.get(hint)).error(Wrong::on(wrong, "id")))
+    }
+
     /// Its faults, each as a field of its id with the words for the summary.
     fn faults(&self) -> Vec<Field> {
         let fault = |id: &'static str, label: &str, error: &Option<String>| {
@@ -119,6 +130,11 @@ impl Wrong {
     /// This control is at fault, in the words of `key`.
     pub(crate) fn at(w: Words, field: &'static str, key: &str) -> Self {
         Self { field: Some(field), text: w.get(key) }
+    }
+
+    /// Reads the name of something new; one that is none is noted.
+    pub(crate) fn id(w: Words, text: &str, wrong: &mut Vec<Self>) -> Option<Slug> {
+        Slug::parse(text.trim()).map_err(|_| wrong.push(Self::at(w, "id", "wrong-id"))).ok()
     }
 
     /// What an error means on a form with these controls. An error that no other entry could mend

@@ -5,9 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table,
-};
+use tollgate_edge::page::parts::{Cell, Column, Command, Definitions, Field, Head, Link};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::Warrant;
@@ -15,9 +13,10 @@ use tollgate_kernel::{Error, Slug, UserId};
 use tollgate_store::{GroupRecord, Owner};
 
 use super::budgets::BudgetFields;
+use super::collection::Collection;
 use super::form::{Area, Control, FormPage, Part, Select, Wrong};
-use super::parts::{ListPage, Rows, Section, Tabs, saved};
-use super::settings::plan_options;
+use super::parts::{Section, Tabs};
+use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::groups::{self, GroupChange};
 use crate::listing::{Cursors, ListQuery};
@@ -64,14 +63,8 @@ impl GroupForm {
         known: Option<Slug>,
     ) -> Result<Result<GroupChange, Vec<Wrong>>, Error> {
         let mut wrong = Vec::new();
-        let id = known.or_else(|| {
-            let read = Slug::parse(self.id.trim());
-            read.map_err(|_| wrong.push(Wrong::at(w, "id", "wrong-id"))).ok()
-        });
-        let plan = match self.plan.as_str() {
-            "" => Ok(None),
-            plan => Slug::parse(plan).map(Some),
-        };
+        let id = known.or_else(|| Wrong::id(w, &self.id, &mut wrong));
+        let plan = plan_of(&self.plan);
         let plan = plan.map_err(|_| wrong.push(Wrong::at(w, "plan", "wrong-plan"))).ok();
         let priority = match self.priority.trim() {
             "" => Some(0),
@@ -126,43 +119,30 @@ pub(crate) async fn list(
     let cursors = Cursors::new(&state.gate, "groups");
     let query = ListQuery { limit: None, cursor: part.cursor };
     let page = state.read(&warrant).groups(&cursors.request(&query)?).await?;
-    let make = Link { href: "/admin/new-group".to_owned(), text: w.get("group-make") };
-    let next = page.next.map(|key| Link {
-        href: format!("/admin/groups?cursor={}", cursors.seal(&key)),
-        text: w.get("next"),
-    });
     let mut rows = Vec::with_capacity(page.items.len());
     for group in &page.items {
         let members = state.read(&warrant).members_of(&group.id).await?.len();
         rows.push(row(w, group, members));
     }
-    let rows = if rows.is_empty() {
-        let text = w.get("groups-empty");
-        Rows::Empty(Empty { text, action: Some(make.clone()), command: None })
-    } else {
-        let text = |key: &str| Column::text(w.get(key));
-        let number = |key: &str| Column::number(w.get(key));
-        let columns = vec![
+    let text = |key: &str| Column::text(w.get(key));
+    let number = |key: &str| Column::number(w.get(key));
+    let list = Collection {
+        section: Section::Groups,
+        make: Link { href: "/admin/new-group".to_owned(), text: w.get("group-make") },
+        columns: vec![
             text("column-group"),
             text("column-name"),
             text("column-plan"),
             number("column-priority"),
             text("column-pool"),
             number("column-members"),
-        ];
-        Rows::Table(Table { caption: w.get("groups-caption"), columns, rows, next })
-    };
-    let title = w.get("tab-groups");
-    let page = ListPage {
-        tabs: Tabs::new(&visit, Section::Groups),
-        head: Head { title: title.clone(), lead: w.get("groups-lead"), action: Some(make) },
-        banner: saved(w, part.saved.is_some()),
-        filter: None,
+        ],
         rows,
-        links: Vec::new(),
-        command: Command::same(visit.locale(), "tollgate group list"),
+        next: page.next.map(|key| cursors.seal(&key)),
+        saved: part.saved.is_some(),
+        command: "tollgate group list",
     };
-    visit.show(&title, &page)
+    list.show(visit)
 }
 
 fn row(w: Words, group: &GroupRecord, members: usize) -> Vec<Cell> {
@@ -330,9 +310,7 @@ fn controls(
 ) -> Vec<Control> {
     let mut controls = Vec::new();
     if matches!(shown, Shown::New) {
-        let field = Field::new("id", "text", w.get("group-id")).value(form.id);
-        let field = field.hint(w.get("id-hint")).error(Wrong::on(wrong, "id"));
-        controls.push(Control::Field(field));
+        controls.push(Control::id(w, ("group-id", "id-hint"), form.id, wrong));
     }
     let name = Field::new("name", "text", w.get("column-name")).value(form.name).optional();
     let name = name.hint(w.get("group-name-hint")).error(Wrong::on(wrong, "name"));

@@ -3,6 +3,7 @@
 mod apps;
 mod audit;
 mod budgets;
+mod collection;
 mod entries;
 mod form;
 mod groups;

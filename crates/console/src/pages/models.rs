@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
+    Banner, Cell, Column, Command, Definitions, Field, Head, Link, Tone,
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
@@ -15,8 +15,9 @@ use tollgate_kernel::{Class, Error, Slug};
 use tollgate_store::ModelRecord;
 
 use super::budgets::BudgetFields;
+use super::collection::Collection;
 use super::form::{Control, FormPage, Part, Select, Wrong};
-use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::parts::{Section, Tabs};
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::models::{self, ModelBody};
@@ -49,10 +50,7 @@ impl ModelForm {
     /// The alias that is meant, or all that is wrong; `known` is the name of one that exists.
     fn body(&mut self, w: Words, known: Option<Slug>) -> Result<(Slug, ModelBody), Vec<Wrong>> {
         let mut wrong = Vec::new();
-        let alias = known.or_else(|| {
-            let read = Slug::parse(self.id.trim());
-            read.map_err(|_| wrong.push(Wrong::at(w, "id", "wrong-id"))).ok()
-        });
+        let alias = known.or_else(|| Wrong::id(w, &self.id, &mut wrong));
         let upstream = Slug::parse(&self.upstream);
         let upstream =
             upstream.map_err(|_| wrong.push(Wrong::at(w, "upstream", "wrong-upstream"))).ok();
@@ -79,39 +77,25 @@ pub(crate) async fn list(
     let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
     let all = state.read(&warrant).models().await?;
     let page = Cursors::cut(all, &request, |model| model.alias.to_string());
-    let make = Link { href: "/admin/new-model".to_owned(), text: w.get("model-make") };
-    let next = page.next.map(|key| Link {
-        href: format!("/admin/models?cursor={}", cursors.seal(&key)),
-        text: w.get("next"),
-    });
-    let rows = if page.items.is_empty() {
-        let text = w.get("models-empty");
-        Rows::Empty(Empty { text, action: Some(make.clone()), command: None })
-    } else {
-        let text = |key: &str| Column::text(w.get(key));
-        let number = |key: &str| Column::number(w.get(key));
-        let columns = vec![
+    let text = |key: &str| Column::text(w.get(key));
+    let number = |key: &str| Column::number(w.get(key));
+    let list = Collection {
+        section: Section::Models,
+        make: Link { href: "/admin/new-model".to_owned(), text: w.get("model-make") },
+        columns: vec![
             text("column-alias"),
             text("column-upstream"),
             text("column-model-there"),
             number("column-price-input"),
             number("column-price-output"),
             text("column-budgets"),
-        ];
-        let rows = page.items.iter().map(|record| row(&state, w, record)).collect();
-        Rows::Table(Table { caption: w.get("models-caption"), columns, rows, next })
+        ],
+        rows: page.items.iter().map(|record| row(&state, w, record)).collect(),
+        next: page.next.map(|key| cursors.seal(&key)),
+        saved: part.saved.is_some(),
+        command: "tollgate model list",
     };
-    let title = w.get("tab-models");
-    let page = ListPage {
-        tabs: Tabs::new(&visit, Section::Models),
-        head: Head { title: title.clone(), lead: w.get("models-lead"), action: Some(make) },
-        banner: saved(w, part.saved.is_some()),
-        filter: None,
-        rows,
-        links: Vec::new(),
-        command: Command::same(visit.locale(), "tollgate model list"),
-    };
-    visit.show(&title, &page)
+    list.show(visit)
 }
 
 fn row(state: &ConsoleState, w: Words, record: &ModelRecord) -> Vec<Cell> {
@@ -276,9 +260,7 @@ fn controls(
         let facts = state.prices.facts(&record.model, state.now());
         controls.push(Control::Facts(facts_of(w, facts.as_ref())));
     } else {
-        let field = Field::new("id", "text", w.get("column-alias")).value(form.id);
-        let field = field.hint(w.get("alias-hint")).error(Wrong::on(wrong, "id"));
-        controls.push(Control::Field(field));
+        controls.push(Control::id(w, ("column-alias", "alias-hint"), form.id, wrong));
     }
     controls.push(Control::Select(Select {
         id: "upstream",

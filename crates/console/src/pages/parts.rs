@@ -39,7 +39,7 @@ impl Section {
         Self::Audit,
     ];
 
-    const fn path(self) -> &'static str {
+    pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/admin",
             Self::Users => "/admin/users",
@@ -55,20 +55,14 @@ impl Section {
         }
     }
 
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Overview => "tab-overview",
-            Self::Users => "tab-users",
-            Self::Groups => "tab-groups",
-            Self::Apps => "tab-apps",
-            Self::Models => "tab-models",
-            Self::Entries => "tab-entries",
-            Self::Plans => "tab-plans",
-            Self::Usage => "tab-usage",
-            Self::Upstreams => "tab-upstreams",
-            Self::Settings => "tab-settings",
-            Self::Audit => "tab-audit",
-        }
+    /// Its name, as the keys of its texts have it.
+    pub(crate) fn name(self) -> &'static str {
+        self.path().strip_prefix("/admin/").unwrap_or("overview")
+    }
+
+    /// Its title, which is on its tab too.
+    pub(crate) fn title(self, w: Words) -> String {
+        w.get(&format!("tab-{}", self.name()))
     }
 }
 

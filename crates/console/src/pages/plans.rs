@@ -5,17 +5,16 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Empty, Field, Head, Link, Table, Tone,
-};
+use tollgate_edge::page::parts::{Banner, Cell, Column, Command, Field, Head, Link, Tone};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_kernel::{ModelPattern, Plan, Rates, Slug};
 use tollgate_store::{PlanBody, PlanRecord};
 
 use super::budgets::BudgetFields;
+use super::collection::Collection;
 use super::form::{Area, Control, FormPage, Part, Wrong};
-use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::parts::{Section, Tabs};
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::members::RatesChange;
@@ -71,10 +70,7 @@ impl PlanForm {
     /// The change that is meant, or all that is wrong; `known` is the name of a plan that exists.
     fn change(&mut self, w: Words, known: Option<Slug>) -> Result<PlanChange, Vec<Wrong>> {
         let mut wrong = Vec::new();
-        let id = known.or_else(|| {
-            let read = Slug::parse(self.id.trim());
-            noted(read.map_err(|_| Wrong::at(w, "id", "wrong-id")), &mut wrong)
-        });
+        let id = known.or_else(|| Wrong::id(w, &self.id, &mut wrong));
         let models = self.models.split_whitespace().map(ModelPattern::parse);
         let models: Result<Vec<_>, _> = models.collect();
         let models = models.map_err(|_| Wrong::at(w, "models", "wrong-models"));
@@ -128,35 +124,19 @@ pub(crate) async fn list(
     let cursors = Cursors::new(&state.gate, "plans");
     let query = ListQuery { limit: None, cursor: part.cursor };
     let page = state.read(&warrant).plans(&cursors.request(&query)?).await?;
-    let make = Link { href: "/admin/new-plan".to_owned(), text: w.get("plan-make") };
-    let next = page.next.map(|key| Link {
-        href: format!("/admin/plans?cursor={}", cursors.seal(&key)),
-        text: w.get("next"),
-    });
-    let rows = if page.items.is_empty() {
-        Rows::Empty(Empty { text: w.get("plans-empty"), action: Some(make.clone()), command: None })
-    } else {
-        let texts = ["plan", "models", "rates", "budgets"];
-        let texts = texts.map(|key| Column::text(w.get(&format!("column-{key}"))));
-        let ceiling = Column::number(w.get("column-max-output"));
-        Rows::Table(Table {
-            caption: w.get("plans-caption"),
-            columns: texts.into_iter().chain([ceiling]).collect(),
-            rows: page.items.iter().map(|plan| row(w, plan)).collect(),
-            next,
-        })
+    let texts = ["plan", "models", "rates", "budgets"];
+    let texts = texts.map(|key| Column::text(w.get(&format!("column-{key}"))));
+    let ceiling = Column::number(w.get("column-max-output"));
+    let list = Collection {
+        section: Section::Plans,
+        make: Link { href: "/admin/new-plan".to_owned(), text: w.get("plan-make") },
+        columns: texts.into_iter().chain([ceiling]).collect(),
+        rows: page.items.iter().map(|plan| row(w, plan)).collect(),
+        next: page.next.map(|key| cursors.seal(&key)),
+        saved: part.saved.is_some(),
+        command: "tollgate plan list",
     };
-    let title = w.get("tab-plans");
-    let page = ListPage {
-        tabs: Tabs::new(&visit, Section::Plans),
-        head: Head { title: title.clone(), lead: w.get("plans-lead"), action: Some(make) },
-        banner: saved(w, part.saved.is_some()),
-        filter: None,
-        rows,
-        links: Vec::new(),
-        command: Command::same(visit.locale(), "tollgate plan list"),
-    };
-    visit.show(&title, &page)
+    list.show(visit)
 }
 
 fn row(w: Words, plan: &PlanRecord) -> Vec<Cell> {
@@ -303,9 +283,7 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<
     };
     let mut controls = Vec::new();
     if is_new {
-        let field = Field::new("id", "text", w.get("plan-id")).value(form.id.clone());
-        let field = field.hint(w.get("id-hint")).error(Wrong::on(wrong, "id"));
-        controls.push(Control::Field(field));
+        controls.push(Control::id(w, ("plan-id", "id-hint"), form.id.clone(), wrong));
     }
     controls.push(Control::Area(Area {
         id: "models",

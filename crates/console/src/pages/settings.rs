@@ -52,11 +52,7 @@ pub(crate) async fn update(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, settings::WRITE)?;
-    let default_plan = match form.default_plan.as_str() {
-        "" => Ok(None),
-        id => Slug::parse(id).map(Some),
-    };
-    let wrong = match default_plan {
+    let wrong = match plan_of(&form.default_plan) {
         Ok(plan) => {
             let registration = Some(form.registration);
             let change = SettingsChange { registration, default_plan: Some(plan), budgets: None };
@@ -72,6 +68,14 @@ pub(crate) async fn update(
     let typed = SettingsView { registration: form.registration, ..now };
     let page = form_page(&visit, w, &typed, plans, &wrong);
     visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("tab-settings"), &page)
+}
+
+/// The plan that is chosen; empty is none.
+pub(crate) fn plan_of(chosen: &str) -> Result<Option<Slug>, Error> {
+    match chosen {
+        "" => Ok(None),
+        plan => Slug::parse(plan).map(Some).map_err(|error| error.with_param("plan")),
+    }
 }
 
 /// The plans to choose from, after `none`.

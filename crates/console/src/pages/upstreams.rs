@@ -5,17 +5,16 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Empty, Field, Head, Link, Table, Tone,
-};
+use tollgate_edge::page::parts::{Banner, Cell, Column, Command, Field, Head, Link, Tone};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{TroubleKind, UpstreamTest, Warrant};
 use tollgate_kernel::{Secret, Slug};
 use tollgate_store::UpstreamRecord;
 
+use super::collection::Collection;
 use super::form::{Also, Control, FormPage, Part, Wrong};
-use super::parts::{ListPage, Rows, Section, Tabs, saved};
+use super::parts::{Section, Tabs};
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
@@ -48,11 +47,9 @@ impl UpstreamForm {
 
     /// The change that is meant; `id` is the name of an upstream that exists.
     fn change(&self, w: Words, id: Option<Slug>) -> Result<UpstreamChange, Vec<Wrong>> {
-        let id = match id {
-            Some(id) => id,
-            None => {
-                Slug::parse(self.id.trim()).map_err(|_| vec![Wrong::at(w, "id", "wrong-id")])?
-            }
+        let mut wrong = Vec::new();
+        let Some(id) = id.or_else(|| Wrong::id(w, &self.id, &mut wrong)) else {
+            return Err(wrong);
         };
         let key = self.api_key.clone().filter(|key| !key.expose().trim().is_empty());
         let header = Some(self.header.trim().to_owned()).filter(|header| !header.is_empty());
@@ -79,34 +76,17 @@ pub(crate) async fn list(
     let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
     let all = state.read(&warrant).upstreams().await?;
     let page = Cursors::cut(all, &request, |upstream| upstream.id.to_string());
-    let add = Link { href: "/admin/new-upstream".to_owned(), text: w.get("upstream-add") };
-    let next = page.next.map(|key| Link {
-        href: format!("/admin/upstreams?cursor={}", cursors.seal(&key)),
-        text: w.get("next"),
-    });
-    let rows = if page.items.is_empty() {
-        let text = w.get("upstreams-empty");
-        Rows::Empty(Empty { text, action: Some(add.clone()), command: None })
-    } else {
-        let columns = ["upstream", "base-url", "key", "changed"];
-        Rows::Table(Table {
-            caption: w.get("upstreams-caption"),
-            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
-            rows: page.items.iter().map(|record| row(&state, &warrant, w, record)).collect(),
-            next,
-        })
+    let columns = ["upstream", "base-url", "key", "changed"];
+    let list = Collection {
+        section: Section::Upstreams,
+        make: Link { href: "/admin/new-upstream".to_owned(), text: w.get("upstream-add") },
+        columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+        rows: page.items.iter().map(|record| row(&state, &warrant, w, record)).collect(),
+        next: page.next.map(|key| cursors.seal(&key)),
+        saved: part.saved.is_some(),
+        command: "tollgate upstream list",
     };
-    let title = w.get("tab-upstreams");
-    let page = ListPage {
-        tabs: Tabs::new(&visit, Section::Upstreams),
-        head: Head { title: title.clone(), lead: w.get("upstreams-lead"), action: Some(add) },
-        banner: saved(w, part.saved.is_some()),
-        filter: None,
-        rows,
-        links: Vec::new(),
-        command: Command::same(visit.locale(), "tollgate upstream list"),
-    };
-    visit.show(&title, &page)
+    list.show(visit)
 }
 
 fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecord) -> Vec<Cell> {

@@ -17,7 +17,7 @@ use url::form_urlencoded;
 
 use super::form::{Control, FormPage, Select, Wrong};
 use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
-use super::settings::plan_options;
+use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
@@ -138,10 +138,7 @@ pub(crate) async fn update(
     let mut after = before.clone();
     after.role = form.role.parse::<Role>()?;
     after.state = form.state.parse::<AccountState>()?;
-    after.plan = match form.plan.as_str() {
-        "" => None,
-        plan => Some(Slug::parse(plan).map_err(|error| error.with_param("plan"))?),
-    };
+    after.plan = plan_of(&form.plan)?;
     let wrong = match alter(&state, &warrant, &before, &after).await {
         Ok(()) => return reply::see_other("/admin/users?saved=1"),
         Err(error) if error.kind() == Kind::Forbidden => {
