@@ -18,6 +18,7 @@ use crate::context::{Edge, Exchange, Inner};
 use crate::error::{Dialect, Failure, Fault, Look, render, takes_json_only};
 use crate::guard::admit;
 use crate::headers;
+use crate::listen::Busy;
 use crate::log::{Note, Watch};
 use crate::network::Peer;
 use crate::once;
@@ -41,12 +42,22 @@ impl App {
         Ok(Self { router: Arc::new(router), edge })
     }
 
-    /// Answers one request. Never fails: what goes wrong is an answer too.
-    pub async fn handle(&self, request: Request<Body>) -> Response {
+    /// Answers one request, whose peer is among its extensions if it is known. Never fails: what
+    /// goes wrong is an answer too.
+    pub async fn handle(&self, mut request: Request<Body>) -> Response {
+        let peer = request.extensions_mut().remove::<Peer>();
+        self.answer(request, peer, None).await
+    }
+
+    /// The same for a request of a connection, which is `busy` until the answer has ended.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Body>,
+        peer: Option<Peer>,
+        busy: Option<Busy>,
+    ) -> Response {
         let edge = &self.edge;
         let (mut parts, body) = request.into_parts();
-        let peer = parts.extensions.remove::<Peer>();
-        let busy = peer.as_ref().and_then(|peer| peer.pulse.clone()).map(crate::listen::Busy::new);
         let dialect = Dialect::of_path(parts.uri.path());
         let look = (dialect == Dialect::Html).then(|| Box::new(look(edge, &parts.headers)));
         let network = edge.trusted.network(peer.as_ref(), &parts.headers);

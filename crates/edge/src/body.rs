@@ -1,10 +1,12 @@
 //! Reading a request's body: all of it or nothing, within the route's limit, at a decent pace.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tollgate_kernel::{Clock, Error, Kind};
 
@@ -16,6 +18,9 @@ const PACE: u64 = 1_024;
 
 /// Largest buffer that is made on a `Content-Length`'s word alone, in bytes.
 const TRUSTED_LENGTH: usize = 64 * 1_024;
+
+/// Bodies that are copied out of the connection's buffer, in bytes.
+const SMALL: usize = 4 * 1_024;
 
 pub(crate) fn too_large(limit: usize) -> Error {
     Error::new(Kind::TooLarge, format!("The body is larger than {limit} bytes. Send less."))
@@ -29,8 +34,9 @@ pub(crate) async fn read(body: Body, limit: usize, clock: &dyn Clock) -> Result<
     let mut rest = BytesMut::new();
     let mut length = 0_usize;
     loop {
-        // Mostly all of it is there, and nobody needs to look at the clock.
-        let frame = match body.frame().now_or_never() {
+        // Mostly all of it is there, or with the connection's next turn, and nobody needs to look at
+        // the clock.
+        let frame = match soon(body.frame()).await {
             Some(frame) => frame,
             None => {
                 let earned = Duration::from_millis((length as u64).saturating_mul(1_000) / PACE);
@@ -59,8 +65,28 @@ pub(crate) async fn read(body: Body, limit: usize, clock: &dyn Clock) -> Result<
             }
         }
     }
-    // Most bodies come in one piece and are not copied.
-    Ok(first.unwrap_or_else(|| rest.freeze()))
+    Ok(match first {
+        // A body lives as long as its call: a small one is copied, so that it does not keep the
+        // connection's whole buffer.
+        Some(piece) if piece.len() <= SMALL => Bytes::copy_from_slice(&piece),
+        Some(piece) => piece,
+        None => rest.freeze(),
+    })
+}
+
+/// What `future` comes to, if it is there at once or after one turn of everybody else.
+async fn soon<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    let mut asked = false;
+    poll_fn(|context| match Pin::new(&mut future).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if asked => Poll::Ready(None),
+        Poll::Pending => {
+            asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 fn body_hint(body: &Body) -> u64 {

@@ -102,7 +102,7 @@ impl Serve {
         let Self { listener, app, mut shutdown, drain, max_connections, pace } = self;
         let slots = Arc::new(Semaphore::new(max_connections as usize));
         let (stop, stopping) = watch::channel(Phase::Running);
-        let connections = Connections { app, http: Arc::new(http(pace)), pace, stopping };
+        let connections = Connections { app, http: Arc::new(http()), pace, stopping };
         tokio::select! {
             () = reached(&mut shutdown, Phase::Draining) => {}
             () = accept(&listener, &slots, &connections) => {}
@@ -130,13 +130,13 @@ struct Connections {
     stopping: watch::Receiver<Phase>,
 }
 
-fn http(pace: Pace) -> auto::Builder<TokioExecutor> {
+fn http() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        // hyper counts the pause between two requests in; `Paced` bounds the head itself.
-        .header_read_timeout(pace.idle)
+        // hyper makes a timer for each head; `Paced` has one for the whole connection.
+        .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD);
     builder
@@ -212,15 +212,16 @@ async fn connection<IO>(
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Connections { app, http, pace, mut stopping } = connections;
-    let pulse = Arc::new(Pulse::default());
+    let pulse = Arc::new(Pulse::new());
     let io = TokioIo::new(Paced::new(io, Arc::clone(&pulse), pace));
-    let peer = Peer { address, pulse: Some(pulse) };
+    let peer = Peer { address };
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, peer) = (app.clone(), peer.clone());
+        // At once, not with the first poll: hyper reads on before that.
+        let busy = Busy::new(Arc::clone(&pulse));
+        let app = app.clone();
         async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer);
-            Ok::<_, Infallible>(app.handle(request).await)
+            let request = request.map(Body::new);
+            Ok::<_, Infallible>(app.answer(request, Some(peer), Some(busy)).await)
         }
     });
     let mut connection = Steady::new(http.serve_connection(io, service));

@@ -1,19 +1,15 @@
 //! Where a request comes from. Headers that say so count only from proxies that are listed.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::HeaderMap;
 use ipnet::IpNet;
 use tollgate_kernel::{Error, Network};
 
-use crate::listen::Pulse;
-
-/// Who is at the other end of a connection. [`crate::Serve`] puts it among a request's extensions.
-#[derive(Clone)]
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy)]
 pub struct Peer {
     pub(crate) address: Address,
-    pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
 /// The other end's address.
@@ -29,12 +25,12 @@ pub(crate) enum Address {
 impl Peer {
     /// A peer on TCP.
     pub fn ip(address: IpAddr) -> Self {
-        Self { address: Address::Ip(address), pulse: None }
+        Self { address: Address::Ip(address) }
     }
 
     /// A process of user `uid` on the socket in the data folder.
     pub fn socket(uid: u32) -> Self {
-        Self { address: Address::Socket { uid }, pulse: None }
+        Self { address: Address::Socket { uid } }
     }
 
     pub(crate) fn uid(&self) -> Option<u32> {

@@ -1,24 +1,42 @@
-//! A connection's bytes, with deadlines that hyper does not have: for a head that drips, and for
-//! a reader that does not read.
+//! A connection's bytes, with deadlines: for the next request, for a head that drips, and for a
+//! reader that does not read.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::Pace;
 
 /// What a connection and its requests tell each other.
-#[derive(Default)]
 pub(crate) struct Pulse {
-    /// Requests whose head has come, since the start.
+    /// When the connection was made.
+    start: Instant,
+    /// Requests whose head has come, since then.
     begun: AtomicU32,
     /// Requests whose answer has not ended.
     open: AtomicU32,
+    /// When the last answer ended, in milliseconds after the start.
+    ended_ms: AtomicU64,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        let start = Instant::now();
+        Self { start, begun: 0.into(), open: 0.into(), ended_ms: 0.into() }
+    }
+
+    /// Since when no request is being answered.
+    fn rests_since(&self) -> Option<Instant> {
+        let rests = self.open.load(Ordering::Acquire) == 0;
+        let ended = Duration::from_millis(self.ended_ms.load(Ordering::Relaxed));
+        rests.then(|| self.start + ended)
+    }
 }
 
 /// A request that is being answered.
@@ -34,16 +52,18 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        let ms = self.0.start.elapsed().as_millis();
+        self.0.ended_ms.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Release);
     }
 }
 
-/// What the bytes that come next belong to.
-enum Head {
-    /// Nothing has come since the last request.
-    None,
-    /// A head has begun (or the connection has) after this many requests.
-    Begun { after: u32, timer: Option<Pin<Box<Sleep>>> },
+/// What is awaited of the other end.
+enum Wanted {
+    /// The next request, once the answer before it has ended.
+    Request,
+    /// The rest of a head that has begun (as the connection has) after this many requests.
+    Head { after: u32, since: Instant },
     /// HTTP/2 has its own limits for heads, and pings.
     Http2,
 }
@@ -53,44 +73,65 @@ pub(crate) struct Paced<IO> {
     io: IO,
     pulse: Arc<Pulse>,
     pace: Pace,
-    head: Head,
+    wanted: Wanted,
     spoken: bool,
+    /// One timer for all that is awaited in turn: it is moved when it fires, or when it would fire
+    /// too late.
+    timer: Option<Pin<Box<Sleep>>>,
     stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl<IO> Paced<IO> {
     pub(crate) fn new(io: IO, pulse: Arc<Pulse>, pace: Pace) -> Self {
-        let head = Head::Begun { after: 0, timer: None };
-        Self { io, pulse, pace, head, spoken: false, stall: None }
+        let wanted = Wanted::Head { after: 0, since: Instant::now() };
+        Self { io, pulse, pace, wanted, spoken: false, timer: None, stall: None }
     }
 
-    /// Notes bytes that came. A timer is made only if the head is not complete with them.
+    /// Notes bytes that came.
     fn heard(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         if !self.spoken && bytes.starts_with(b"PRI ") {
-            self.head = Head::Http2;
+            self.wanted = Wanted::Http2;
         }
         self.spoken = true;
-        let idle = self.pulse.open.load(Ordering::Relaxed) == 0;
-        if matches!(self.head, Head::None) && idle && !bytes.is_empty() {
+        if matches!(self.wanted, Wanted::Request) && self.pulse.rests_since().is_some() {
             let after = self.pulse.begun.load(Ordering::Relaxed);
-            self.head = Head::Begun { after, timer: None };
+            self.wanted = Wanted::Head { after, since: Instant::now() };
         }
-    }
-
-    /// Whether the head that is awaited has taken too long.
-    fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let Head::Begun { timer, .. } = &mut self.head else { return false };
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep(self.pace.head)));
-        timer.as_mut().poll(cx).is_ready()
     }
 
     /// Forgets a head that has become a request.
     fn settle_head(&mut self) {
-        if let Head::Begun { after, .. } = &self.head
-            && *after != self.pulse.begun.load(Ordering::Relaxed)
+        if let Wanted::Head { after, .. } = self.wanted
+            && after != self.pulse.begun.load(Ordering::Relaxed)
         {
-            self.head = Head::None;
+            self.wanted = Wanted::Request;
         }
+    }
+
+    /// Whether what is awaited has taken too long. While a request is being answered nothing is,
+    /// and still the timer runs: hyper does not read again only because an answer has ended.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = match self.wanted {
+            Wanted::Request => {
+                self.pulse.rests_since().unwrap_or_else(Instant::now) + self.pace.idle
+            }
+            Wanted::Head { since, .. } => since + self.pace.head,
+            Wanted::Http2 => return false,
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if due <= Instant::now() {
+                return true;
+            }
+            timer.as_mut().reset(due);
+        }
+        false
     }
 
     /// Ends a write that the other end has not taken for too long.
@@ -124,7 +165,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         match &polled {
             Poll::Ready(Ok(())) => this.heard(buffer.filled().get(before..).unwrap_or_default()),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending if this.head_is_late(cx) => {
+            Poll::Pending if this.is_late(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             Poll::Pending => {}
