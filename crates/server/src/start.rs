@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tollgate_edge::{NetworkLimits, RequestLog, Style, TrustedProxies};
-use tollgate_gate::DrainBounds;
+use tollgate_edge::{RequestLog, Style, TrustedProxies};
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
@@ -86,18 +85,9 @@ async fn open(
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone())?,
         prices: prices(config)?,
-        network_limits: NetworkLimits {
-            sign_in_per_minute: config.limits.sign_in_per_minute,
-            sign_up_per_hour: config.limits.sign_up_per_hour,
-            anonymous_per_minute: config.limits.anonymous_per_minute,
-            management_per_minute: config.limits.management_per_minute,
-        },
+        network_limits: config.limits.network,
         keys_in_the_clear: config.server.insecure_http,
-        drain: DrainBounds {
-            time: config.metering.drain,
-            tokens: u64::from(config.metering.drain_tokens),
-            answers: usize::try_from(config.metering.drain_streams).unwrap_or(usize::MAX),
-        },
+        drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,
         log,

@@ -17,6 +17,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::NetworkLimits;
+use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
 use url::Url;
 
@@ -99,7 +101,7 @@ pub struct Config {
     /// Bounds of requests.
     pub limits: Limits,
     /// Bounds of reading on after a caller hung up.
-    pub metering: Metering,
+    pub drain: DrainBounds,
     /// Budgets over all calls together.
     pub installation_budgets: Vec<Budget>,
     /// What the server may reach on its own account.
@@ -256,25 +258,8 @@ pub enum Registration {
 pub struct Limits {
     /// The largest body of a model call.
     pub model_request_bytes: u64,
-    /// Attempts to sign in from one network, in any minute.
-    pub sign_in_per_minute: u32,
-    /// Sign-ups from one network, in any hour.
-    pub sign_up_per_hour: u32,
-    /// Requests without a credential from one network, in any minute.
-    pub anonymous_per_minute: u32,
-    /// Requests of management from one network, in any minute.
-    pub management_per_minute: u32,
-}
-
-/// Bounds of reading on after a caller hung up.
-#[derive(Clone, Copy, Debug)]
-pub struct Metering {
-    /// How long.
-    pub drain: Duration,
-    /// How many tokens.
-    pub drain_tokens: u32,
-    /// How many streams at the same time.
-    pub drain_streams: u32,
+    /// What one network may try.
+    pub network: NetworkLimits,
 }
 
 /// What the server may reach on its own account.
