@@ -20,6 +20,7 @@ use tollgate_store::{
 use super::key_form::{KeyFields, KeyForm, Wrong};
 use super::{TEXTS, greeting, said, style};
 use crate::api::keys::state_of;
+use crate::api::shapes::page_request;
 use crate::change_me::me;
 use crate::create_key::{KeyWish, create_key};
 use crate::list_keys::{KeyQuery, find_key, list_keys};
@@ -197,7 +198,7 @@ async fn shelf_page(
         Some(id) => KeyForm::like(&find_key(&state.gate, caller, id).await?),
         None => KeyForm::empty(state.gate.clock().now()),
     };
-    let request = PageRequest { after: asked.cursor, limit: SHOWN };
+    let request = page_request::<KeyId>(Some(SHOWN), asked.cursor.as_deref())?;
     let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
     let page = page(state, &visit, &shelf, keys, &form, &[]);
     visit.show_as(StatusCode::OK, Some(name), &shelf.title(&page.w), &page)
