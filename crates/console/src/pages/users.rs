@@ -176,10 +176,7 @@ async fn alter(
         tx.end_sessions_of(after.id, None).await?;
         tx.end_links_of(after.id).await?;
     }
-    if before.role == Role::Owner && tx.count_owners().await? == 0 {
-        let what = "This is the last owner. Make somebody else an owner first.";
-        return Err(Error::new(Kind::Conflict, what));
-    }
+    tx.require_owner_left(before).await?;
     state.commit(tx, AuditEvent::new("user.update", format!("user:{}", after.id))).await
 }
 
