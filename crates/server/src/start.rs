@@ -15,6 +15,7 @@ use crate::config::{Config, Log, LogFormat};
 use crate::declare;
 use crate::exit::Exit;
 use crate::master_key;
+use crate::own_log::JsonLines;
 use crate::prices::PriceTable;
 use crate::wire::{Installation, Options, listen};
 
@@ -143,7 +144,10 @@ pub fn tracing(log: &Log) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call, as in tests, leaves the first one's subscriber.
     let _ = match style(log) {
-        Style::Json => lines.json().flatten_event(true).try_init(),
+        Style::Json => {
+            let clock = Arc::new(SystemClock::new());
+            lines.event_format(JsonLines { clock }).try_init()
+        }
         Style::Pretty { colour } => lines.with_ansi(colour).with_target(false).try_init(),
     };
 }
