@@ -25,6 +25,7 @@ pub mod page;
 pub mod reply;
 mod route;
 mod router;
+pub mod shapes;
 mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
