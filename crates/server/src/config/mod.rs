@@ -128,33 +128,13 @@ pub struct Config {
 impl Config {
     /// Reads and checks a configuration. On failure every mistake is told, with its place.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let schema = Schema::new();
-        let mut tree = Tree::read(sources, &schema, &mut problems);
-        schema.clean(&mut tree.root, &tree.origins, &mut problems);
-        match Raw::deserialize(&tree.root) {
-            Ok(raw) => Checker::new(sources, &tree.origins, problems).config(&raw),
-            Err(error) => {
-                problems.add(&tree.origins, "", error.to_string());
-                Err(problems)
-            }
-        }
+        read(sources, |checker, raw| checker.config(raw))
     }
 
     /// Reads and checks where the server listens and lives, and opens no secret and no other file:
     /// for verbs that ask a running server. Keys and values that do not fit are told all the same.
     pub fn load_server(sources: &Sources) -> Result<Server, Problems> {
-        let mut problems = Problems::default();
-        let schema = Schema::new();
-        let mut tree = Tree::read(sources, &schema, &mut problems);
-        schema.clean(&mut tree.root, &tree.origins, &mut problems);
-        match Raw::deserialize(&tree.root) {
-            Ok(raw) => Checker::new(sources, &tree.origins, problems).server_alone(&raw),
-            Err(error) => {
-                problems.add(&tree.origins, "", error.to_string());
-                Err(problems)
-            }
-        }
+        read(sources, |checker, raw| checker.server_alone(raw))
     }
 
     /// Every setting with its value and where that comes from, sorted by key. Secrets are shown by
@@ -175,6 +155,24 @@ impl Config {
     /// The JSON Schema (2020-12) of the file.
     pub fn schema() -> serde_json::Value {
         Schema::new().into_value()
+    }
+}
+
+/// Reads the sources into what `check` takes.
+fn read<T>(
+    sources: &Sources,
+    check: impl FnOnce(Checker<'_>, &Raw) -> Result<T, Problems>,
+) -> Result<T, Problems> {
+    let mut problems = Problems::default();
+    let schema = Schema::new();
+    let mut tree = Tree::read(sources, &schema, &mut problems);
+    schema.clean(&mut tree.root, &tree.origins, &mut problems);
+    match Raw::deserialize(&tree.root) {
+        Ok(raw) => check(Checker::new(sources, &tree.origins, problems), &raw),
+        Err(error) => {
+            problems.add(&tree.origins, "", error.to_string());
+            Err(problems)
+        }
     }
 }
 
