@@ -6,13 +6,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::said;
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{ClientId, Error, Manage, Noun, Slug, Timestamp, UserId};
 use tollgate_store::{AccountState, AuditEvent, ClientKind, ClientRecord, Owner};
 
 use crate::listing::{Cursors, ListQuery};
-use crate::members::{checked_name, needed, said};
+use crate::members::{checked_name, needed};
 use crate::state::{ConsoleState, changeable};
 
 /// Looking at apps.

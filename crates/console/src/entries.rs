@@ -6,12 +6,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{CallId, EntryState, Error, Manage, Noun, Timestamp, Usage};
+use tollgate_store::PageRequest;
 use tollgate_store::ledger::{EntryFilter, EntryRow};
 
-use crate::listing::{Cursors, List, checked_limit};
+use crate::listing::Cursors;
 use crate::state::ConsoleState;
 use crate::usage::{READ, confine};
 
@@ -178,7 +180,7 @@ pub(crate) async fn part(
     query: &EntriesQuery,
 ) -> Result<List<EntryRow>, Error> {
     let warrant = state.allow(caller, READ)?;
-    let limit = checked_limit(query.limit)?;
+    let limit = PageRequest::asked(query.limit)?.limit;
     let cursors = Cursors::new(&state.gate, "entries");
     let filter = filter(&warrant, cursors, query)?;
     let asked = limit + ATTEMPTS;

@@ -6,13 +6,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::{BudgetShape, List, said};
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Budget, Error, Manage, Noun, Slug, Timestamp, UserId};
 use tollgate_store::{AuditEvent, GroupRecord, Owner};
 
-use crate::listing::{Cursors, List, ListQuery};
-use crate::members::{BudgetShape, checked_budgets, checked_name, needed, said, same_id};
+use crate::listing::{Cursors, ListQuery};
+use crate::members::{checked_budgets, checked_name, needed, same_id};
 use crate::state::ConsoleState;
 
 /// Looking at groups.

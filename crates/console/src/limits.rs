@@ -4,12 +4,12 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Query};
 use tollgate_gate::{BudgetStanding, BudgetsOf, Principal, Reach, Warrant};
 use tollgate_kernel::{ClientId, Error, KeyId, Manage, Noun, Slug, Subject, Timestamp, UserId};
 use tollgate_store::Owner;
 
-use crate::listing::List;
 use crate::state::ConsoleState;
 
 /// Looking at limits.

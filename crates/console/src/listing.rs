@@ -3,14 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use tollgate_edge::shapes::List;
 use tollgate_gate::{Gate, Purpose};
 use tollgate_kernel::Error;
 use tollgate_store::{Page, PageRequest};
 use tollgate_vault::HashedToken;
-
-/// How many items a page has unless the caller says.
-const USUAL: u32 = 50;
 
 /// How many bytes the seal on a cursor has.
 const SEAL: usize = 32;
@@ -23,15 +21,6 @@ pub(crate) struct ListQuery {
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
     pub(crate) cursor: Option<String>,
-}
-
-/// A part of a list.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct List<T> {
-    /// The items.
-    pub(crate) items: Vec<T>,
-    /// The cursor of the next page; `null` on the last.
-    pub(crate) next: Option<String>,
 }
 
 /// One list, by its name: a cursor of another does not fit.
@@ -50,7 +39,7 @@ impl<'a> Cursors<'a> {
     /// What the store is asked for. An absurd limit or a cursor that we did not make is refused.
     pub(crate) fn request(self, query: &ListQuery) -> Result<PageRequest, Error> {
         let after = query.cursor.as_deref().map(|cursor| self.open(cursor)).transpose()?;
-        Ok(PageRequest { after, limit: checked_limit(query.limit)? })
+        Ok(PageRequest { after, ..PageRequest::asked(query.limit)? })
     }
 
     /// A page of records as the API shows it.
@@ -85,24 +74,10 @@ impl<'a> Cursors<'a> {
             let seal = HashedToken::from_bytes(seal).ok()?;
             (self.mac(key) == seal).then(|| key.to_owned())
         };
-        read().ok_or_else(|| {
-            let what = "The cursor does not belong to this list. Start again without one.";
-            Error::invalid(what).with_param("cursor")
-        })
+        read().ok_or_else(PageRequest::strange_cursor)
     }
 
     fn mac(self, key: &str) -> HashedToken {
         self.gate.mac(Purpose::Cursor, format!("{}\0{key}", self.list).as_bytes())
-    }
-}
-
-/// How many items a page is to have.
-pub(crate) fn checked_limit(limit: Option<u32>) -> Result<u32, Error> {
-    match limit.unwrap_or(USUAL) {
-        limit @ 1..=PageRequest::MAX => Ok(limit),
-        _ => {
-            let what = format!("A page has 1 to {} items.", PageRequest::MAX);
-            Err(Error::invalid(what).with_param("limit"))
-        }
     }
 }

@@ -1,40 +1,12 @@
 //! Members that several nouns have: budgets, rates, names. How they are read and checked.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use tollgate_edge::shapes::said;
 use tollgate_kernel::{Budget, Error, Rates};
 
 /// The longest name for people, in characters.
 const LONGEST_NAME: usize = 200;
-
-/// The schema of a budget.
-#[derive(JsonSchema)]
-#[schemars(rename = "Budget", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used: the kernel's type is what is read")]
-pub(crate) struct BudgetShape {
-    /// What is counted: `money`, `tokens` or `calls`.
-    #[schemars(extend("enum" = ["money", "tokens", "calls"]))]
-    unit: String,
-    /// How much of it; money in nano-units.
-    #[schemars(range(min = 0, max = Budget::MAX))]
-    limit: i64,
-    /// How long until it starts anew: `day`, `week` or `month`.
-    #[schemars(extend("enum" = ["day", "week", "month"]))]
-    period: String,
-}
-
-/// The schema of rates.
-#[derive(JsonSchema)]
-#[schemars(rename = "Rates", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used: the kernel's type is what is written")]
-pub(crate) struct RatesShape {
-    /// Calls in any minute.
-    requests_per_minute: Option<u32>,
-    /// Tokens in any minute.
-    tokens_per_minute: Option<u32>,
-    /// Calls at the same time.
-    concurrent: Option<u32>,
-}
 
 /// A change of rates: what is left out stays, `null` is unlimited.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -73,15 +45,6 @@ impl RatesChange {
         }
         Ok(())
     }
-}
-
-/// Reads a member that `null` takes away, so that it is not the same as one that is left out.
-pub(crate) fn said<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// Checks the budgets in the member called `name`.

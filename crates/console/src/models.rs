@@ -7,6 +7,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::BudgetShape;
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{
@@ -15,7 +16,7 @@ use tollgate_kernel::{
 use tollgate_store::{AuditEvent, ModelRecord};
 
 use crate::listing::{Cursors, ListQuery};
-use crate::members::{BudgetShape, checked_budgets};
+use crate::members::checked_budgets;
 use crate::state::{ConsoleState, changeable};
 
 /// Looking at models.

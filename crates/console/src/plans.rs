@@ -6,15 +6,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::{BudgetShape, RatesShape, said};
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Budget, Error, Manage, ModelPattern, Noun, Plan, Rates, Slug, Timestamp};
 use tollgate_store::{AuditEvent, PlanBody, PlanRecord};
 
 use crate::listing::{Cursors, ListQuery};
-use crate::members::{
-    BudgetShape, RatesChange, RatesShape, checked_budgets, needed, said, same_id,
-};
+use crate::members::{RatesChange, checked_budgets, needed, same_id};
 use crate::state::{ConsoleState, changeable};
 
 /// Looking at plans.

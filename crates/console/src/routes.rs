@@ -1,5 +1,6 @@
 //! What the console offers, from top to bottom.
 
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Row, bind};
 use tollgate_kernel::{Access, Manage, Noun};
 
@@ -8,7 +9,7 @@ use crate::clients::{self, ClientChange, ClientView};
 use crate::entries::{self, EntriesQuery, EntryView};
 use crate::groups::{self, GroupChange, GroupView};
 use crate::limits::{self, LimitView, LimitsQuery};
-use crate::listing::{List, ListQuery};
+use crate::listing::ListQuery;
 use crate::models::{self, ModelBody, ModelView};
 use crate::pages;
 use crate::plans::{self, PlanChange, PlanView};

@@ -7,13 +7,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::{BudgetShape, said};
 use tollgate_edge::{Body, Caller};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Budget, Error, Manage, Noun, Slug};
 use tollgate_store::AuditEvent;
 use tollgate_store::settings::{DECLARED, DEFAULT_PLAN, INSTALLATION_BUDGETS, REGISTRATION};
 
-use crate::members::{BudgetShape, checked_budgets, said};
+use crate::members::checked_budgets;
 use crate::state::{ConsoleState, changeable};
 
 /// Looking at settings.

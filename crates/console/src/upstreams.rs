@@ -8,6 +8,7 @@ use http::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::said;
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Trouble, UpstreamTest, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Secret, Slug, Timestamp};
@@ -15,7 +16,7 @@ use tollgate_store::{AuditEvent, UpstreamRecord};
 use url::{Host, Url};
 
 use crate::listing::{Cursors, ListQuery};
-use crate::members::{needed, said, same_id};
+use crate::members::{needed, same_id};
 use crate::state::{ConsoleState, changeable};
 
 /// Looking at upstreams.

@@ -9,13 +9,13 @@ use http::header::CONTENT_DISPOSITION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Query};
 use tollgate_gate::{Reach, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Subject};
 use tollgate_store::ledger::{EntryFilter, UsageRow, UsageSplit};
 
 use crate::csv;
-use crate::listing::List;
 use crate::span::{Span, day_name};
 use crate::state::ConsoleState;
 

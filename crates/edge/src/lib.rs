@@ -25,6 +25,7 @@ pub mod page;
 pub mod reply;
 mod route;
 mod router;
+pub mod shapes;
 mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
@@ -40,7 +41,7 @@ pub use extract::{Body, Caller, Form, Path, Query, RawBody};
 pub use guard::Authenticator;
 pub use limits::{Attempt, NetworkBook, NetworkLimits};
 pub use listen::{Listener, Pace, Phase, Serve};
-pub use log::{Note, RequestLog, Style};
+pub use log::{Note, RequestLog, Style, quoted};
 pub use network::{Peer, TrustedProxies};
 pub use once::Replays;
 pub use openapi::openapi;

@@ -12,6 +12,7 @@ use tollgate_kernel::{Client, CredentialId, Error, Method, Subject};
 use crate::error::Dialect;
 use crate::route::Route;
 
+pub use line::quoted;
 pub use sink::{RequestLog, Style};
 pub(crate) use tracked::Watch;
 

@@ -22,14 +22,14 @@ pub struct DrainBounds {
     /// How long it reads on.
     pub time: Duration,
     /// How many more tokens it lets the upstream write.
-    pub tokens: u64,
+    pub tokens: u32,
     /// How many answers it reads at the same time; more are closed at once.
-    pub answers: usize,
+    pub answers: u32,
 }
 
 impl Default for DrainBounds {
     fn default() -> Self {
-        Self { time: Duration::from_secs(10), tokens: 1_000, answers: 4_096 }
+        Self { time: Duration::from_secs(10), tokens: 1_000, answers: 1_024 }
     }
 }
 
@@ -88,12 +88,13 @@ impl Drain {
 impl Drainer {
     /// Works until every [`Drain`] is gone and all jobs are done.
     pub(crate) async fn run(mut self) {
+        let most = usize::try_from(self.bounds.answers).unwrap_or(usize::MAX);
         let mut running = FuturesUnordered::new();
         let mut open = true;
         while open || !running.is_empty() {
             tokio::select! {
                 job = self.jobs.recv(), if open => match job {
-                    Some(job) if running.len() < self.bounds.answers => {
+                    Some(job) if running.len() < most => {
                         running.push(read_on(job, self.bounds));
                     }
                     Some(job) => close(job),
@@ -123,7 +124,7 @@ async fn read_on(job: Job, bounds: DrainBounds) {
             }
         }
     };
-    let last_frame = flow.frames().saturating_add(bounds.tokens);
+    let last_frame = flow.frames().saturating_add(bounds.tokens.into());
     let whole = async {
         while !flow.is_over() && flow.frames() <= last_frame {
             match poll_fn(|context| flow.poll_next(context)).await {

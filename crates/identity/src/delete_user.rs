@@ -6,8 +6,6 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, Role, UserId};
 use tollgate_store::{AuditEvent, Owner};
 
-use crate::update_user::require_an_owner;
-
 /// Removes an account; owners are removed by owners alone, and the last of them stays.
 pub(crate) async fn delete_user(
     gate: &Arc<Gate>,
@@ -21,7 +19,7 @@ pub(crate) async fn delete_user(
     }
     let mut tx = gate.begin(&warrant).await?;
     tx.delete_user(&user).await?;
-    require_an_owner(&mut tx, &user).await?;
+    tx.require_owner_left(&user).await?;
     tx.commit(AuditEvent::new("user.delete", format!("user:{id}"))).await?;
     gate.heed().await;
     Ok(())

@@ -1,11 +1,11 @@
 //! What this door offers, from top to bottom.
 
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Row, bind};
 use tollgate_kernel::{Access, Manage, Noun};
 
 use crate::api::me::{Me, MePatch};
 use crate::api::sessions::{SessionList, SessionView};
-use crate::api::shapes::Listing;
 use crate::api::tokens::{TokenBody, TokenView};
 use crate::api::users::{LinkBody, LinkView, NewUserBody, UserList, UserPatch, UserView};
 use crate::api::{
@@ -106,7 +106,7 @@ fn own_api() -> Vec<Row<IdentityState>> {
             .answers::<Me>(),
         Row::get("/api/v1/keys", read(Noun::Keys), "List keys", keys::list)
             .asks::<KeyList>()
-            .answers::<Listing<KeyView>>(),
+            .answers::<List<KeyView>>(),
         Row::post("/api/v1/keys", write(Noun::Keys), "Make a key, shown once", keys::create)
             .takes::<NewKeyBody>()
             .answers::<KeyView>(),
@@ -126,7 +126,7 @@ fn own_api() -> Vec<Row<IdentityState>> {
         .answers::<KeyView>(),
         Row::get("/api/v1/sessions", read(Noun::Sessions), "List sessions", sessions::list)
             .asks::<SessionList>()
-            .answers::<Listing<SessionView>>(),
+            .answers::<List<SessionView>>(),
         Row::delete("/api/v1/sessions/{id}", write(Noun::Sessions), "End a session", sessions::end),
         Row::post(
             "/api/v1/tokens",
@@ -146,7 +146,7 @@ fn users_api() -> Vec<Row<IdentityState>> {
     vec![
         Row::get("/api/v1/users", read, "List people", users::list)
             .asks::<UserList>()
-            .answers::<Listing<UserView>>(),
+            .answers::<List<UserView>>(),
         Row::post("/api/v1/users", write, "Make an account", users::create)
             .takes::<NewUserBody>()
             .answers::<UserView>(),

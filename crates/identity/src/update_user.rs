@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tollgate_gate::{Gate, Principal, Warrant};
-use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
-use tollgate_store::{AccountState, AuditEvent, Owner, Tx, UserRecord};
+use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
+use tollgate_store::{AccountState, AuditEvent, Owner, UserRecord};
 
 use crate::check;
 use crate::list_users::{Account, require_known, with_groups};
@@ -54,7 +54,7 @@ pub(crate) async fn update_user(
         tx.end_sessions_of(id, None).await?;
         tx.end_links_of(id).await?;
     }
-    require_an_owner(&mut tx, &before).await?;
+    tx.require_owner_left(&before).await?;
     tx.commit(AuditEvent::new("user.update", format!("user:{id}"))).await?;
     gate.heed().await;
     let reader = gate.read(&warrant);
@@ -107,13 +107,4 @@ async fn changed(
     after.role = change.role.unwrap_or(after.role);
     after.state = change.state.unwrap_or(after.state);
     Ok(after)
-}
-
-/// Refuses what would leave the installation without an active owner.
-pub(crate) async fn require_an_owner(tx: &mut Tx, before: &UserRecord) -> Result<(), Error> {
-    if before.role == Role::Owner && tx.count_owners().await? == 0 {
-        let detail = "This is the last owner. Make somebody else an owner first.";
-        return Err(Error::new(Kind::Conflict, detail));
-    }
-    Ok(())
 }

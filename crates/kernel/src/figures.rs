@@ -1,6 +1,6 @@
 //! Figures as people read and type them. The three languages of the pages write them alike.
 
-use crate::Nano;
+use crate::{Nano, Unit};
 
 /// A dollar in nano-units.
 pub const DOLLAR: Nano = 1_000_000_000;
@@ -41,6 +41,14 @@ pub fn money(nano: Nano) -> String {
     let whole = i64::try_from(shown / one).unwrap_or(i64::MAX);
     let width = usize::try_from(decimals).unwrap_or(0);
     format!("{sign}${}.{:0width$}", number(whole), shown % one)
+}
+
+/// An amount in its unit: money with its sign, all else as a number.
+pub fn amount(unit: Unit, n: i64) -> String {
+    match unit {
+        Unit::Money => money(n),
+        Unit::Tokens | Unit::Calls => number(n),
+    }
 }
 
 /// Reads dollars as people type them, `$5`, `1,234.50`, `1 234.50`, in nano-units. What is

@@ -17,6 +17,11 @@ pub struct ModelsState {
     pub request_bytes: usize,
 }
 
+impl ModelsState {
+    /// What `request_bytes` is unless the owner says.
+    pub const REQUEST_BYTES: usize = 32 * 1024 * 1024;
+}
+
 /// The rows of this door, with their state.
 pub fn rows(state: &ModelsState) -> Vec<Row> {
     let limit = state.request_bytes;

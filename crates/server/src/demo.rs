@@ -13,6 +13,7 @@ use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::DrainBounds;
 use tollgate_identity::link_path;
 use tollgate_kernel::{Job, Manage, Noun, Secret, Slug, SystemClock};
+use tollgate_models::ModelsState;
 use tollgate_store::{AuditEvent, Target, UpstreamRecord};
 use tollgate_vault::{MasterKey, SystemRng};
 use url::Url;
@@ -103,7 +104,7 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         network_limits: NetworkLimits::default(),
         keys_in_the_clear: true,
         drain: DrainBounds::default(),
-        request_bytes: 32 * 1024 * 1024,
+        request_bytes: ModelsState::REQUEST_BYTES,
         extra_roots: Vec::new(),
         log: RequestLog::start(std::io::sink(), Style::Json)?,
         clock: Arc::new(SystemClock::new()),

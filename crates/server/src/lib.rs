@@ -13,6 +13,7 @@ pub mod health;
 pub mod init;
 mod master_key;
 pub mod metrics;
+mod own_log;
 pub mod prices;
 pub mod serve;
 pub mod start;

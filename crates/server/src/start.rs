@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tollgate_edge::{NetworkLimits, RequestLog, Style, TrustedProxies};
-use tollgate_gate::DrainBounds;
+use tollgate_edge::{RequestLog, Style, TrustedProxies};
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
@@ -16,6 +15,7 @@ use crate::config::{Config, Log, LogFormat};
 use crate::declare;
 use crate::exit::Exit;
 use crate::master_key;
+use crate::own_log::JsonLines;
 use crate::prices::PriceTable;
 use crate::wire::{Installation, Options, listen};
 
@@ -86,18 +86,9 @@ async fn open(
         brand: "Tollgate".to_owned(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone())?,
         prices: prices(config)?,
-        network_limits: NetworkLimits {
-            sign_in_per_minute: config.limits.sign_in_per_minute,
-            sign_up_per_hour: config.limits.sign_up_per_hour,
-            anonymous_per_minute: config.limits.anonymous_per_minute,
-            management_per_minute: config.limits.management_per_minute,
-        },
+        network_limits: config.limits.network,
         keys_in_the_clear: config.server.insecure_http,
-        drain: DrainBounds {
-            time: config.metering.drain,
-            tokens: u64::from(config.metering.drain_tokens),
-            answers: usize::try_from(config.metering.drain_streams).unwrap_or(usize::MAX),
-        },
+        drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,
         log,
@@ -153,7 +144,10 @@ pub fn tracing(log: &Log) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call, as in tests, leaves the first one's subscriber.
     let _ = match style(log) {
-        Style::Json => lines.json().flatten_event(true).try_init(),
+        Style::Json => {
+            let clock = Arc::new(SystemClock::new());
+            lines.event_format(JsonLines { clock }).try_init()
+        }
         Style::Pretty { colour } => lines.with_ansi(colour).with_target(false).try_init(),
     };
 }

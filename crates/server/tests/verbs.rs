@@ -21,8 +21,8 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    fn start(command: &mut Command, talk: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(talk).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -221,7 +221,7 @@ trait SpawnReady {
 
 impl SpawnReady for Command {
     fn spawn_ready(&mut self) -> Running {
-        Running::start(self)
+        Running::start(self, Stdio::null())
     }
 }
 
@@ -258,4 +258,32 @@ fn init_needs_no_port_and_says_what_the_link_lacks() {
     let (code, _, talk) = shell.run("init --owner bob@example.com");
     assert_ne!(code, 0);
     assert!(talk.contains("stop the other server"), "{talk}");
+}
+
+#[test]
+fn all_lines_of_the_log_have_one_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, log) = (folder.path().join("tollgate.toml"), folder.path().join("log"));
+    std::fs::write(&config, "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n").unwrap();
+    let mut serve = program();
+    serve.arg("--config").arg(&config).arg("serve");
+    let server = Running::start(&mut serve, std::fs::File::create(&log).unwrap().into());
+    assert_eq!(server.ask("GET /livez", None, "").0, 200);
+
+    let lines = || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with('{') && line.ends_with('}'));
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let request = |line: &Value| line["route"] == "/livez";
+    until("the request has its line", || lines().iter().any(request));
+    let lines = lines();
+    assert!(!lines.iter().all(request), "the server says that it made a master key");
+    for line in lines {
+        let level = line["level"].as_str().unwrap();
+        assert!(["info", "warn", "error"].contains(&level), "{line}");
+        let time = line["time"].as_str().unwrap();
+        assert!(time.starts_with("20") && time.ends_with('Z'), "{line}");
+        assert_eq!(line["timestamp"], Value::Null, "{line}");
+    }
 }

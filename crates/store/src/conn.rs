@@ -6,7 +6,7 @@ use tollgate_kernel::Error;
 use crate::direct::Direct;
 use crate::engine::{Statement, failed, postgres};
 use crate::sql::{
-    File, SQLITE_CACHE, at_most_one, create_private, kept, postgres_connection, rendered,
+    File, Health, SQLITE_CACHE, at_most_one, create_private, kept, postgres_connection, rendered,
 };
 use crate::value::{Row, Value};
 use crate::{Target, dialect};
@@ -15,7 +15,7 @@ use crate::{Target, dialect};
 pub(crate) struct Conn {
     link: Link,
     open: bool,
-    failed: bool,
+    health: Health,
 }
 
 enum Link {
@@ -39,7 +39,7 @@ impl Conn {
             }
             Target::Postgres { url } => Link::Postgres(postgres_connection(url).await?),
         };
-        Ok(Self { link, open: false, failed: false })
+        Ok(Self { link, open: false, health: Health::default() })
     }
 
     /// All rows of the answer.
@@ -77,9 +77,8 @@ impl Conn {
     ) -> Result<u64, Error> {
         // A statement costs next to nothing where it runs on this very thread.
         if let (Link::Sqlite(direct), "") = (&mut self.link, tail) {
-            let done = direct.insert(head, width, &args);
-            self.failed |= done.is_err();
-            return done;
+            self.health.start()?;
+            return self.health.ended(direct.insert(head, width, &args));
         }
         self.run(dialect::values(head, width, tail, args)).await
     }
@@ -143,23 +142,23 @@ impl Conn {
             }
             self.open = false;
         }
-        self.failed = false;
+        self.health = Health::default();
         Ok(())
     }
 
     async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
-        self.start()?;
+        self.health.start()?;
         let done = self.send(statement).await;
-        self.ended(done)
+        self.health.ended(done)
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
-        self.start()?;
+        self.health.start()?;
         let rows = match &mut self.link {
             Link::Sqlite(direct) => direct.all(statement.sql.as_str(), &statement.args),
             Link::Postgres(connection) => postgres::all(connection, statement).await,
         };
-        self.ended(rows)
+        self.health.ended(rows)
     }
 
     async fn send(&mut self, statement: Statement) -> Result<u64, Error> {
@@ -167,18 +166,5 @@ impl Conn {
             Link::Sqlite(direct) => direct.execute(statement.sql.as_str(), &statement.args),
             Link::Postgres(connection) => postgres::execute(connection, statement).await,
         }
-    }
-
-    fn start(&mut self) -> Result<(), Error> {
-        if self.failed {
-            return Err(Error::internal("a statement has failed; roll back first"));
-        }
-        self.failed = true;
-        Ok(())
-    }
-
-    fn ended<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
-        self.failed = answer.is_err();
-        answer
     }
 }

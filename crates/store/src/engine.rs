@@ -29,9 +29,7 @@ pub(crate) mod sqlite {
         statement: Statement,
     ) -> Result<Vec<Row>, Error> {
         let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let names: Arc<[Box<str>]> = first.columns().iter().map(|c| c.name().into()).collect();
-        rows.iter().map(|row| Ok(Row::new(Arc::clone(&names), cells(row)?))).collect()
+        named(&rows, cells)
     }
 
     pub(crate) async fn execute(
@@ -81,9 +79,7 @@ pub(crate) mod postgres {
         statement: Statement,
     ) -> Result<Vec<Row>, Error> {
         let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let names: Arc<[Box<str>]> = first.columns().iter().map(|c| c.name().into()).collect();
-        rows.iter().map(|row| Ok(Row::new(Arc::clone(&names), cells(row)?))).collect()
+        named(&rows, cells)
     }
 
     pub(crate) async fn execute(
@@ -131,6 +127,16 @@ pub(crate) mod postgres {
             })
             .collect()
     }
+}
+
+/// The rows of an answer; `cells` reads one as its engine has it.
+fn named<R: sqlx::Row>(
+    rows: &[R],
+    cells: fn(&R) -> Result<Vec<Cell>, Error>,
+) -> Result<Vec<Row>, Error> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let names: Arc<[Box<str>]> = first.columns().iter().map(|c| c.name().into()).collect();
+    rows.iter().map(|row| Ok(Row::new(Arc::clone(&names), cells(row)?))).collect()
 }
 
 /// sqlx's errors in our words: away for the moment, in the way of something that exists, or ours.

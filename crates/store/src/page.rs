@@ -36,6 +36,27 @@ impl PageRequest {
     /// The most items of a page.
     pub const MAX: u32 = 500;
 
+    /// How many items a page has unless somebody says.
+    pub const USUAL: u32 = 50;
+
+    /// The first items, as many as a caller asks for. An absurd number is refused, by the member
+    /// `limit`.
+    pub fn asked(limit: Option<u32>) -> Result<Self, Error> {
+        match limit.unwrap_or(Self::USUAL) {
+            limit @ 1..=Self::MAX => Ok(Self::first(limit)),
+            _ => {
+                let what = format!("A page has 1 to {} items.", Self::MAX);
+                Err(Error::invalid(what).with_param("limit"))
+            }
+        }
+    }
+
+    /// The refusal of a `cursor` that no page of the list has given.
+    pub fn strange_cursor() -> Error {
+        let what = "The cursor does not belong to this list. Start again without one.";
+        Error::invalid(what).with_param("cursor")
+    }
+
     /// The first `limit` items.
     pub fn first(limit: u32) -> Self {
         Self { after: None, limit }

@@ -79,8 +79,7 @@ impl Reader {
             user_columns!("u", "u_"),
             " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = $1"
         );
-        let Some(row) = self.db.optional(sql, args![hash]).await? else { return Ok(None) };
-        Ok(Some((row.record()?, UserRecord::read(&row.part("users", "u_"))?)))
+        with_user(self.db.optional(sql, args![hash]).await?)
     }
 
     /// The same by the session's id, for tokens that were made from a session.
@@ -95,8 +94,7 @@ impl Reader {
             user_columns!("u", "u_"),
             " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
         );
-        let Some(row) = self.db.optional(sql, args![id]).await? else { return Ok(None) };
-        Ok(Some((row.record()?, UserRecord::read(&row.part("users", "u_"))?)))
+        with_user(self.db.optional(sql, args![id]).await?)
     }
 
     /// One session, if `owner` may know of it.
@@ -143,6 +141,12 @@ impl Reader {
         let rows = self.db.all(sql, args).await?;
         page_of(&rows, request, |session: &SessionRecord| session.id.to_string())
     }
+}
+
+/// A session and whose it is.
+fn with_user(row: Option<Row>) -> Result<Option<(SessionRecord, UserRecord)>, Error> {
+    let read = |row: Row| Ok((row.record()?, UserRecord::read(&row.part("users", "u_"))?));
+    row.map(read).transpose()
 }
 
 impl Tx {

@@ -133,7 +133,7 @@ impl Db {
                 Open::Postgres(pool.begin_with(dialect::BEGIN_POSTGRES).await.map_err(failed)?)
             }
         };
-        Ok(Transaction { open, failed: false })
+        Ok(Transaction { open, health: Health::default() })
     }
 
     /// Closes all connections and waits for it.
@@ -149,13 +149,9 @@ impl Db {
 }
 
 /// A transaction; dropped, it is rolled back.
-///
-/// After a statement failed nothing more is done, on either engine: PostgreSQL would answer a
-/// commit with a silent rollback, and SQLite may have rolled back already and would commit each
-/// further statement by itself.
 pub(crate) struct Transaction {
     open: Open,
-    failed: bool,
+    health: Health,
 }
 
 enum Open {
@@ -170,12 +166,12 @@ impl Transaction {
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<Vec<Row>, Error> {
-        self.start()?;
+        self.health.start()?;
         let rows = match &mut self.open {
             Open::Sqlite(transaction) => sqlite::all(transaction, kept(sql, args)).await,
             Open::Postgres(transaction) => postgres::all(transaction, kept(sql, args)).await,
         };
-        self.ended(rows)
+        self.health.ended(rows)
     }
 
     /// The one row of the answer, if there is one. More are a fault of ours.
@@ -212,7 +208,7 @@ impl Transaction {
 
     /// Makes all of it durable.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        self.start()?;
+        self.health.start()?;
         match self.open {
             Open::Sqlite(transaction) => transaction.commit().await,
             Open::Postgres(transaction) => transaction.commit().await,
@@ -221,17 +217,29 @@ impl Transaction {
     }
 
     async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
-        self.start()?;
+        self.health.start()?;
         let done = match &mut self.open {
             Open::Sqlite(transaction) => sqlite::execute(transaction, statement).await,
             Open::Postgres(transaction) => postgres::execute(transaction, statement).await,
         };
-        self.ended(done)
+        self.health.ended(done)
     }
+}
 
-    /// Marks the transaction as failed until the statement has ended well, so that one that was
-    /// abandoned half-way counts as failed too.
-    fn start(&mut self) -> Result<(), Error> {
+/// Whether a statement of a transaction has failed.
+///
+/// After that nothing more is done, on either engine: PostgreSQL would answer a commit with a
+/// silent rollback, and SQLite may have rolled back already and would commit each further
+/// statement by itself.
+#[derive(Default)]
+pub(crate) struct Health {
+    failed: bool,
+}
+
+impl Health {
+    /// Refuses a statement after one that failed. Counts this one as failed until it has ended
+    /// well, so that one that was abandoned half-way counts as failed too.
+    pub(crate) fn start(&mut self) -> Result<(), Error> {
         if self.failed {
             return Err(Error::internal("a statement of this transaction has failed before"));
         }
@@ -239,7 +247,8 @@ impl Transaction {
         Ok(())
     }
 
-    fn ended<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+    /// Notes how the statement that was started has ended.
+    pub(crate) fn ended<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
         self.failed = answer.is_err();
         answer
     }

@@ -144,14 +144,11 @@ impl Tx {
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<(), Error> {
-        match self.execute(sql, args).await? {
-            1 => Ok(()),
-            0 => Err(Error::new(
-                Kind::Conflict,
-                "It was changed or deleted meanwhile. Read it again, then change it.",
-            )),
-            more => Err(Error::internal(format!("{more} rows were changed by {sql}"))),
-        }
+        self.change(sql, args, || {
+            let what = "It was changed or deleted meanwhile. Read it again, then change it.";
+            Error::new(Kind::Conflict, what)
+        })
+        .await
     }
 
     /// Changes the one row that is named, if the caller may know of it.
@@ -160,9 +157,18 @@ impl Tx {
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<(), Error> {
+        self.change(sql, args, Error::not_found).await
+    }
+
+    async fn change(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+        none: fn() -> Error,
+    ) -> Result<(), Error> {
         match self.execute(sql, args).await? {
             1 => Ok(()),
-            0 => Err(Error::not_found()),
+            0 => Err(none()),
             more => Err(Error::internal(format!("{more} rows were changed by {sql}"))),
         }
     }

@@ -338,12 +338,20 @@ impl Tx {
         }
     }
 
-    /// How many active owners there are, this transaction's changes included. Other transactions
+    /// Refuses, with a conflict, what leaves the installation without an active owner; `before` is
+    /// the account as it was before this transaction changed or deleted it. Other transactions
     /// that ask wait for this one, so that the last two owners cannot step down at once.
-    pub async fn count_owners(&mut self) -> Result<i64, Error> {
+    pub async fn require_owner_left(&mut self, before: &UserRecord) -> Result<(), Error> {
+        if before.role != Role::Owner {
+            return Ok(());
+        }
         self.execute(LOCK_OWNERS, Vec::new()).await?;
         let sql = "SELECT COUNT(*) AS n FROM users WHERE role = 'owner' AND state = 'active'";
         let row = self.optional(sql, Vec::new()).await?;
-        row.ok_or_else(|| Error::internal("no count"))?.int("n")
+        if row.ok_or_else(|| Error::internal("no count"))?.int("n")? > 0 {
+            return Ok(());
+        }
+        let detail = "This is the last owner. Make somebody else an owner first.";
+        Err(Error::new(Kind::Conflict, detail))
     }
 }

@@ -5,9 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Definitions, Field, Head, Link, Tone,
-};
+use tollgate_edge::page::parts::{Cell, Column, Definitions, Field, Link, Tone};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::Warrant;
@@ -15,8 +13,8 @@ use tollgate_kernel::{ClientId, Error, Slug, Timestamp};
 use tollgate_store::{AccountState, ClientKind, ClientRecord, Owner};
 
 use super::collection::Collection;
-use super::form::{Control, FormPage, Part, Select, Wrong};
-use super::parts::{Section, Tabs, saved};
+use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::parts::{Section, saved};
 use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::clients::{self, ClientChange};
@@ -199,24 +197,13 @@ async fn new_page(
         hint: None,
         error: None,
     };
-    Ok(FormPage {
-        tabs: Tabs::new(visit, Section::Apps),
-        head: Head { title: w.get("app-make"), lead: w.get("app-lead"), action: None },
-        banner: Wrong::banner(wrong),
-        summary: None,
-        id: "app-form",
-        action: "/admin/new-app".to_owned(),
-        csrf: visit.csrf(),
-        controls: vec![
-            name_control(w, form.name, wrong),
-            Control::Select(kind),
-            plan_control(state, warrant, w, form.plan, wrong).await?,
-        ],
-        submit: Some(w.get("app-make")),
-        also: None,
-        command: Command::same(visit.locale(), "tollgate client add bot --plan small"),
-    }
-    .summed_up(w))
+    let controls = vec![
+        name_control(w, form.name, wrong),
+        Control::Select(kind),
+        plan_control(state, warrant, w, form.plan, wrong).await?,
+    ];
+    let line = "tollgate client add bot --plan small";
+    Ok(FormPage::new(visit, Section::Apps, About::New, controls, wrong, line))
 }
 
 /// The form of an app; what was typed stands in it, or else what is stored.
@@ -244,34 +231,22 @@ async fn form_page(
         hint: Some(w.get("app-state-hint")),
         error: None,
     };
-    let banner = |tone, key: &str| Banner { tone, text: w.get(key), link: None };
-    let standing = match app.state {
-        _ if app.declared => Some(banner(Tone::Info, "declared")),
-        AccountState::Disabled => Some(banner(Tone::Warn, "app-disabled")),
-        AccountState::Active => None,
-    };
-    Ok(FormPage {
-        tabs: Tabs::new(visit, Section::Apps),
-        head: Head { title: app.name.clone(), lead: w.get("app-lead"), action: Some(keys(w, app)) },
-        banner: Wrong::banner(wrong).or(standing),
-        summary: None,
-        id: "app-form",
-        action: format!("/admin/apps/{}", app.id),
-        csrf: visit.csrf(),
-        controls: vec![
-            Control::Facts(facts(state, warrant, w, app).await?),
-            name_control(w, form.name, wrong),
-            plan_control(state, warrant, w, form.plan, wrong).await?,
-            Control::Select(account),
-        ],
-        submit: (!app.declared).then(|| w.get("app-save")),
-        also: None,
-        command: Command::same(
-            visit.locale(),
-            format!("tollgate client set {} --state {}", app.id, app.state.as_str()),
-        ),
+    let controls = vec![
+        Control::Facts(facts(state, warrant, w, app).await?),
+        name_control(w, form.name, wrong),
+        plan_control(state, warrant, w, form.plan, wrong).await?,
+        Control::Select(account),
+    ];
+    let id = app.id.to_string();
+    let line = format!("tollgate client set {id} --state {}", app.state.as_str());
+    let page = FormPage::new(visit, Section::Apps, About::One(&id), controls, wrong, line);
+    let mut page = page.declared(w, app.declared);
+    if app.state == AccountState::Disabled {
+        page = page.standing(Tone::Warn, w.get("app-disabled"));
     }
-    .summed_up(w))
+    page.head.title.clone_from(&app.name);
+    page.head.action = Some(keys(w, app));
+    Ok(page)
 }
 
 async fn facts(

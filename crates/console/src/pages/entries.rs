@@ -11,6 +11,7 @@ use tollgate_edge::page::parts::{
     Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
 };
 use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{Reach, Warrant};
 use tollgate_kernel::{Access, CallId, ClientId, EntryState, Error, KeyId};
@@ -23,7 +24,6 @@ use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
 use super::usage::people;
 use super::{say, words};
 use crate::entries::{self, EntriesQuery, RELEASE};
-use crate::listing::List;
 use crate::state::ConsoleState;
 use crate::usage::READ;
 

@@ -4,11 +4,13 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tollgate_edge::Visit;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Command, Definitions, Field, Head, Summary, Tone};
 use tollgate_kernel::{Error, Kind, Slug};
 
-use super::parts::Tabs;
+use super::parts::{Section, Tabs};
+use super::words;
 
 /// Which part of a list a page shows, and whether something was just saved.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -90,31 +92,82 @@ pub(crate) struct Also {
     pub(crate) text: String,
 }
 
+/// What a form makes or changes.
+pub(crate) enum About<'a> {
+    /// Something new.
+    New,
+    /// What has this name in addresses.
+    One(&'a str),
+    /// The section itself.
+    Section,
+}
+
 /// A page that is a form.
 #[derive(Template)]
 #[template(path = "form.html")]
 pub(crate) struct FormPage {
-    pub(crate) tabs: Tabs,
+    tabs: Tabs,
     pub(crate) head: Head,
     pub(crate) banner: Option<Banner>,
-    pub(crate) summary: Option<Summary>,
-    pub(crate) id: &'static str,
-    pub(crate) action: String,
-    pub(crate) csrf: String,
-    pub(crate) controls: Vec<Control>,
+    summary: Option<Summary>,
+    id: String,
+    action: String,
+    csrf: String,
+    controls: Vec<Control>,
     /// The words on the button; none where nothing can be changed.
     pub(crate) submit: Option<String>,
     /// Something else that can be done with what the page is about.
     pub(crate) also: Option<Also>,
-    pub(crate) command: Command,
+    command: Command,
 }
 
 impl FormPage {
-    /// The same with the errors of its controls summed up on top, each a link to its control.
-    pub(crate) fn summed_up(mut self, w: Words) -> Self {
-        let faults: Vec<Field> = self.controls.iter().flat_map(Control::faults).collect();
+    /// A form with these controls, and what is wrong with them summed up on top. Its texts and
+    /// addresses follow from the section; `line` does the same in a terminal.
+    pub(crate) fn new(
+        visit: &Visit,
+        section: Section,
+        about: About<'_>,
+        controls: Vec<Control>,
+        wrong: &[Wrong],
+        line: impl Into<String>,
+    ) -> Self {
+        let (w, one) = (words(visit), section.one());
+        let text = |what: &str| w.get(&format!("{one}-{what}"));
+        let (title, submit, action) = match about {
+            About::New => (text("make"), text("make"), format!("/admin/new-{one}")),
+            About::One(id) => (id.to_owned(), text("save"), format!("{}/{id}", section.path())),
+            About::Section => (section.title(w), text("save"), section.path().to_owned()),
+        };
+        let faults: Vec<Field> = controls.iter().flat_map(Control::faults).collect();
         let faults: Vec<&Field> = faults.iter().collect();
-        self.summary = Summary::of(w.locale(), &faults);
+        Self {
+            tabs: Tabs::new(visit, section),
+            head: Head { title, lead: text("lead"), action: None },
+            banner: Wrong::banner(wrong),
+            summary: Summary::of(w.locale(), &faults),
+            id: format!("{one}-form"),
+            action,
+            csrf: visit.csrf(),
+            controls,
+            submit: Some(submit),
+            also: None,
+            command: Command::same(visit.locale(), line),
+        }
+    }
+
+    /// The same with a banner that says how things stand, unless one says what is wrong.
+    pub(crate) fn standing(mut self, tone: Tone, text: String) -> Self {
+        self.banner = self.banner.or(Some(Banner { tone, text, link: None }));
+        self
+    }
+
+    /// The same for what the configuration file declares, if it does: it cannot be sent.
+    pub(crate) fn declared(mut self, w: Words, declared: bool) -> Self {
+        if declared {
+            self.submit = None;
+            self = self.standing(Tone::Info, w.get("declared"));
+        }
         self
     }
 }

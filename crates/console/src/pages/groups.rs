@@ -5,7 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{Cell, Column, Command, Definitions, Field, Head, Link};
+use tollgate_edge::page::parts::{Cell, Column, Definitions, Field, Link};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::Warrant;
@@ -14,8 +14,8 @@ use tollgate_store::{GroupRecord, Owner};
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{Area, Control, FormPage, Part, Select, Wrong};
-use super::parts::{Section, Tabs};
+use super::form::{About, Area, Control, FormPage, Part, Select, Wrong};
+use super::parts::Section;
 use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::groups::{self, GroupChange};
@@ -270,35 +270,15 @@ async fn form_page(
     wrong: &[Wrong],
 ) -> Result<FormPage, Error> {
     let w = words(visit);
-    let (title, action, submit, line) = match shown {
-        Shown::New => (
-            w.get("group-make"),
-            "/admin/new-group".to_owned(),
-            w.get("group-make"),
-            "tollgate group add research --pool money:5e9:month".to_owned(),
-        ),
-        Shown::Known { id, .. } => (
-            id.to_string(),
-            format!("/admin/groups/{id}"),
-            w.get("group-save"),
-            format!("tollgate group set {id} --priority 10"),
-        ),
+    let (about, line) = match shown {
+        Shown::New => (About::New, "tollgate group add research --pool money:5e9:month".to_owned()),
+        Shown::Known { id, .. } => {
+            (About::One(id.as_str()), format!("tollgate group set {id} --priority 10"))
+        }
     };
     let plans = plan_options(state, warrant, w.get("group-no-plan")).await?;
-    Ok(FormPage {
-        tabs: Tabs::new(visit, Section::Groups),
-        head: Head { title, lead: w.get("group-lead"), action: None },
-        banner: Wrong::banner(wrong),
-        summary: None,
-        id: "group-form",
-        action,
-        csrf: visit.csrf(),
-        controls: controls(w, form, shown, plans, wrong),
-        submit: Some(submit),
-        also: None,
-        command: Command::same(visit.locale(), line),
-    }
-    .summed_up(w))
+    let controls = controls(w, form, shown, plans, wrong);
+    Ok(FormPage::new(visit, Section::Groups, about, controls, wrong, line))
 }
 
 fn controls(

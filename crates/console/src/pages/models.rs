@@ -5,9 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Definitions, Field, Head, Link, Tone,
-};
+use tollgate_edge::page::parts::{Banner, Cell, Column, Definitions, Field, Link, Tone};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{ModelFacts, Warrant};
@@ -16,8 +14,8 @@ use tollgate_store::ModelRecord;
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{Control, FormPage, Part, Select, Wrong};
-use super::parts::{Section, Tabs};
+use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::parts::Section;
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::models::{self, ModelBody};
@@ -197,45 +195,25 @@ async fn form_page(
     let upstreams = state.read(warrant).upstreams().await?;
     let upstreams: Vec<_> =
         upstreams.iter().map(|up| (up.id.to_string(), up.id.to_string())).collect();
-    let declared = record.is_some_and(|record| record.declared);
-    let banner = Wrong::banner(wrong).or_else(|| match record {
-        _ if declared => Some(Banner { tone: Tone::Info, text: w.get("declared"), link: None }),
-        None if upstreams.is_empty() => {
-            let href = "/admin/new-upstream".to_owned();
-            let link = Some(Link { href, text: w.get("upstream-add") });
-            Some(Banner { tone: Tone::Warn, text: w.get("model-needs-upstream"), link })
+    let (about, line) = match record {
+        None => (About::New, "tollgate model set small openai gpt-4o-mini".to_owned()),
+        Some(ModelRecord { alias, upstream, model, .. }) => {
+            let line = format!("tollgate model set {alias} {upstream} {}", quoted(model));
+            (About::One(alias.as_str()), line)
         }
-        _ => None,
-    });
-    let (title, action, submit, line) = match record {
-        None => (
-            w.get("model-make"),
-            "/admin/new-model".to_owned(),
-            w.get("model-make"),
-            "tollgate model set small openai gpt-4o-mini".to_owned(),
-        ),
-        Some(ModelRecord { alias, upstream, model, .. }) => (
-            alias.to_string(),
-            format!("/admin/models/{alias}"),
-            w.get("model-save"),
-            format!("tollgate model set {alias} {upstream} {}", quoted(model)),
-        ),
     };
-    let can_be_sent = !declared && !upstreams.is_empty();
-    Ok(FormPage {
-        tabs: Tabs::new(visit, Section::Models),
-        head: Head { title, lead: w.get("model-lead"), action: None },
-        banner,
-        summary: None,
-        id: "model-form",
-        action,
-        csrf: visit.csrf(),
-        controls: controls(state, w, form, record, upstreams, wrong),
-        submit: can_be_sent.then_some(submit),
-        also: None,
-        command: Command::same(visit.locale(), line),
+    let none_yet = upstreams.is_empty();
+    let controls = controls(state, w, form, record, upstreams, wrong);
+    let page = FormPage::new(visit, Section::Models, about, controls, wrong, line);
+    let mut page = page.declared(w, record.is_some_and(|record| record.declared));
+    if none_yet {
+        page.submit = None;
+        let href = "/admin/new-upstream".to_owned();
+        let link = Some(Link { href, text: w.get("upstream-make") });
+        let text = w.get("model-needs-upstream");
+        page.banner = page.banner.or(Some(Banner { tone: Tone::Warn, text, link }));
     }
-    .summed_up(w))
+    Ok(page)
 }
 
 /// A word that a shell takes as it is: what is not plain goes between quotes.

@@ -60,6 +60,14 @@ impl Section {
         self.path().strip_prefix("/admin/").unwrap_or("overview")
     }
 
+    /// One of what it lists, as the keys of a form's texts have it. The settings are one thing.
+    pub(crate) fn one(self) -> &'static str {
+        match self {
+            Self::Settings => self.name(),
+            _ => self.name().trim_end_matches('s'),
+        }
+    }
+
     /// Its title, which is on its tab too.
     pub(crate) fn title(self, w: Words) -> String {
         w.get(&format!("tab-{}", self.name()))

@@ -5,7 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{Banner, Cell, Column, Command, Field, Head, Link, Tone};
+use tollgate_edge::page::parts::{Cell, Column, Field, Link};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_kernel::{ModelPattern, Plan, Rates, Slug};
@@ -13,8 +13,8 @@ use tollgate_store::{PlanBody, PlanRecord};
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{Area, Control, FormPage, Part, Wrong};
-use super::parts::{Section, Tabs};
+use super::form::{About, Area, Control, FormPage, Part, Wrong};
+use super::parts::Section;
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::members::RatesChange;
@@ -243,37 +243,17 @@ enum Shown {
 }
 
 fn form_page(visit: &Visit, w: Words, form: PlanForm, shown: &Shown, wrong: &[Wrong]) -> FormPage {
-    let (title, action, submit, line, declared) = match shown {
-        Shown::New => (
-            w.get("plan-make"),
-            "/admin/new-plan".to_owned(),
-            w.get("plan-make"),
-            "tollgate plan add small --model 'gpt-4o*' --budget tokens:100000:day".to_owned(),
-            false,
-        ),
-        Shown::Known { id, declared } => (
-            id.to_string(),
-            format!("/admin/plans/{id}"),
-            w.get("plan-save"),
-            format!("tollgate plan set {id} --concurrent 4"),
-            *declared,
-        ),
+    let (about, line, declared) = match shown {
+        Shown::New => {
+            let line = "tollgate plan add small --model 'gpt-4o*' --budget tokens:100000:day";
+            (About::New, line.to_owned(), false)
+        }
+        Shown::Known { id, declared } => {
+            (About::One(id.as_str()), format!("tollgate plan set {id} --concurrent 4"), *declared)
+        }
     };
-    let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
-    FormPage {
-        tabs: Tabs::new(visit, Section::Plans),
-        head: Head { title, lead: w.get("plan-lead"), action: None },
-        banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
-        summary: None,
-        id: "plan-form",
-        action,
-        csrf: visit.csrf(),
-        controls: controls(w, form, matches!(shown, Shown::New), wrong),
-        submit: (!declared).then_some(submit),
-        also: None,
-        command: Command::same(visit.locale(), line),
-    }
-    .summed_up(w)
+    let controls = controls(w, form, matches!(shown, Shown::New), wrong);
+    FormPage::new(visit, Section::Plans, about, controls, wrong, line).declared(w, declared)
 }
 
 fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<Control> {

@@ -5,7 +5,7 @@ use tollgate_edge::page::parts::Cell;
 use tollgate_edge::page::{Value, Words};
 use tollgate_gate::TroubleKind;
 use tollgate_kernel::figures::DOLLAR;
-pub(crate) use tollgate_kernel::figures::{money, number, read_money, read_number};
+pub(crate) use tollgate_kernel::figures::{amount, money, number, read_money, read_number};
 use tollgate_kernel::{Budget, Period, Timestamp, Unit};
 
 /// The text that says what the owner should mend at an upstream.
@@ -14,14 +14,6 @@ pub(crate) const fn trouble(kind: TroubleKind) -> &'static str {
         TroubleKind::KeyRefused => "need-key-refused",
         TroubleKind::QuotaSpent => "need-quota-spent",
         TroubleKind::SecretLeaked => "need-secret-leaked",
-    }
-}
-
-/// An amount in its unit: money with its sign, all else as a number.
-pub(crate) fn amount(unit: Unit, n: i64) -> String {
-    match unit {
-        Unit::Money => money(n),
-        Unit::Tokens | Unit::Calls => number(n),
     }
 }
 

@@ -5,15 +5,15 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{Cell, Command, Definitions, Head};
+use tollgate_edge::page::parts::{Cell, Definitions};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Query, Visit};
 use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, Slug};
 use tollgate_store::PageRequest;
 
-use super::form::{Control, FormPage, Part, Select, Wrong};
-use super::parts::{Section, Tabs, saved};
+use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::parts::{Section, saved};
 use super::{say, words};
 use crate::settings::{self, Registration, SettingsChange, SettingsView};
 use crate::state::ConsoleState;
@@ -130,18 +130,5 @@ fn form_page(
          -d '{{\"registration\": \"{}\"}}'",
         settings.registration.as_str()
     );
-    FormPage {
-        tabs: Tabs::new(visit, Section::Settings),
-        head: Head { title: w.get("tab-settings"), lead: w.get("settings-lead"), action: None },
-        banner: None,
-        summary: None,
-        id: "settings-form",
-        action: "/admin/settings".to_owned(),
-        csrf: visit.csrf(),
-        controls,
-        submit: Some(w.get("settings-save")),
-        also: None,
-        command: Command::same(visit.locale(), line),
-    }
-    .summed_up(w)
+    FormPage::new(visit, Section::Settings, About::Section, controls, wrong, line)
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{Banner, Cell, Column, Command, Field, Head, Link, Tone};
+use tollgate_edge::page::parts::{Banner, Cell, Column, Field, Link, Tone};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{TroubleKind, UpstreamTest, Warrant};
@@ -13,8 +13,8 @@ use tollgate_kernel::{Secret, Slug};
 use tollgate_store::UpstreamRecord;
 
 use super::collection::Collection;
-use super::form::{Also, Control, FormPage, Part, Wrong};
-use super::parts::{Section, Tabs};
+use super::form::{About, Also, Control, FormPage, Part, Wrong};
+use super::parts::Section;
 use super::{say, words};
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
@@ -79,7 +79,7 @@ pub(crate) async fn list(
     let columns = ["upstream", "base-url", "key", "changed"];
     let list = Collection {
         section: Section::Upstreams,
-        make: Link { href: "/admin/new-upstream".to_owned(), text: w.get("upstream-add") },
+        make: Link { href: "/admin/new-upstream".to_owned(), text: w.get("upstream-make") },
         columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
         rows: page.items.iter().map(|record| row(&state, &warrant, w, record)).collect(),
         next: page.next.map(|key| cursors.seal(&key)),
@@ -110,7 +110,7 @@ fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecor
 pub(crate) async fn blank(visit: Visit) -> Reply {
     let w = words(&visit);
     let page = form_page(&visit, w, &UpstreamForm::default(), &Shown::New, &[]);
-    visit.show(&w.get("upstream-add"), &page)
+    visit.show(&w.get("upstream-make"), &page)
 }
 
 /// `GET /admin/upstreams/{id}`.
@@ -143,7 +143,7 @@ pub(crate) async fn create(
         Err(wrong) => wrong,
     };
     let page = form_page(&visit, w, &form, &Shown::New, &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("upstream-add"), &page)
+    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("upstream-make"), &page)
 }
 
 /// `POST /admin/upstreams/{id}`.
@@ -213,63 +213,40 @@ fn form_page(
     shown: &Shown,
     wrong: &[Wrong],
 ) -> FormPage {
-    let (title, action, submit, line, declared) = match shown {
-        Shown::New => (
-            w.get("upstream-add"),
-            "/admin/new-upstream".to_owned(),
-            w.get("upstream-add"),
-            "tollgate upstream add openai https://api.openai.com/v1 --api-key-env OPENAI_API_KEY"
-                .to_owned(),
-            false,
-        ),
-        Shown::Known { id, declared, .. } => (
-            id.to_string(),
-            format!("/admin/upstreams/{id}"),
-            w.get("upstream-save"),
-            format!("tollgate upstream set {id} --api-key-file key.txt"),
-            *declared,
-        ),
-    };
-    let is_declared = || Banner { tone: Tone::Info, text: w.get("declared"), link: None };
-    FormPage {
-        tabs: Tabs::new(visit, Section::Upstreams),
-        head: Head { title, lead: w.get("upstream-lead"), action: None },
-        banner: Wrong::banner(wrong).or_else(|| declared.then(is_declared)),
-        summary: None,
-        id: "upstream-form",
-        action,
-        csrf: visit.csrf(),
-        controls: controls(w, form, shown, wrong),
-        submit: (!declared).then_some(submit),
-        also: match shown {
-            Shown::New => None,
-            Shown::Known { id, .. } => Some(Also {
-                action: format!("/admin/upstreams/{id}/test"),
-                text: w.get("upstream-test"),
-            }),
-        },
-        command: Command::same(visit.locale(), line),
+    let controls = controls(w, form, shown, wrong);
+    match shown {
+        Shown::New => {
+            let line = "tollgate upstream add openai https://api.openai.com/v1 \
+                        --api-key-env OPENAI_API_KEY";
+            FormPage::new(visit, Section::Upstreams, About::New, controls, wrong, line)
+        }
+        Shown::Known { id, declared, .. } => {
+            let line = format!("tollgate upstream set {id} --api-key-file key.txt");
+            let about = About::One(id.as_str());
+            let mut page = FormPage::new(visit, Section::Upstreams, about, controls, wrong, line);
+            let (action, text) = (format!("/admin/upstreams/{id}/test"), w.get("upstream-test"));
+            page.also = Some(Also { action, text });
+            page.declared(w, *declared)
+        }
     }
-    .summed_up(w)
 }
 
 fn controls(w: Words, form: &UpstreamForm, shown: &Shown, wrong: &[Wrong]) -> Vec<Control> {
-    let mut fields = Vec::new();
+    let mut controls = Vec::new();
     if matches!(shown, Shown::New) {
-        let field = Field::new("id", "text", w.get("upstream-id")).value(form.id.clone());
-        fields.push(field.hint(w.get("id-hint")).error(Wrong::on(wrong, "id")));
+        controls.push(Control::id(w, ("upstream-id", "id-hint"), form.id.clone(), wrong));
     }
     let url = Field::new("base_url", "url", w.get("column-base-url"));
     let url = url.value(form.base_url.clone()).hint(w.get("base-url-hint"));
-    fields.push(url.error(Wrong::on(wrong, "base_url")));
+    let url = url.error(Wrong::on(wrong, "base_url"));
     let hint = match shown {
         Shown::Known { has_key: true, .. } => "api-key-keep",
         _ => "api-key-hint",
     };
     let key = Field::new("api_key", "password", w.get("api-key")).optional();
-    fields.push(key.hint(w.get(hint)).error(Wrong::on(wrong, "api_key")));
+    let key = key.hint(w.get(hint)).error(Wrong::on(wrong, "api_key"));
     let header = Field::new("header", "text", w.get("header")).value(form.header.clone());
     let header = header.hint(w.get("header-hint")).error(Wrong::on(wrong, "header"));
-    fields.push(header.optional());
-    fields.into_iter().map(Control::Field).collect()
+    controls.extend([url, key, header.optional()].map(Control::Field));
+    controls
 }

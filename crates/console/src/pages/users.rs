@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{
-    Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
+    Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
@@ -15,7 +15,7 @@ use tollgate_kernel::{Error, Kind, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserFilter, UserRecord};
 use url::form_urlencoded;
 
-use super::form::{Control, FormPage, Select, Wrong};
+use super::form::{About, Control, FormPage, Select, Wrong};
 use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
 use super::settings::{plan_of, plan_options};
 use super::{say, words};
@@ -117,11 +117,10 @@ pub(crate) async fn show(
     visit: Visit,
     Path(id): Path<UserId>,
 ) -> Reply {
-    let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
     let user = find(&state, &warrant, id).await?;
     let page = form_page(&state, &warrant, &visit, &user, &[]).await?;
-    visit.show(&user.email, &page.summed_up(w))
+    visit.show(&user.email, &page)
 }
 
 /// `POST /admin/users/{id}`.
@@ -150,7 +149,7 @@ pub(crate) async fn update(
         Err(error) => Wrong::of(w, error, &["plan"])?,
     };
     let page = form_page(&state, &warrant, &visit, &after, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &before.email, &page.summed_up(w))
+    visit.show_as(StatusCode::BAD_REQUEST, None, &before.email, &page)
 }
 
 async fn find(state: &ConsoleState, warrant: &Warrant, id: UserId) -> Result<UserRecord, Error> {
@@ -176,10 +175,7 @@ async fn alter(
         tx.end_sessions_of(after.id, None).await?;
         tx.end_links_of(after.id).await?;
     }
-    if before.role == Role::Owner && tx.count_owners().await? == 0 {
-        let what = "This is the last owner. Make somebody else an owner first.";
-        return Err(Error::new(Kind::Conflict, what));
-    }
+    tx.require_owner_left(before).await?;
     state.commit(tx, AuditEvent::new("user.update", format!("user:{}", after.id))).await
 }
 
@@ -216,28 +212,19 @@ async fn form_page(
         (w.get("column-id"), Cell::Code(user.id.to_string())),
     ];
     let plan = user.plan.as_ref().map_or("", Slug::as_str);
-    let disabled = Banner { tone: Tone::Warn, text: w.get("user-disabled"), link: None };
-    let is_disabled = user.state == AccountState::Disabled && wrong.is_empty();
-    Ok(FormPage {
-        tabs: Tabs::new(visit, Section::Users),
-        head: Head { title: user.email.clone(), lead: w.get("user-lead"), action: None },
-        banner: Wrong::banner(wrong).or_else(|| is_disabled.then_some(disabled)),
-        summary: None,
-        id: "user-form",
-        action: format!("/admin/users/{}", user.id),
-        csrf: visit.csrf(),
-        controls: vec![
-            Control::Facts(Definitions { items: facts }),
-            select("role", "column-role", roles.into(), user.role.as_str(), Some("role-hint")),
-            select("plan", "column-plan", plans, plan, Some("plan-hint")),
-            select("state", "column-state", states.into(), user.state.as_str(), Some("state-hint")),
-        ],
-        submit: Some(w.get("user-save")),
-        also: None,
-        // By id: an address may hold what a shell would run.
-        command: Command::same(
-            visit.locale(),
-            format!("tollgate user set {} --role {}", user.id, user.role.as_str()),
-        ),
-    })
+    let controls = vec![
+        Control::Facts(Definitions { items: facts }),
+        select("role", "column-role", roles.into(), user.role.as_str(), Some("role-hint")),
+        select("plan", "column-plan", plans, plan, Some("plan-hint")),
+        select("state", "column-state", states.into(), user.state.as_str(), Some("state-hint")),
+    ];
+    // By id: an address may hold what a shell would run.
+    let id = user.id.to_string();
+    let line = format!("tollgate user set {id} --role {}", user.role.as_str());
+    let mut page = FormPage::new(visit, Section::Users, About::One(&id), controls, wrong, line);
+    if user.state == AccountState::Disabled && wrong.is_empty() {
+        page = page.standing(Tone::Warn, w.get("user-disabled"));
+    }
+    page.head.title.clone_from(&user.email);
+    Ok(page)
 }

@@ -165,8 +165,8 @@ const fn kind(method: Method) -> &'static str {
     }
 }
 
-/// `text` as a JSON string.
-fn quoted(text: &str, out: &mut Vec<u8>) {
+/// Appends `text` to `out` as a JSON string without anything that ends a line or moves a cursor.
+pub fn quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escaped(text, out);
     out.push(b'"');

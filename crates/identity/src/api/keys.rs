@@ -3,13 +3,14 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::shapes::{BudgetShape, List, RatesShape, said};
 use tollgate_edge::{Body, Caller, Path, Query, Reply, reply};
 use tollgate_kernel::{
     Budget, ClientId, Error, KeyId, ModelPattern, PlainToken, Rates, Timestamp, UserId,
 };
 use tollgate_store::{KeyHolder, KeyRecord, KeyState};
 
-use super::shapes::{BudgetShape, Listing, RatesShape, given, page_request};
+use super::part::page_request;
 use crate::create_key::{KeyWish, create_key};
 use crate::list_keys::{KeyQuery, find_key, list_keys};
 use crate::revoke_key::revoke_key;
@@ -61,23 +62,23 @@ pub(crate) struct KeyPatch {
     /// What it is called.
     name: Option<String>,
     /// The models it may call; null or an empty list is no restriction.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<Vec<String>>")]
     models: Option<Option<Vec<ModelPattern>>>,
     /// The networks it may come from; null or an empty list is no restriction.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<Vec<String>>")]
     networks: Option<Option<Vec<String>>>,
     /// Its own rates, all of them; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<RatesShape>")]
     rates: Option<Option<Rates>>,
     /// Its own budgets, all of them; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<Vec<BudgetShape>>")]
     budgets: Option<Option<Vec<Budget>>>,
     /// When it ends; null for not by itself.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     expires_at: Option<Option<Timestamp>>,
 }
@@ -233,7 +234,7 @@ pub(crate) async fn list(
     let page = list_keys(&state.gate, &caller, query, &request).await?;
     let now = state.gate.clock().now();
     let items = page.items.into_iter().map(|key| KeyView::new(key, None, now)).collect();
-    reply::json(&Listing { items, next: page.next })
+    reply::json(&List { items, next: page.next })
 }
 
 pub(crate) async fn show(

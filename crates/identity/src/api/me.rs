@@ -6,6 +6,7 @@ use axum::extract::State;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::shapes::said;
 use tollgate_edge::{Body, Caller, Exchange, Reply, reply};
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{
@@ -13,7 +14,6 @@ use tollgate_kernel::{
 };
 use tollgate_store::{Owner, UserRecord};
 
-use super::shapes::given;
 use crate::change_me::{MeChange, NewPassword, change_me};
 use crate::pages::agent_of;
 use crate::start_session::SESSION_LIFE;
@@ -50,7 +50,7 @@ pub(crate) struct Me {
 pub(crate) struct MePatch {
     name: Option<String>,
     /// A language tag; null takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     locale: Option<Option<String>>,
     /// The new password.

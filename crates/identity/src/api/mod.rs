@@ -2,7 +2,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod me;
+pub(crate) mod part;
 pub(crate) mod sessions;
-pub(crate) mod shapes;
 pub(crate) mod tokens;
 pub(crate) mod users;

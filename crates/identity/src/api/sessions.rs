@@ -3,10 +3,11 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Path, Query, Reply, reply};
 use tollgate_kernel::{SessionId, Timestamp, UserId};
 
-use super::shapes::{Listing, page_request};
+use super::part::page_request;
 use crate::end_session::end_session;
 use crate::list_sessions::list_sessions;
 use crate::state::IdentityState;
@@ -62,7 +63,7 @@ pub(crate) async fn list(
         network: session.network,
         agent: session.agent,
     });
-    reply::json(&Listing { items: items.collect(), next: page.next })
+    reply::json(&List { items: items.collect(), next: page.next })
 }
 
 pub(crate) async fn end(

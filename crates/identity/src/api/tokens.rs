@@ -4,10 +4,10 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::shapes::BudgetShape;
 use tollgate_edge::{Body, Caller, Reply, reply};
 use tollgate_kernel::{Error, ModelPattern};
 
-use super::shapes::BudgetShape;
 use crate::issue_token::{TokenWish, issue_token};
 use crate::state::IdentityState;
 

@@ -3,11 +3,12 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use tollgate_edge::shapes::{List, said};
 use tollgate_edge::{Body, Caller, Exchange, Path, Query, Reply, reply};
 use tollgate_kernel::{Error, PlainToken, Role, Secret, Slug, Timestamp, UserId};
 use tollgate_store::{AccountState, LinkPurpose, UserFilter};
 
-use super::shapes::{Listing, given, page_request};
+use super::part::page_request;
 use crate::create_user::{UserWish, create_user};
 use crate::delete_user::delete_user;
 use crate::list_users::{Account, find_user, list_users};
@@ -51,20 +52,20 @@ pub(crate) struct UserPatch {
     password: Option<Secret>,
     name: Option<String>,
     /// Null takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     locale: Option<Option<String>>,
     #[schemars(with = "Option<String>")]
     role: Option<Role>,
     /// Null takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     plan: Option<Option<Slug>>,
     /// All groups of the person.
     #[schemars(with = "Option<Vec<String>>")]
     groups: Option<Vec<Slug>>,
     /// Null takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     external_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "state")]
@@ -193,7 +194,7 @@ pub(crate) async fn list(
     let request = page_request::<UserId>(limit, cursor.as_deref())?;
     let page = list_users(&state.gate, &caller, &filter, &request).await?;
     let items = page.items.into_iter().map(UserView::from).collect();
-    reply::json(&Listing { items, next: page.next })
+    reply::json(&List { items, next: page.next })
 }
 
 pub(crate) async fn show(

@@ -13,6 +13,7 @@ use tollgate_edge::page::parts::{
 use tollgate_edge::page::{Value, Words};
 use tollgate_edge::{Caller, Reply, Visit};
 use tollgate_gate::{BudgetStanding, Gate, Principal};
+use tollgate_kernel::figures;
 use tollgate_kernel::{Error, Holder, Kind, Manage, Noun, Timestamp, UserId};
 use tollgate_store::PageRequest;
 use tollgate_store::ledger::{EntryFilter, EntryRow};
@@ -121,9 +122,9 @@ fn bar(w: &Words, now: Timestamp, standing: &BudgetStanding) -> Bar {
     let taken = standing.used.saturating_add(standing.held);
     let left = standing.limit.saturating_sub(taken).max(0);
     let used = [
-        ("used", Value::from(said::bare(unit, standing.used))),
+        ("used", Value::from(figures::amount(unit, standing.used))),
         ("limit", Value::from(said::amount(w, unit, standing.limit))),
-        ("held", Value::from(said::bare(unit, standing.held))),
+        ("held", Value::from(figures::amount(unit, standing.held))),
     ];
     let key = if standing.held > 0 { "budget-used-held" } else { "budget-used" };
     let ends = account.window.end;

@@ -20,13 +20,11 @@ use tollgate_store::{
 use super::key_form::{KeyFields, KeyForm, Wrong};
 use super::{TEXTS, greeting, said, style};
 use crate::api::keys::state_of;
+use crate::api::part::page_request;
 use crate::change_me::me;
 use crate::create_key::{KeyWish, create_key};
 use crate::list_keys::{KeyQuery, find_key, list_keys};
 use crate::state::IdentityState;
-
-/// How many keys a page shows.
-const SHOWN: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "keys.html")]
@@ -197,7 +195,7 @@ async fn shelf_page(
         Some(id) => KeyForm::like(&find_key(&state.gate, caller, id).await?),
         None => KeyForm::empty(state.gate.clock().now()),
     };
-    let request = PageRequest { after: asked.cursor, limit: SHOWN };
+    let request = page_request::<KeyId>(None, asked.cursor.as_deref())?;
     let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
     let page = page(state, &visit, &shelf, keys, &form, &[]);
     visit.show_as(StatusCode::OK, Some(name), &shelf.title(&page.w), &page)
@@ -240,7 +238,7 @@ async fn make_on(
     let read = match form.read(state.gate.clock().now(), None) {
         Ok(read) => read,
         Err(wrong) => {
-            let request = PageRequest::first(SHOWN);
+            let request = PageRequest::first(PageRequest::USUAL);
             let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
             let page = page(state, &visit, &shelf, keys, &form, &wrong);
             let status = StatusCode::UNPROCESSABLE_ENTITY;

@@ -21,14 +21,6 @@ pub(crate) fn amount(w: &Words, unit: Unit, n: i64) -> String {
     }
 }
 
-/// An amount beside another one of its unit.
-pub(crate) fn bare(unit: Unit, n: i64) -> String {
-    match unit {
-        Unit::Money => money(n),
-        Unit::Tokens | Unit::Calls => number(n),
-    }
-}
-
 fn counted(w: &Words, key: &str, n: i64) -> String {
     w.with(key, &[("n", Value::from(n)), ("said", Value::from(number(n)))])
 }

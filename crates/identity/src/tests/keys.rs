@@ -209,6 +209,18 @@ async fn t86_a_key_makes_no_keys_and_an_admin_key_none_that_outlasts_it() {
 }
 
 #[tokio::test]
+async fn a_page_of_keys_refuses_a_cursor_that_is_none() {
+    let (house, owner) = House::owned().await;
+    let mut browser = Browser::new(&house.app);
+    browser.sign_in(OWNER, PASSWORD).await;
+    let seen = browser.get("/account/keys?cursor=garbage").await;
+    assert_eq!(seen.status, 400, "{}", seen.text);
+    assert!(seen.text.contains("does not belong to this list"), "{}", seen.text);
+    let cursor = format!("/account/keys?cursor={}", owner.user.id);
+    assert_eq!(browser.get(&cursor).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_page_makes_a_key_shows_it_once_and_lists_it() {
     let (house, _) = House::owned().await;
     let mut browser = Browser::new(&house.app);

@@ -230,20 +230,6 @@ pub enum UsageBy {
     Client,
 }
 
-impl UsageBy {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Model => "model",
-            Self::Key => "key",
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Client => "client",
-        }
-    }
-}
-
 /// `limits`.
 #[derive(Debug, Args)]
 pub struct LimitsArgs {

@@ -78,20 +78,6 @@ pub enum EntryStateName {
     Failed,
 }
 
-impl EntryStateName {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Settled => "settled",
-            Self::Estimated => "estimated",
-            Self::Interrupted => "interrupted",
-            Self::CrashReserve => "crash_reserve",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// `audit`.
 #[derive(Debug, Default, Args)]
 pub struct AuditArgs {
@@ -167,14 +153,4 @@ pub enum RegistrationName {
     Open,
     /// Nobody.
     Closed,
-}
-
-impl RegistrationName {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
 }

@@ -81,16 +81,6 @@ pub enum AccountState {
     Disabled,
 }
 
-impl AccountState {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
 /// What a person may do in the installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RoleName {
@@ -100,17 +90,6 @@ pub enum RoleName {
     Admin,
     /// Manages everything.
     Owner,
-}
-
-impl RoleName {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::Admin => "admin",
-            Self::Owner => "owner",
-        }
-    }
 }
 
 /// A link for a person.
@@ -133,17 +112,6 @@ pub enum Purpose {
     Reset,
     /// Coming in for the first time.
     Invite,
-}
-
-impl Purpose {
-    /// The name in the management API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-            Self::Reset => "reset",
-            Self::Invite => "invite",
-        }
-    }
 }
 
 /// `group …`.

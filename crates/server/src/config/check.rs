@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tollgate_edge::NetworkLimits;
+use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Secret, Slug};
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
@@ -14,8 +16,8 @@ use url::{Host, Url};
 use super::problem::{Origin, Origins, Problems, did_you_mean};
 use super::raw::{Raw, RawSecret};
 use super::{
-    Accounts, Certificate, Config, INSECURE_HTTP, Limits, Log, Metering, Outbound, Registration,
-    Server, Sources, show,
+    Accounts, Certificate, Config, INSECURE_HTTP, Limits, Log, Outbound, Registration, Server,
+    Sources, show,
 };
 
 /// Collects mistakes while it checks.
@@ -43,7 +45,7 @@ impl<'a> Checker<'a> {
             master_key: self.optional_secret("vault.master_key", raw.vault.master_key.as_ref()),
             accounts: self.accounts(raw),
             limits: limits(raw),
-            metering: metering(raw),
+            drain: drain(raw),
             installation_budgets: self.budgets("installation", &raw.installation.budgets),
             outbound: self.outbound(raw),
             prices_file: raw.prices.file.as_ref().map(|file| self.file("prices.file", file)),
@@ -301,18 +303,20 @@ fn limits(raw: &Raw) -> Limits {
     let network = &raw.limits.network;
     Limits {
         model_request_bytes: raw.limits.model_request_bytes,
-        sign_in_per_minute: network.sign_in_per_minute,
-        sign_up_per_hour: network.sign_up_per_hour,
-        anonymous_per_minute: network.anonymous_per_minute,
-        management_per_minute: network.management_per_minute,
+        network: NetworkLimits {
+            sign_in_per_minute: network.sign_in_per_minute,
+            sign_up_per_hour: network.sign_up_per_hour,
+            anonymous_per_minute: network.anonymous_per_minute,
+            management_per_minute: network.management_per_minute,
+        },
     }
 }
 
-fn metering(raw: &Raw) -> Metering {
-    Metering {
-        drain: Duration::from_secs(raw.metering.drain_s.into()),
-        drain_tokens: raw.metering.drain_tokens,
-        drain_streams: raw.metering.drain_streams,
+fn drain(raw: &Raw) -> DrainBounds {
+    DrainBounds {
+        time: Duration::from_secs(raw.metering.drain_s.into()),
+        tokens: raw.metering.drain_tokens,
+        answers: raw.metering.drain_streams,
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::NetworkLimits;
+use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
 use url::Url;
 
@@ -99,7 +101,7 @@ pub struct Config {
     /// Bounds of requests.
     pub limits: Limits,
     /// Bounds of reading on after a caller hung up.
-    pub metering: Metering,
+    pub drain: DrainBounds,
     /// Budgets over all calls together.
     pub installation_budgets: Vec<Budget>,
     /// What the server may reach on its own account.
@@ -126,33 +128,13 @@ pub struct Config {
 impl Config {
     /// Reads and checks a configuration. On failure every mistake is told, with its place.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let schema = Schema::new();
-        let mut tree = Tree::read(sources, &schema, &mut problems);
-        schema.clean(&mut tree.root, &tree.origins, &mut problems);
-        match Raw::deserialize(&tree.root) {
-            Ok(raw) => Checker::new(sources, &tree.origins, problems).config(&raw),
-            Err(error) => {
-                problems.add(&tree.origins, "", error.to_string());
-                Err(problems)
-            }
-        }
+        read(sources, |checker, raw| checker.config(raw))
     }
 
     /// Reads and checks where the server listens and lives, and opens no secret and no other file:
     /// for verbs that ask a running server. Keys and values that do not fit are told all the same.
     pub fn load_server(sources: &Sources) -> Result<Server, Problems> {
-        let mut problems = Problems::default();
-        let schema = Schema::new();
-        let mut tree = Tree::read(sources, &schema, &mut problems);
-        schema.clean(&mut tree.root, &tree.origins, &mut problems);
-        match Raw::deserialize(&tree.root) {
-            Ok(raw) => Checker::new(sources, &tree.origins, problems).server_alone(&raw),
-            Err(error) => {
-                problems.add(&tree.origins, "", error.to_string());
-                Err(problems)
-            }
-        }
+        read(sources, |checker, raw| checker.server_alone(raw))
     }
 
     /// Every setting with its value and where that comes from, sorted by key. Secrets are shown by
@@ -173,6 +155,24 @@ impl Config {
     /// The JSON Schema (2020-12) of the file.
     pub fn schema() -> serde_json::Value {
         Schema::new().into_value()
+    }
+}
+
+/// Reads the sources into what `check` takes.
+fn read<T>(
+    sources: &Sources,
+    check: impl FnOnce(Checker<'_>, &Raw) -> Result<T, Problems>,
+) -> Result<T, Problems> {
+    let mut problems = Problems::default();
+    let schema = Schema::new();
+    let mut tree = Tree::read(sources, &schema, &mut problems);
+    schema.clean(&mut tree.root, &tree.origins, &mut problems);
+    match Raw::deserialize(&tree.root) {
+        Ok(raw) => check(Checker::new(sources, &tree.origins, problems), &raw),
+        Err(error) => {
+            problems.add(&tree.origins, "", error.to_string());
+            Err(problems)
+        }
     }
 }
 
@@ -256,25 +256,8 @@ pub enum Registration {
 pub struct Limits {
     /// The largest body of a model call.
     pub model_request_bytes: u64,
-    /// Attempts to sign in from one network, in any minute.
-    pub sign_in_per_minute: u32,
-    /// Sign-ups from one network, in any hour.
-    pub sign_up_per_hour: u32,
-    /// Requests without a credential from one network, in any minute.
-    pub anonymous_per_minute: u32,
-    /// Requests of management from one network, in any minute.
-    pub management_per_minute: u32,
-}
-
-/// Bounds of reading on after a caller hung up.
-#[derive(Clone, Copy, Debug)]
-pub struct Metering {
-    /// How long.
-    pub drain: Duration,
-    /// How many tokens.
-    pub drain_tokens: u32,
-    /// How many streams at the same time.
-    pub drain_streams: u32,
+    /// What one network may try.
+    pub network: NetworkLimits,
 }
 
 /// What the server may reach on its own account.

@@ -3,7 +3,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tollgate_edge::NetworkLimits;
+use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Period, Plan, Unit};
+use tollgate_models::ModelsState;
 
 use super::{LogFormat, Registration};
 
@@ -162,7 +165,10 @@ pub(super) struct RawLimits {
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { model_request_bytes: 32 * 1024 * 1024, network: RawNetwork::default() }
+        Self {
+            model_request_bytes: ModelsState::REQUEST_BYTES as u64,
+            network: RawNetwork::default(),
+        }
     }
 }
 
@@ -186,12 +192,13 @@ pub(super) struct RawNetwork {
 
 impl Default for RawNetwork {
     fn default() -> Self {
-        Self {
-            sign_in_per_minute: 30,
-            sign_up_per_hour: 20,
-            anonymous_per_minute: 60,
-            management_per_minute: 600,
-        }
+        let NetworkLimits {
+            sign_in_per_minute,
+            sign_up_per_hour,
+            anonymous_per_minute,
+            management_per_minute,
+        } = NetworkLimits::default();
+        Self { sign_in_per_minute, sign_up_per_hour, anonymous_per_minute, management_per_minute }
     }
 }
 
@@ -212,7 +219,12 @@ pub(super) struct RawMetering {
 
 impl Default for RawMetering {
     fn default() -> Self {
-        Self { drain_s: 10, drain_tokens: 1_000, drain_streams: 1_024 }
+        let DrainBounds { time, tokens, answers } = DrainBounds::default();
+        Self {
+            drain_s: u32::try_from(time.as_secs()).unwrap_or(u32::MAX),
+            drain_tokens: tokens,
+            drain_streams: answers,
+        }
     }
 }
 

@@ -42,10 +42,12 @@ fn everything_has_a_default() {
     assert_eq!(config.accounts.registration, Registration::Closed);
     assert!(config.accounts.default_plan.is_none() && config.upstreams.is_empty());
     assert!(config.store_url.is_none() && config.master_key.is_none());
-    let network = config.limits;
+    assert_eq!(config.limits.model_request_bytes, 33_554_432);
+    let network = config.limits.network;
     assert_eq!((network.sign_in_per_minute, network.sign_up_per_hour), (30, 20));
     assert_eq!((network.anonymous_per_minute, network.management_per_minute), (60, 600));
-    assert_eq!((config.metering.drain.as_secs(), config.metering.drain_tokens), (10, 1_000));
+    let DrainBounds { time, tokens, answers } = config.drain;
+    assert_eq!((time.as_secs(), tokens, answers), (10, 1_000, 1_024));
 }
 
 #[test]
@@ -113,8 +115,8 @@ fn the_file_of_the_reference_is_read() {
     assert_eq!(config.server.trusted_proxies.len(), 2);
     assert_eq!(config.server.trusted_proxies[1].to_string(), "192.0.2.7/32");
     assert_eq!(config.store_url.unwrap().expose(), "postgres:///tollgate");
-    assert_eq!(config.limits.sign_in_per_minute, 3);
-    assert_eq!(config.limits.management_per_minute, 600);
+    assert_eq!(config.limits.network.sign_in_per_minute, 3);
+    assert_eq!(config.limits.network.management_per_minute, 600);
     assert_eq!(config.installation_budgets[0].limit, 5_000_000_000);
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.base_url.as_str(), "https://api.openai.com/v1");
@@ -308,7 +310,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
     ]);
     let config = loaded(&given);
     assert_eq!((config.server.listen.port(), config.server.shutdown.as_secs()), (2, 2));
-    assert_eq!(config.limits.sign_up_per_hour, 9);
+    assert_eq!(config.limits.network.sign_up_per_hour, 9);
     assert!(config.loopback_tools && config.server.trusted_proxies.len() == 1);
     given.flags = vec![flag("server.listen", "127.0.0.1:3", "--listen")];
     let config = loaded(&given);

@@ -111,7 +111,8 @@ impl LedgerStore {
         Ok(Committed::Done(outcome))
     }
 
-    async fn move_to_spent(&mut self, moved: &Moved) -> Result<(), Error> {
+    /// Moves what a call cost from this node's lease of an account to what is spent of it.
+    pub(super) async fn move_to_spent(&mut self, moved: &Moved) -> Result<(), Error> {
         const ACCOUNT: &str = "UPDATE account SET spent = spent + $1, leased = leased - $1
             WHERE budget = $2 AND window_start = $3";
         const LEASE: &str = "UPDATE lease SET granted = granted - $1

@@ -44,7 +44,7 @@ impl LedgerStore {
         let mut recovered = Recovered { interrupted: folds.len(), reserves: 0 };
         entries::insert(&mut self.conn, &folds).await?;
         for moved in sums(&folds) {
-            self.charge_dead(&moved).await?;
+            self.move_to_spent(&moved).await?;
         }
         self.return_leases(&mut recovered).await?;
         self.conn.execute("DELETE FROM journal WHERE node = $1", args![self.node]).await?;
@@ -84,18 +84,6 @@ impl LedgerStore {
             }
         }
         Ok(folds)
-    }
-
-    async fn charge_dead(&mut self, moved: &Moved) -> Result<(), Error> {
-        const ACCOUNT: &str = "UPDATE account SET spent = spent + $1, leased = leased - $1
-            WHERE budget = $2 AND window_start = $3";
-        const LEASE: &str = "UPDATE lease SET granted = granted - $1
-            WHERE node = $2 AND budget = $3 AND window_start = $4";
-        let AccountRef { budget, start_us, .. } = &moved.account;
-        let changed = self.conn.execute(ACCOUNT, args![moved.amount, &**budget, *start_us]).await?;
-        one_row(changed, "account", budget)?;
-        let args = args![moved.amount, self.node, &**budget, *start_us];
-        one_row(self.conn.execute(LEASE, args).await?, "lease", budget)
     }
 
     /// Charges each armed lease its risk, at most what is left of it, and gives the rest back.

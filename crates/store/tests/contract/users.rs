@@ -174,7 +174,15 @@ pub(crate) async fn of_two_first_owners_one_wins(bench: &Bench) -> Outcome<()> {
     }
     assert_eq!(won, 1);
     assert!(bench.reader.owner_exists().await?);
-    assert_eq!(bench.begin().await?.count_owners().await?, 1);
+    let owners = UserFilter { role: Some(Role::Owner), ..UserFilter::default() };
+    let owners = bench.reader.users(&owners, &PageRequest::first(10)).await?.items;
+    let [owner] = &owners[..] else { panic!("{} owners", owners.len()) };
+
+    let mut tx = bench.begin().await?;
+    tx.require_owner_left(owner).await?;
+    tx.delete_user(owner).await?;
+    let none_left = tx.require_owner_left(owner).await.unwrap_err();
+    assert_eq!(none_left.kind(), Kind::Conflict, "{none_left:?}");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Bodies of requests: a member stands in them only if the command line said something of it.
 
+use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tollgate_kernel::Budget;
@@ -62,4 +63,9 @@ impl Body {
     pub(super) fn done(self) -> Value {
         Value::Object(self.0)
     }
+}
+
+/// The name of a choice: the management API has the same.
+pub(super) fn name_of(choice: impl ValueEnum) -> String {
+    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

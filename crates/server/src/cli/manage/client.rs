@@ -1,7 +1,7 @@
 //! `tollgate client …`.
 
 use super::api::Manager;
-use super::body::Body;
+use super::body::{Body, name_of};
 use super::noun::{Form, Noun, column};
 use crate::cli::args::{AccountState, ClientAdd, ClientSet, ClientVerb};
 use crate::exit::Exit;
@@ -51,6 +51,6 @@ async fn set(manager: &mut Manager, args: &ClientSet) -> Result<(), Exit> {
     let body = Body::default()
         .maybe("name", name.as_deref())
         .clearable("plan", plan.as_deref())
-        .maybe("state", state.map(AccountState::as_str));
+        .maybe("state", state.map(name_of));
     manager.change(&CLIENTS, id, &body.done()).await
 }

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::api::{Manager, Query, path_of};
+use super::body::name_of;
 use super::noun::{Form, Noun, column};
 use crate::cli::args::{EntryList, EntryVerb};
 use crate::exit::Exit;
@@ -55,7 +56,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &EntryVerb) -> Result<(), E
 
 async fn query(manager: &Manager, args: &EntryList) -> Result<Query, Exit> {
     let EntryList { from, to, user, client, key, group, model, upstream, state, .. } = args;
-    let state = state.map(|state| state.as_str().to_owned());
+    let state = state.map(name_of);
     let named = [
         ("from", from),
         ("to", to),

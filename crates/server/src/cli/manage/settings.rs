@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::api::Manager;
-use super::body::Body;
+use super::body::{Body, name_of};
 use super::noun::{Form, Noun, column};
 use crate::cli::args::{SettingsSet, SettingsVerb};
 use crate::exit::Exit;
@@ -29,7 +29,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &SettingsVerb) -> Result<()
         SettingsVerb::Set(args) => {
             let SettingsSet { registration, default_plan, budgets, no_budgets } = args;
             let body = Body::default()
-                .maybe("registration", registration.map(|name| name.as_str()))
+                .maybe("registration", registration.map(name_of))
                 .clearable("default_plan", default_plan.as_deref())
                 .budgets("budgets", budgets, *no_budgets);
             manager.ask(Method::PATCH, PATH, Some(&body.done())).await?

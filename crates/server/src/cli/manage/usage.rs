@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::api::{Manager, Query, object, with_query};
+use super::body::name_of;
 use super::figures::{NONE, bar, money, number};
 use super::screen::Sheet;
 use crate::cli::args::{UsageArgs, UsageBy};
@@ -42,7 +43,7 @@ pub(super) async fn run(manager: &mut Manager, args: &UsageArgs) -> Result<(), E
 }
 
 async fn query(manager: &Manager, args: &UsageArgs) -> Result<Query, Exit> {
-    let by: Vec<&str> = args.by.iter().map(|by| by.as_str()).collect();
+    let by: Vec<String> = args.by.iter().copied().map(name_of).collect();
     let mut query = vec![("by", by.join(","))];
     let named = [
         ("from", &args.from),
@@ -68,14 +69,15 @@ fn sheet(items: &[Value], by: &[UsageBy], bars: bool) -> Sheet {
     let most = days.values().copied().max().unwrap_or_default();
     let total = items.iter().map(Sums::of).fold(Sums::default(), Sums::plus);
     let noted = total.unpriced + total.estimated + total.interrupted > 0;
-    let mut titles: Vec<_> = by.iter().map(|by| (by.as_str(), false)).collect();
+    let names: Vec<String> = by.iter().copied().map(name_of).collect();
+    let mut titles: Vec<_> = names.iter().map(|name| (name.as_str(), false)).collect();
     titles.extend(["calls", "input", "cached", "output", "cost"].map(|title| (title, true)));
     titles.extend(noted.then_some(("note", false)));
     titles.extend((!days.is_empty()).then_some(("tokens of the day", false)));
     let mut sheet = Sheet::new(&titles);
     let mut day = None;
     for item in items {
-        let mut cells: Vec<String> = by.iter().map(|by| text(item, by.as_str())).collect();
+        let mut cells: Vec<String> = names.iter().map(|name| text(item, name)).collect();
         let sums = Sums::of(item);
         cells.extend(sums.cells());
         cells.extend(noted.then(|| sums.note()));

@@ -4,12 +4,10 @@ use http::Method;
 use serde_json::json;
 
 use super::api::{Manager, object, path_of};
-use super::body::Body;
+use super::body::{Body, name_of};
 use super::figures::moment;
 use super::noun::{Form, Noun, column, member};
-use crate::cli::args::{
-    AccountState, Purpose, RoleName, UserAdd, UserLink, UserMembers, UserSet, UserVerb,
-};
+use crate::cli::args::{AccountState, Purpose, UserAdd, UserLink, UserMembers, UserSet, UserVerb};
 use crate::exit::Exit;
 
 const USERS: Noun = Noun {
@@ -78,21 +76,21 @@ async fn set(manager: &mut Manager, args: &UserSet) -> Result<(), Exit> {
     }
     let body = Body::default()
         .maybe("email", args.email.as_deref())
-        .maybe("state", args.state.map(AccountState::as_str));
+        .maybe("state", args.state.map(name_of));
     manager.change(&USERS, &id, &members(body, &args.members).done()).await
 }
 
 fn members(body: Body, args: &UserMembers) -> Body {
     let UserMembers { name, role, plan, groups } = args;
     body.maybe("name", name.as_deref())
-        .maybe("role", role.map(RoleName::as_str))
+        .maybe("role", role.map(name_of))
         .clearable("plan", plan.as_deref())
         .list("groups", groups)
 }
 
 /// Prints a link, alone on stdout: who holds it comes in.
 async fn link(manager: &mut Manager, id: &str, purpose: Purpose) -> Result<(), Exit> {
-    let body = json!({ "purpose": purpose.as_str() });
+    let body = json!({ "purpose": name_of(purpose) });
     let path = path_of("users", id, "/links")?;
     let answer = manager.ask(Method::POST, &path, Some(&body)).await?;
     if manager.screen.json {
