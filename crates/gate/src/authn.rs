@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use moka::sync::Cache;
 use tollgate_kernel::{
     Audience, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network, PlainToken,
-    Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
+    RequestId, Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
 };
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
@@ -31,6 +31,9 @@ const REMEMBERED: u64 = 131_072;
 
 /// How long a credential is remembered without a look at its records.
 const REMEMBERED_FOR: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How keys begin; other bearer tokens are access tokens.
+const KEYS_BEGIN: &str = "tg_";
 
 /// Longest bearer token that is looked at.
 const LONGEST: usize = 16 * 1024;
@@ -70,9 +73,39 @@ impl Authn {
             One::Malformed => return Err(Error::unauthenticated()),
             One::Socket(uid) => local(uid, self.clock.now()),
             One::Session(token) => self.session(&token).await?,
-            One::Bearer(token) if token.expose().starts_with("tg_") => self.key(&token).await?,
+            One::Bearer(token) if token.expose().starts_with(KEYS_BEGIN) => {
+                self.key(&token).await?
+            }
             One::Bearer(token) => self.access_token(&token).await?,
         };
+        self.welcome(known, network, request)
+    }
+
+    /// The same at once, for a credential that is remembered; `None` where that takes a look at its
+    /// records, or at more than one credential.
+    pub(crate) fn recall(
+        &self,
+        presented: &Presented,
+        network: Network,
+    ) -> Option<Result<Arc<Principal>, Error>> {
+        let (token, is_session) = presented.only_token()?;
+        let purpose = match token.expose() {
+            _ if is_session => Purpose::Session,
+            token if token.starts_with(KEYS_BEGIN) => Purpose::ApiKey,
+            token if token.len() <= LONGEST => Purpose::AccessToken,
+            _ => return None,
+        };
+        let hash = self.vault.mac(purpose, token.expose().as_bytes());
+        let known = self.remembered(&hash)?;
+        Some(self.welcome(known, network, presented.request()))
+    }
+
+    fn welcome(
+        &self,
+        known: Arc<Known>,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Arc<Principal>, Error> {
         self.still_good(&known, network)?;
         self.touches.note(&known, network, self.clock.now());
         Ok(Arc::new(Principal { known, network, request }))

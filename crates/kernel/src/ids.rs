@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::{Clock, Error, Rng};
 
@@ -38,6 +39,16 @@ macro_rules! ids {
             /// The UUID behind it.
             pub const fn uuid(self) -> Uuid {
                 self.0
+            }
+        }
+
+        impl $name {
+            /// How many characters its text has.
+            pub const LENGTH: usize = Hyphenated::LENGTH;
+
+            /// Its text, written to `to` without an allocation.
+            pub fn write(self, to: &mut [u8; Self::LENGTH]) -> &str {
+                self.0.hyphenated().encode_lower(to)
             }
         }
 
