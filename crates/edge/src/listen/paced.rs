@@ -1,5 +1,5 @@
-//! A connection's bytes, with deadlines that hyper does not have: for a head that drips, and for
-//! a reader that does not read.
+//! A connection's bytes, with what hyper does not have: deadlines for a head that drips and for a
+//! reader that does not read, and an eye on how lines end.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::Pace;
+use super::line_ends::LineEnds;
 
 /// What a connection and its requests tell each other.
 #[derive(Default)]
@@ -54,6 +55,7 @@ pub(crate) struct Paced<IO> {
     pulse: Arc<Pulse>,
     pace: Pace,
     head: Head,
+    line_ends: LineEnds,
     spoken: bool,
     stall: Option<Pin<Box<Sleep>>>,
 }
@@ -61,7 +63,8 @@ pub(crate) struct Paced<IO> {
 impl<IO> Paced<IO> {
     pub(crate) fn new(io: IO, pulse: Arc<Pulse>, pace: Pace) -> Self {
         let head = Head::Begun { after: 0, timer: None };
-        Self { io, pulse, pace, head, spoken: false, stall: None }
+        let line_ends = LineEnds::new();
+        Self { io, pulse, pace, head, line_ends, spoken: false, stall: None }
     }
 
     /// Notes bytes that came. A timer is made only if the head is not complete with them.
@@ -122,7 +125,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.io).poll_read(cx, buffer);
         match &polled {
-            Poll::Ready(Ok(())) => this.heard(buffer.filled().get(before..).unwrap_or_default()),
+            Poll::Ready(Ok(())) => {
+                let came = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+                this.heard(came);
+                if !this.line_ends.check(came) {
+                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                }
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending if this.head_is_late(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
