@@ -95,10 +95,8 @@ impl Authn {
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
-        let networks = known.standing.key.as_ref().and_then(|key| key.networks.as_ref());
-        if let Some(networks) = networks
-            && !networks.iter().any(|allowed| allowed.contains(&network.address()))
-        {
+        let key = known.standing.key.as_ref();
+        if key.is_some_and(|key| !key.allow_from(network.address())) {
             return Err(Error::new(Kind::Forbidden, "This key may not be used from this network."));
         }
         Ok(())
@@ -203,23 +201,20 @@ impl Authn {
         if key.state != KeyState::Active {
             return Err(Error::unauthenticated());
         }
-        let descent = match holder {
-            HolderRecord::Admin => Some(self.reader.descent(&key).await?),
-            HolderRecord::User(_) | HolderRecord::App(_) => None,
+        let (origin, makers) = match holder {
+            HolderRecord::Admin => {
+                let Descent { origin, makers } = self.reader.descent(&key).await?;
+                (Some(origin), makers)
+            }
+            HolderRecord::User(_) | HolderRecord::App(_) => {
+                let makers = self.reader.makers(&key).await?;
+                (None, makers.ok_or_else(Error::unauthenticated)?)
+            }
         };
-        let bound = descent.as_ref().and_then(|descent| descent.expires_at);
-        let ends = [key.expires_at, secret_expires_at, bound];
-        let expires_at = ends.into_iter().flatten().min();
-        let networks = key.networks.map(|networks| {
-            networks.iter().filter_map(|network| network.parse().ok()).collect::<Vec<_>>()
-        });
-        let limits = KeyLimits {
-            id: key.id,
-            models: key.models,
-            networks,
-            rates: key.rates,
-            budgets: key.budgets,
-        };
+        let id = key.id;
+        let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
+        let limits = KeyLimits::of(key, makers);
+        let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
         let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
         let (subject, client, role, owner) = match holder {
             HolderRecord::User(user) if user.state == AccountState::Active => {
@@ -234,13 +229,13 @@ impl Authn {
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
             HolderRecord::Admin => {
-                let owner = descent.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
-                (Subject::Admin(key.id), Client::FirstParty, Role::Admin, owner)
+                let owner = origin.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
+                (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
         };
-        let live = self.lives.of(key.id.uuid(), owner);
-        let credential = CredentialId::Key(key.id);
+        let live = self.lives.of_key(id.uuid(), owner, line);
+        let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
         Ok(whose.known(live, standing, self.clock.now()))
     }
@@ -307,8 +302,8 @@ fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
 
 /// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
 /// where it stands by itself, the outer where its maker manages nothing any more.
-fn managed_for(descent: Descent) -> Option<Option<Uuid>> {
-    match descent.origin {
+fn managed_for(origin: Origin) -> Option<Option<Uuid>> {
+    match origin {
         Origin::Installation => Some(None),
         Origin::User(user) => (user.state == AccountState::Active && user.role >= Role::Admin)
             .then(|| Some(user.id.uuid())),

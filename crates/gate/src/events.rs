@@ -1,6 +1,6 @@
 //! Revocation: events of the store reach cached credentials and running calls within a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -23,6 +23,8 @@ pub(crate) struct Lives {
 #[derive(Default)]
 struct Book {
     by_credential: HashMap<Uuid, Entry>,
+    /// The keys that were made with a key, or with what it made: they change and end with it.
+    made_with: HashMap<Uuid, HashSet<Uuid>>,
     sweep_at: usize,
 }
 
@@ -31,9 +33,33 @@ struct Entry {
     live: Weak<Live>,
 }
 
+impl Book {
+    /// Forgets the lives that nobody holds.
+    fn sweep(&mut self) {
+        self.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
+        let alive = &self.by_credential;
+        self.made_with.retain(|_, made| {
+            made.retain(|id| alive.contains_key(id));
+            !made.is_empty()
+        });
+        self.sweep_at = self.by_credential.len() * 2;
+    }
+}
+
 impl Lives {
-    /// The one life of a credential, of which `owner` is the person or app.
-    pub(crate) fn of(&self, credential: Uuid, owner: Option<Uuid>) -> Arc<Live> {
+    /// The one life of a session, of which `owner` is the person.
+    pub(crate) fn of(&self, session: Uuid, owner: Option<Uuid>) -> Arc<Live> {
+        self.of_key(session, owner, Vec::new())
+    }
+
+    /// The one life of a key, of which `owner` is the person or app, and which comes from the keys
+    /// `makers`.
+    pub(crate) fn of_key(
+        &self,
+        credential: Uuid,
+        owner: Option<Uuid>,
+        makers: Vec<Uuid>,
+    ) -> Arc<Live> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let known = book.by_credential.get(&credential).and_then(|entry| entry.live.upgrade());
         // A life does not begin again: a credential that counts once more, as of an account that
@@ -42,8 +68,10 @@ impl Lives {
             return live;
         }
         if book.by_credential.len() >= book.sweep_at.max(SWEEP_AT) {
-            book.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
-            book.sweep_at = book.by_credential.len() * 2;
+            book.sweep();
+        }
+        for maker in makers {
+            book.made_with.entry(maker).or_default().insert(credential);
         }
         let live = Arc::<Live>::default();
         book.by_credential.insert(credential, Entry { owner, live: Arc::downgrade(&live) });
@@ -91,7 +119,11 @@ impl Lives {
                 let owned = book.by_credential.values().filter(|entry| entry.owner == Some(id));
                 owned.filter_map(|entry| entry.live.upgrade()).collect()
             }
-            _ => book.by_credential.get(&id).and_then(|e| e.live.upgrade()).into_iter().collect(),
+            _ => {
+                let made = book.made_with.get(&id).into_iter().flatten();
+                let found = made.chain([&id]).filter_map(|id| book.by_credential.get(id));
+                found.filter_map(|entry| entry.live.upgrade()).collect()
+            }
         }
     }
 

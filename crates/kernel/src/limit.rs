@@ -21,6 +21,19 @@ pub struct Rates {
     pub concurrent: Option<u32>,
 }
 
+impl Rates {
+    /// The lower of both, each.
+    pub fn within(self, bound: Self) -> Self {
+        let lower = |a: Option<u32>, b: Option<u32>| [a, b].into_iter().flatten().min();
+        let Self { requests_per_minute, tokens_per_minute, concurrent } = bound;
+        Self {
+            requests_per_minute: lower(self.requests_per_minute, requests_per_minute),
+            tokens_per_minute: lower(self.tokens_per_minute, tokens_per_minute),
+            concurrent: lower(self.concurrent, concurrent),
+        }
+    }
+}
+
 /// A budget: at most `limit` of `unit` in each `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +64,18 @@ impl Budget {
             }
         }
         Ok(())
+    }
+
+    /// The lower of both, for each unit and period; what `bounds` have alone is added.
+    pub fn within(mut budgets: Vec<Self>, bounds: &[Self]) -> Vec<Self> {
+        for bound in bounds {
+            let same = |b: &&mut Self| (b.unit, b.period) == (bound.unit, bound.period);
+            match budgets.iter_mut().find(same) {
+                Some(budget) => budget.limit = budget.limit.min(bound.limit),
+                None => budgets.push(*bound),
+            }
+        }
+        budgets
     }
 }
 

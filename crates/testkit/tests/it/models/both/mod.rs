@@ -2,6 +2,7 @@
 
 pub(crate) mod budgets;
 pub(crate) mod changes;
+pub(crate) mod descent;
 pub(crate) mod hangups;
 pub(crate) mod once;
 pub(crate) mod overshoot;
@@ -28,6 +29,7 @@ macro_rules! suite {
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
                 m2_calls_cut_before_their_first_byte_are_metered_exactly,
                 m2_json_calls_cut_before_their_answer_are_metered_exactly;
+            descent: t86_what_a_key_made_narrows_with_it;
             reserves: the_owner_releases_what_a_crash_may_have_hidden;
             once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
                 a_caller_who_hangs_up_gets_the_answer_later,
