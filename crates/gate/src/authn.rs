@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use tollgate_kernel::{
-    Audience, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network, PlainToken,
-    Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
+    Audience, Budget, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network,
+    PlainToken, Role, Scopes, Slug, Subject, Timestamp, TokenId, UserId,
 };
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
@@ -158,23 +158,14 @@ impl Authn {
         let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
         let claims = AccessClaims::parse(&verified)?;
         let audience = self.tokens.check(&claims, self.clock.now())?;
-        let sid: SessionId = claims
-            .sid
-            .as_deref()
-            .and_then(|sid| sid.parse().ok())
-            .ok_or_else(Error::unauthenticated)?;
         let heeded = self.lives.heeded();
-        let found = self.reader.session_with_user(sid).await?;
-        let (session, user) = found.ok_or_else(Error::unauthenticated)?;
-        if user.id.to_string() != claims.sub {
-            return Err(Error::unauthenticated());
-        }
-        let mut known = self.known_session(session, user, Method::AccessToken).await?;
+        let mut known = self.known_token(&claims).await?;
         known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
         known.audience = Some(Audience::new(audience));
         known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
         let expires = Timestamp::from_secs(claims.exp);
-        known.standing.expires_at = known.standing.expires_at.map(|end| end.min(expires));
+        let ends = [known.standing.expires_at, Some(expires)];
+        known.standing.expires_at = ends.into_iter().flatten().min();
         Ok(self.remember(hash, known, heeded))
     }
 
@@ -191,7 +182,37 @@ impl Authn {
         known
     }
 
-    async fn groups_of(&self, user: UserId) -> Result<Vec<Slug>, Error> {
+    /// Whom a token of ours is for: the person whose session it came from, or somebody else for
+    /// whom it was made.
+    async fn known_token(&self, claims: &AccessClaims) -> Result<Known, Error> {
+        let refused = Error::unauthenticated;
+        let id: TokenId = claims.jti.parse().map_err(|_| refused())?;
+        let (sid, key) = (claims.sid.as_deref(), claims.key.as_deref());
+        let mut known = match (sid, key) {
+            (Some(sid), None) => {
+                let found = self.reader.session_with_user(sid.parse().map_err(|_| refused())?);
+                let (session, user) = found.await?.ok_or_else(refused)?;
+                if user.id.to_string() == claims.sub {
+                    self.known_session(session, user, Method::AccessToken).await?
+                } else {
+                    let lender = self.lending_session(session, user)?;
+                    self.known_lent(id, &claims.sub, lender).await?
+                }
+            }
+            (None, Some(key)) => {
+                let lender = self.lending_key(key.parse().map_err(|_| refused())?).await?;
+                self.known_lent(id, &claims.sub, lender).await?
+            }
+            _ => return Err(refused()),
+        };
+        known.standing.token = match claims.budget.as_deref() {
+            Some(budget) => Some((id, Budget::from_claim(budget).ok_or_else(refused)?)),
+            None => None,
+        };
+        Ok(known)
+    }
+
+    pub(crate) async fn groups_of(&self, user: UserId) -> Result<Vec<Slug>, Error> {
         let groups = self.reader.groups_of(user).await?;
         Ok(groups.into_iter().map(|group| group.id).collect())
     }
@@ -234,7 +255,7 @@ impl Authn {
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
         };
-        let live = self.lives.of_key(id.uuid(), owner, line);
+        let live = self.lives.resting(id.uuid(), owner, line);
         let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
         Ok(whose.known(live, standing, self.clock.now()))
@@ -266,16 +287,16 @@ impl Authn {
 }
 
 /// What a credential's record says of who presents it.
-struct Whose {
-    subject: Subject,
-    client: Client,
-    role: Role,
-    method: Method,
-    credential: CredentialId,
+pub(crate) struct Whose {
+    pub(crate) subject: Subject,
+    pub(crate) client: Client,
+    pub(crate) role: Role,
+    pub(crate) method: Method,
+    pub(crate) credential: CredentialId,
 }
 
 impl Whose {
-    fn known(self, live: Arc<Live>, standing: Standing, at: Timestamp) -> Known {
+    pub(crate) fn known(self, live: Arc<Live>, standing: Standing, at: Timestamp) -> Known {
         let Self { subject, client, role, method, credential } = self;
         Known {
             subject,
@@ -302,7 +323,7 @@ fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
 
 /// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
 /// where it stands by itself, the outer where its maker manages nothing any more.
-fn managed_for(origin: Origin) -> Option<Option<Uuid>> {
+pub(crate) fn managed_for(origin: Origin) -> Option<Option<Uuid>> {
     match origin {
         Origin::Installation => Some(None),
         Origin::User(user) => (user.state == AccountState::Active && user.role >= Role::Admin)

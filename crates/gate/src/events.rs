@@ -23,8 +23,9 @@ pub(crate) struct Lives {
 #[derive(Default)]
 struct Book {
     by_credential: HashMap<Uuid, Entry>,
-    /// The keys that were made with a key, or with what it made: they change and end with it.
-    made_with: HashMap<Uuid, HashSet<Uuid>>,
+    /// The credentials that rest on a record beside their own and its owner's, such as the key
+    /// that made them: they change and end with it.
+    resting_on: HashMap<Uuid, HashSet<Uuid>>,
     sweep_at: usize,
 }
 
@@ -38,9 +39,9 @@ impl Book {
     fn sweep(&mut self) {
         self.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
         let alive = &self.by_credential;
-        self.made_with.retain(|_, made| {
-            made.retain(|id| alive.contains_key(id));
-            !made.is_empty()
+        self.resting_on.retain(|_, resting| {
+            resting.retain(|id| alive.contains_key(id));
+            !resting.is_empty()
         });
         self.sweep_at = self.by_credential.len() * 2;
     }
@@ -49,16 +50,16 @@ impl Book {
 impl Lives {
     /// The one life of a session, of which `owner` is the person.
     pub(crate) fn of(&self, session: Uuid, owner: Option<Uuid>) -> Arc<Live> {
-        self.of_key(session, owner, Vec::new())
+        self.resting(session, owner, Vec::new())
     }
 
-    /// The one life of a key, of which `owner` is the person or app, and which comes from the keys
-    /// `makers`.
-    pub(crate) fn of_key(
+    /// The one life of a credential, of which `owner` is the person or app, and which rests on the
+    /// records `on` as well.
+    pub(crate) fn resting(
         &self,
         credential: Uuid,
         owner: Option<Uuid>,
-        makers: Vec<Uuid>,
+        on: Vec<Uuid>,
     ) -> Arc<Live> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let known = book.by_credential.get(&credential).and_then(|entry| entry.live.upgrade());
@@ -70,8 +71,8 @@ impl Lives {
         if book.by_credential.len() >= book.sweep_at.max(SWEEP_AT) {
             book.sweep();
         }
-        for maker in makers {
-            book.made_with.entry(maker).or_default().insert(credential);
+        for record in on {
+            book.resting_on.entry(record).or_default().insert(credential);
         }
         let live = Arc::<Live>::default();
         book.by_credential.insert(credential, Entry { owner, live: Arc::downgrade(&live) });
@@ -114,17 +115,17 @@ impl Lives {
     fn concerned(&self, event: &Event) -> Vec<Arc<Live>> {
         let Ok(id) = Uuid::try_parse(&event.id) else { return Vec::new() };
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        match event.kind {
+        let mut found: Vec<Arc<Live>> = match event.kind {
             EventKind::User | EventKind::Client => {
                 let owned = book.by_credential.values().filter(|entry| entry.owner == Some(id));
                 owned.filter_map(|entry| entry.live.upgrade()).collect()
             }
-            _ => {
-                let made = book.made_with.get(&id).into_iter().flatten();
-                let found = made.chain([&id]).filter_map(|id| book.by_credential.get(id));
-                found.filter_map(|entry| entry.live.upgrade()).collect()
-            }
-        }
+            _ => book.by_credential.get(&id).and_then(|e| e.live.upgrade()).into_iter().collect(),
+        };
+        let resting = book.resting_on.get(&id).into_iter().flatten();
+        let resting = resting.filter_map(|id| book.by_credential.get(id));
+        found.extend(resting.filter_map(|entry| entry.live.upgrade()));
+        found
     }
 
     /// Whether the record that an event names still stands for anything.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tollgate_kernel::{
     Account, Budget, ClientId, Error, Holder, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp,
-    UserId,
+    TokenId, UserId,
 };
 use tollgate_store::KeyRecord;
 
@@ -27,6 +27,8 @@ pub(crate) struct Standing {
     pub(crate) models: Option<Vec<ModelPattern>>,
     /// What the key says of itself.
     pub(crate) key: Option<KeyLimits>,
+    /// A budget of the access token's own.
+    pub(crate) token: Option<(TokenId, Budget)>,
     /// When the credential ends.
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) resolved: ArcSwapOption<Resolved>,
@@ -142,7 +144,9 @@ impl Standing {
             .key
             .iter()
             .flat_map(|key| key.budgets.iter().map(|budget| (Holder::Key(key.id), budget)));
-        let budgets = own.chain(of_key).chain(policy.shared_budgets(&self.groups, ""));
+        let of_token = self.token.iter().map(|(id, budget)| (Holder::Token(*id), budget));
+        let budgets =
+            own.chain(of_key).chain(of_token).chain(policy.shared_budgets(&self.groups, ""));
         let legs = legs(policy, &in_effect.plan.time_zone, now, budgets)?;
         let ends = legs.iter().map(|leg| leg.account.window.end);
         let until = ends.min().unwrap_or(Timestamp::from_micros(i64::MAX));
@@ -216,7 +220,7 @@ fn legs<'a>(
     for (holder, budget) in budgets {
         // What several plans share follows one calendar.
         let zone = match holder {
-            Holder::User(_) | Holder::Client(_) | Holder::Key(_) => own_zone,
+            Holder::User(_) | Holder::Client(_) | Holder::Key(_) | Holder::Token(_) => own_zone,
             Holder::Group(_) | Holder::Model(_) | Holder::Installation => &utc,
         };
         let window = policy.window(now, budget.period, zone)?;

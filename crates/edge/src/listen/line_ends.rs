@@ -5,7 +5,7 @@
 //! left out by their framing. A line that ends so, and one that says another thing of the body than
 //! a line before, is spoilt: hyper refuses it with 400 and closes the connection.
 
-/// The most bytes of a line that are kept: enough for the members that frame a body.
+/// So much of a line is kept, in bytes: enough for the members that frame a body.
 const KEPT: usize = 64;
 
 /// What a refused line ends with: a byte that stands in no head, and what hyper waits for before it
