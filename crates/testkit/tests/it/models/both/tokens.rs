@@ -55,9 +55,11 @@ pub(crate) async fn a_token_for_somebody_calls_as_them_and_ends_with_its_maker(e
     let audit = root.get("/api/v1/audit?action=token.create").await.unwrap().json();
     assert_eq!(audit["items"][0]["target"], format!("user:{alice}"));
     let wide = json!({ "budgets": null });
-    root.patch(&format!("/api/v1/keys/{id}"), &wide).await.unwrap();
-    assert_eq!(calls(&token).await, 200);
-    let revoke = root.request("DELETE", &format!("/api/v1/keys/{id}"));
+    let path = format!("/api/v1/keys/{id}");
+    assert_eq!(root.patch(&path, &wide).await.unwrap().status, 200);
+    let goes_on = async || calls(&token).await == 200;
+    assert!(until(Duration::from_secs(10), goes_on).await);
+    let revoke = root.request("DELETE", &path);
     assert_eq!(root.send(revoke).await.unwrap().status, 204);
     ends(&token).await;
 
