@@ -40,7 +40,7 @@ pub(crate) struct LimitView {
 /// Whom a budget counts for.
 #[derive(Serialize, JsonSchema)]
 struct Scope {
-    /// `user`, `client`, `key`, `group`, `model` or `installation`.
+    /// `user`, `client`, `key`, `token`, `group`, `model` or `installation`.
     kind: &'static str,
     /// Which one; empty for the installation.
     id: String,

@@ -16,6 +16,7 @@ mod forward;
 mod gate;
 mod hold;
 mod ledger;
+mod lent;
 mod lists;
 mod live;
 mod load;

@@ -238,6 +238,7 @@ fn tighten(known: &mut Option<(u32, u32, Duration)>, other: (u32, u32, Duration)
 fn refused(holder: &Holder, what: &str, wait: Duration) -> Error {
     let whose = match holder {
         Holder::Key(_) => "this key",
+        Holder::Token(_) => "this token",
         Holder::User(_) => "your plan",
         Holder::Client(_) => "this app",
         Holder::Model(_) => "this model",

@@ -3,30 +3,28 @@
 use ipnet::IpNet;
 use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Rates, Timestamp};
-use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Owner};
+use tollgate_store::{GENERATIONS_MAX, KeyHolder, KeyRecord, Owner};
 
 /// The key that the caller presents bounds the keys that it makes and changes; nothing bounds
 /// those who present none.
-pub(crate) struct Bounds(Option<(KeyRecord, Descent)>);
+///
+/// The keys: the caller's own, then those that it comes from. They bound what it may as well.
+pub(crate) struct Bounds(Vec<KeyRecord>);
 
 impl Bounds {
     /// The bounds of the caller.
     pub(crate) async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
-        let Some(id) = warrant.principal().credential().key() else { return Ok(Self(None)) };
+        let Some(id) = warrant.principal().credential().key() else { return Ok(Self(Vec::new())) };
         let reader = gate.read(warrant);
         let key = reader.key(Owner::All, id).await?.ok_or_else(Error::unauthenticated)?;
-        let descent = reader.descent(&key).await?;
-        Ok(Self(Some((key, descent))))
-    }
-
-    fn key(&self) -> Option<&KeyRecord> {
-        self.0.as_ref().map(|(key, _)| key)
+        let mut keys = reader.makers(&key).await?.ok_or_else(Error::unauthenticated)?;
+        keys.insert(0, key);
+        Ok(Self(keys))
     }
 
     /// Refuses an admin key that would be one too many in a row.
     pub(crate) fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
-        let row = self.0.as_ref().map_or(0, |(_, descent)| descent.generations);
-        if holder != KeyHolder::Admin || row < GENERATIONS_MAX {
+        if holder != KeyHolder::Admin || self.0.len() < GENERATIONS_MAX {
             return Ok(());
         }
         let detail = "Too many admin keys made one another. Make this one as a person.";
@@ -45,55 +43,45 @@ impl Bounds {
         Err(Error::new(Kind::Forbidden, detail))
     }
 
-    /// The models of `wished` that the caller's key names too.
+    /// The models of `wished` that the caller may call too.
     pub(crate) fn models(
         &self,
-        wished: Option<Vec<ModelPattern>>,
+        mut wished: Option<Vec<ModelPattern>>,
     ) -> Result<Option<Vec<ModelPattern>>, Error> {
-        let bound = self.key().and_then(|key| key.models.as_deref());
-        both(wished, bound, covers_model).ok_or_else(|| {
-            Self::beyond("These models are not those of the key that asks.", "models")
-        })
+        for key in &self.0 {
+            let shared = both(wished, key.models.as_deref(), covers_model);
+            let what = "These models are not those of the key that asks.";
+            wished = shared.ok_or_else(|| Self::beyond(what, "models"))?;
+        }
+        Ok(wished)
     }
 
-    /// The networks of `wished` that the caller's key may come from too.
+    /// The networks of `wished` that the caller may come from too.
     pub(crate) fn networks(
         &self,
-        wished: Option<Vec<String>>,
+        mut wished: Option<Vec<String>>,
     ) -> Result<Option<Vec<String>>, Error> {
-        let bound = self.key().and_then(|key| key.networks.as_deref());
-        let what = "These networks are not those of the key that asks.";
-        both(wished, bound, covers_network).ok_or_else(|| Self::beyond(what, "networks"))
+        for key in &self.0 {
+            let shared = both(wished, key.networks.as_deref(), covers_network);
+            let what = "These networks are not those of the key that asks.";
+            wished = shared.ok_or_else(|| Self::beyond(what, "networks"))?;
+        }
+        Ok(wished)
     }
 
-    /// The lower of both rates, each.
+    /// The lowest of all rates, each.
     pub(crate) fn rates(&self, wished: Rates) -> Rates {
-        let Some(key) = self.key() else { return wished };
-        let lower = |a: Option<u32>, b: Option<u32>| [a, b].into_iter().flatten().min();
-        let Rates { requests_per_minute, tokens_per_minute, concurrent } = key.rates;
-        Rates {
-            requests_per_minute: lower(wished.requests_per_minute, requests_per_minute),
-            tokens_per_minute: lower(wished.tokens_per_minute, tokens_per_minute),
-            concurrent: lower(wished.concurrent, concurrent),
-        }
+        self.0.iter().fold(wished, |rates, key| rates.within(key.rates))
     }
 
-    /// The lower of both budgets, each; what the caller's key has alone is added.
-    pub(crate) fn budgets(&self, mut wished: Vec<Budget>) -> Vec<Budget> {
-        for bound in self.key().map(|key| key.budgets.as_slice()).unwrap_or_default() {
-            let same = |b: &&mut Budget| (b.unit, b.period) == (bound.unit, bound.period);
-            match wished.iter_mut().find(same) {
-                Some(budget) => budget.limit = budget.limit.min(bound.limit),
-                None => wished.push(*bound),
-            }
-        }
-        wished
+    /// The lowest of all budgets, each; what the keys have alone is added.
+    pub(crate) fn budgets(&self, wished: Vec<Budget>) -> Vec<Budget> {
+        self.0.iter().fold(wished, |budgets, key| Budget::within(budgets, &key.budgets))
     }
 
-    /// The earlier end.
+    /// The earliest end.
     pub(crate) fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
-        let bound = self.0.as_ref().and_then(|(_, descent)| descent.expires_at);
-        [wished, bound].into_iter().flatten().min()
+        self.0.iter().map(|key| key.expires_at).chain([wished]).flatten().min()
     }
 
     fn beyond(detail: &'static str, param: &'static str) -> Error {

@@ -77,6 +77,8 @@ ids! {
     KeyId,
     /// A signed-in browser.
     SessionId,
+    /// An access token of ours.
+    TokenId,
     /// One call through the gate, all its attempts included.
     CallId,
     /// One HTTP request; the answer's `x-request-id`.

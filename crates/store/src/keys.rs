@@ -325,8 +325,9 @@ impl Tx {
         Ok(record)
     }
 
-    /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. A
-    /// conflict when it is revoked or not the version that was read.
+    /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. What
+    /// was made with it is bounded by that too, and hears of it by this key's event. A conflict
+    /// when it is revoked or not the version that was read.
     pub async fn update_key(&mut self, key: &KeyRecord) -> Result<(), Error> {
         let sql = "UPDATE keys SET name = $3, models = $4, networks = $5, rates = $6, \
                    budgets = $7, expires_at = $8, version = version + 1 \
@@ -343,7 +344,7 @@ impl Tx {
         ];
         self.change_one(sql, args).await?;
         self.announce(EventKind::Key, key.id.to_string());
-        if key.holder == KeyHolder::Admin { self.announce_offspring(key.id).await } else { Ok(()) }
+        Ok(())
     }
 
     /// Ends the secrets that the key has now at `at`, or earlier where that was said before. The

@@ -2,11 +2,13 @@
 
 pub(crate) mod budgets;
 pub(crate) mod changes;
+pub(crate) mod descent;
 pub(crate) mod hangups;
 pub(crate) mod once;
 pub(crate) mod overshoot;
 pub(crate) mod reserves;
 pub(crate) mod store_down;
+pub(crate) mod tokens;
 pub(crate) mod walk;
 
 use std::future::Future;
@@ -28,6 +30,10 @@ macro_rules! suite {
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
                 m2_calls_cut_before_their_first_byte_are_metered_exactly,
                 m2_json_calls_cut_before_their_answer_are_metered_exactly;
+            descent: t86_what_a_key_made_narrows_with_it;
+            tokens: a_token_for_somebody_calls_as_them_and_ends_with_its_maker,
+                t86_a_token_for_somebody_is_for_those_who_make_their_keys,
+                a_token_has_a_budget_of_its_own;
             reserves: the_owner_releases_what_a_crash_may_have_hidden;
             once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
                 a_caller_who_hangs_up_gets_the_answer_later,
