@@ -215,6 +215,8 @@ impl Authn {
         });
         let limits = KeyLimits {
             id: key.id,
+            version: key.version,
+            secret_ends_at: secret_expires_at,
             models: key.models,
             networks,
             rates: key.rates,

@@ -173,9 +173,15 @@ impl Gate {
                     KeyHolder::App(id) => self.standing_of_client(warrant, id).await?,
                     KeyHolder::Admin => Standing::default(),
                 };
-                let (models, networks) = (None, None);
-                let (id, rates, budgets) = (key.id, key.rates, key.budgets);
-                standing.key = Some(KeyLimits { id, models, networks, rates, budgets });
+                standing.key = Some(KeyLimits {
+                    id: key.id,
+                    version: key.version,
+                    secret_ends_at: None,
+                    models: None,
+                    networks: None,
+                    rates: key.rates,
+                    budgets: key.budgets,
+                });
                 standing
             }
             BudgetsOf::Group(_) | BudgetsOf::Model(_) | BudgetsOf::Shared => return Ok(None),

@@ -50,6 +50,10 @@ impl PlanHolder {
 /// The restrictions of a key. It can only narrow what its owner may do.
 pub(crate) struct KeyLimits {
     pub(crate) id: KeyId,
+    /// The version of its record.
+    pub(crate) version: i64,
+    /// When the secret that was presented ends, where the key was rotated since.
+    pub(crate) secret_ends_at: Option<Timestamp>,
     pub(crate) models: Option<Vec<ModelPattern>>,
     pub(crate) networks: Option<Vec<ipnet::IpNet>>,
     pub(crate) rates: Rates,

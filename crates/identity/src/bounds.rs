@@ -1,31 +1,71 @@
 //! What a key may hand on: never more than it has itself.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Rates, Timestamp};
-use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Owner};
+use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Origin, Owner};
 
-/// The key that the caller presents bounds the keys that it makes and changes; nothing bounds
-/// those who present none.
-pub(crate) struct Bounds(Option<(KeyRecord, Descent)>);
+use crate::check::LONG_LIFE;
+
+/// The key that the caller presents bounds the keys and accounts that it makes and changes; nothing
+/// bounds those who present none.
+pub(crate) struct Bounds(Option<Presented>);
+
+/// The key that the caller presents.
+struct Presented {
+    key: KeyRecord,
+    descent: Descent,
+    /// The end of the secret of it, where it was replaced by a newer one.
+    secret_ends_at: Option<Timestamp>,
+}
 
 impl Bounds {
-    /// The bounds of the caller.
+    /// The bounds of the caller. A conflict when the key was changed since the caller was let in:
+    /// its secret may have been replaced.
     pub(crate) async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
-        let Some(id) = warrant.principal().credential().key() else { return Ok(Self(None)) };
+        let caller = warrant.principal();
+        let Some(id) = caller.credential().key() else { return Ok(Self(None)) };
         let reader = gate.read(warrant);
         let key = reader.key(Owner::All, id).await?.ok_or_else(Error::unauthenticated)?;
+        if caller.key_version() != Some(key.version) {
+            let detail = "The key that asks was changed this moment. Ask again.";
+            let changed = Error::new(Kind::Conflict, detail);
+            return Err(changed.with_retry_after(Duration::from_secs(1)));
+        }
         let descent = reader.descent(&key).await?;
-        Ok(Self(Some((key, descent))))
+        Ok(Self(Some(Presented { key, descent, secret_ends_at: caller.secret_ends_at() })))
     }
 
     fn key(&self) -> Option<&KeyRecord> {
-        self.0.as_ref().map(|(key, _)| key)
+        self.0.as_ref().map(|presented| &presented.key)
+    }
+
+    /// Refuses a key that has an end or any limit, or that was made with a key, where somebody
+    /// would come to be an admin or into an admin's account: by that account it would outlive its
+    /// own end, and do what it may not. The end that set-up gives is no such end: nobody chose it.
+    pub(crate) fn require_none(&self) -> Result<(), Error> {
+        let Some(Presented { key, descent, secret_ends_at }) = &self.0 else { return Ok(()) };
+        let of_set_up = matches!(descent.origin, Origin::Installation)
+            && key.expires_at.is_some_and(|ends| ends >= key.created_at.plus(LONG_LIFE));
+        let ends = key.expires_at.is_some() && !of_set_up;
+        let is_narrow = key.models.is_some()
+            || key.networks.is_some()
+            || key.rates != Rates::default()
+            || !key.budgets.is_empty();
+        let is_made_with_a_key = descent.generations > 1;
+        if ends || is_narrow || is_made_with_a_key || secret_ends_at.is_some() {
+            let detail = "This key is limited, or was made with a key, and the account of an owner \
+                          or admin would outlive that. Do this as a person.";
+            return Err(Error::new(Kind::Forbidden, detail));
+        }
+        Ok(())
     }
 
     /// Refuses an admin key that would be one too many in a row.
     pub(crate) fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
-        let row = self.0.as_ref().map_or(0, |(_, descent)| descent.generations);
+        let row = self.0.as_ref().map_or(0, |presented| presented.descent.generations);
         if holder != KeyHolder::Admin || row < GENERATIONS_MAX {
             return Ok(());
         }
@@ -37,7 +77,9 @@ impl Bounds {
     pub(crate) fn require_within(&self, key: &KeyRecord) -> Result<(), Error> {
         let within = self.models(key.models.clone()).is_ok_and(|models| models == key.models)
             && self.networks(key.networks.clone()).is_ok_and(|nets| nets == key.networks)
-            && (key.holder != KeyHolder::Admin || self.expiry(key.expires_at) == key.expires_at);
+            && self.rates(key.rates) == key.rates
+            && self.budgets(key.budgets.clone()) == key.budgets
+            && self.expiry(key.expires_at) == key.expires_at;
         if within {
             return Ok(());
         }
@@ -90,10 +132,12 @@ impl Bounds {
         wished
     }
 
-    /// The earlier end.
+    /// The earliest end of all: a key's, of those that it comes from, of its secret.
     pub(crate) fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
-        let bound = self.0.as_ref().and_then(|(_, descent)| descent.expires_at);
-        [wished, bound].into_iter().flatten().min()
+        let ends = self.0.as_ref().map(|presented| {
+            [presented.descent.expires_at, presented.secret_ends_at].into_iter().flatten()
+        });
+        ends.into_iter().flatten().chain(wished).min()
     }
 
     fn beyond(detail: &'static str, param: &'static str) -> Error {

@@ -357,12 +357,19 @@ impl Tx {
     }
 
     /// Gives an active key another secret; those before go on as they were. A conflict when it was
-    /// revoked.
-    pub async fn add_key_secret(&mut self, key: KeyId, secret: NewSecret) -> Result<(), Error> {
-        let sql = "UPDATE keys SET tail = $2, version = version + 1 \
-                   WHERE id = $1 AND state = 'active'";
-        if self.execute(sql, args![key, &secret.tail]).await? != 1 {
-            return Err(Error::new(Kind::Conflict, "The key was revoked. Make a new one."));
+    /// revoked, or is not the version that was read: whoever rotates by a secret that somebody else
+    /// replaces at the same moment must not win.
+    pub async fn add_key_secret(
+        &mut self,
+        key: KeyId,
+        version: i64,
+        secret: NewSecret,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE keys SET tail = $3, version = version + 1 \
+                   WHERE id = $1 AND version = $2 AND state = 'active'";
+        if self.execute(sql, args![key, version, &secret.tail]).await? != 1 {
+            let detail = "The key was changed or revoked meanwhile. Read it again.";
+            return Err(Error::new(Kind::Conflict, detail));
         }
         self.announce(EventKind::Key, key.to_string());
         self.insert_secret(key, secret).await
