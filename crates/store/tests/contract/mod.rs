@@ -58,7 +58,8 @@ macro_rules! suite {
             links: of_a_hundred_that_use_a_link_one_wins, a_link_serves_its_purpose_and_time_alone,
                 a_rolled_back_use_is_none, all_links_of_a_person_end;
             replays: of_two_requests_with_one_key_one_is_the_first,
-                a_replay_ends_after_its_time, an_act_is_found_by_its_request;
+                a_replay_ends_after_its_time, an_act_is_found_by_its_request,
+                t97_only_so_many_are_kept_for_one_subject;
             audit: every_commit_is_in_the_chain, k10_an_edited_record_is_found,
                 k10_a_removed_record_is_found, a_rolled_back_act_leaves_no_record,
                 events_come_in_order_without_gaps, events_are_told_once;
