@@ -325,6 +325,36 @@ impl Tx {
         Ok(record)
     }
 
+    /// How many keys of `holder` work: neither revoked nor ended. What this transaction made counts
+    /// too; it is not counted further than one beyond `most`.
+    pub async fn live_keys(&mut self, holder: KeyHolder, most: u32) -> Result<u32, Error> {
+        // Three texts, so that each walks along an index.
+        const OF_USER: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE user_id = $3 AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        const OF_CLIENT: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE client_id = $3 AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        const OF_ADMIN: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE kind = 'admin' AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        let mut args = args![self.now, i64::from(most) + 1];
+        let sql = match holder {
+            KeyHolder::User(user) => {
+                args.extend(args![user]);
+                OF_USER
+            }
+            KeyHolder::App(client) => {
+                args.extend(args![client]);
+                OF_CLIENT
+            }
+            KeyHolder::Admin => OF_ADMIN,
+        };
+        let row = self.optional(sql, args).await?;
+        let row = row.ok_or_else(|| Error::internal("a count without an answer"))?;
+        u32::try_from(row.int("live")?).map_err(Error::internal)
+    }
+
     /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. A
     /// conflict when it is revoked or not the version that was read.
     pub async fn update_key(&mut self, key: &KeyRecord) -> Result<(), Error> {

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_kernel::{Budget, KeyId, Kind, ModelPattern, Period, PlainToken, Rates, Role, Unit};
-use tollgate_store::{KeyHolder, KeyRecord};
+use tollgate_kernel::{
+    Budget, KeyId, Kind, Manage, ModelPattern, Noun, Period, PlainToken, Rates, Role, Unit,
+};
+use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey};
 
 use super::House;
-use super::browser::api;
+use super::browser::{Browser, api};
 use super::house::{OWNER, PASSWORD, plain};
-use crate::create_key::{KeyWish, create_key};
+use crate::create_key::{KeyWish, create_key, new_secret};
+use crate::revoke_key::revoke_key;
 use crate::rotate_key::rotate_key;
 use crate::update_key::{KeyChange, update_key};
 
@@ -237,4 +240,52 @@ async fn t86_a_new_secret_is_for_keys_that_may_do_no_more_than_the_one_that_asks
         let id = made(same).await;
         rotate_key(gate, &by_key, id, 0).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_keys_that_work() {
+    let (house, owner) = House::owned().await;
+    let gate = &house.gate;
+    let ada = house.user("ada@example.com", Role::Member).await;
+    let caller = house.signed_in("ada@example.com").await;
+    let own = KeyHolder::User(ada);
+    let warrant = gate.allow(&house.system(), Manage::write(Noun::Keys)).unwrap();
+    let mut tx = gate.begin(&warrant).await.unwrap();
+    for _ in 0..998 {
+        let (_, secret) = new_secret(gate, own);
+        let key = NewKey {
+            id: KeyId::new(&**gate.clock(), &**gate.rng()),
+            name: "one of many".to_owned(),
+            holder: own,
+            models: None,
+            networks: None,
+            rates: Rates::default(),
+            budgets: Vec::new(),
+            expires_at: None,
+        };
+        tx.insert_key(key, secret).await.unwrap();
+    }
+    tx.commit(AuditEvent::new("key.create", "keys")).await.unwrap();
+    let ends = gate.clock().now().plus(Duration::from_secs(60));
+    let brief = KeyWish { expires_at: Some(ends), ..wish(own) };
+    let (brief, _) = create_key(gate, &caller, brief).await.unwrap();
+    let (last, _) = create_key(gate, &caller, wish(own)).await.unwrap();
+    assert_eq!(kind(create_key(gate, &caller, wish(own)).await), Some(Kind::Conflict));
+    // Nothing is left of what was refused, and others are not held up.
+    create_key(gate, &house.signed_in(OWNER).await, wish(KeyHolder::User(owner.user.id)))
+        .await
+        .unwrap();
+    revoke_key(gate, &caller, last.id).await.unwrap();
+    create_key(gate, &caller, wish(own)).await.unwrap();
+    // One that ended takes no place, and needs one to work again.
+    house.clock.advance(Duration::from_secs(60));
+    create_key(gate, &caller, wish(own)).await.unwrap();
+    let forever = || KeyChange { expires_at: Some(None), ..KeyChange::default() };
+    let revived = update_key(gate, &caller, brief.id, forever()).await;
+    assert_eq!(kind(revived), Some(Kind::Conflict));
+    let mut browser = Browser::new(&house.app);
+    browser.sign_in("ada@example.com", PASSWORD).await;
+    let seen = browser.post("/account/keys", "/account/keys", &[("name", "desk")]).await;
+    assert_eq!(seen.status, 409);
+    assert!(seen.text.contains("1000 keys that work already"), "{}", seen.text);
 }

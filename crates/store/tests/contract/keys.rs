@@ -244,3 +244,27 @@ pub(crate) async fn what_was_made_with_a_key_ends_with_it(bench: &Bench) -> Outc
     assert!(matches!(bench.reader.descent(&second).await?.origin, Origin::Nobody));
     Ok(())
 }
+
+pub(crate) async fn keys_that_work_are_counted_by_holder(bench: &Bench) -> Outcome<()> {
+    let ada = KeyHolder::User(bench.user("ada@example.com").await?.id);
+    let app = KeyHolder::App(bench.client("app", None).await?.id);
+    let mut seed = 0;
+    for holder in [ada, app, KeyHolder::Admin] {
+        let mut made = Vec::new();
+        for _ in 0..4 {
+            seed += 1;
+            made.push(bench.key(holder, seed).await?);
+        }
+        let mut tx = bench.begin().await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 4, "{holder:?}");
+        assert_eq!(tx.live_keys(holder, 2).await?, 3, "it stops where it knows enough");
+        tx.revoke_key(Owner::All, made[0]).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 3, "{holder:?}");
+        let mut ended = bench.reader.key(Owner::All, made[1]).await?.unwrap();
+        ended.expires_at = Some(tx.now());
+        tx.update_key(&ended).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 2, "{holder:?}");
+        tx.commit(act("key.test")).await?;
+    }
+    Ok(())
+}
