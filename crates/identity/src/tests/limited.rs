@@ -60,6 +60,14 @@ async fn k13_a_secret_that_was_replaced_does_not_replace_its_successor() {
     let (other, _) = unlimited(&house).await;
     assert_eq!(kind(rotate_key(gate, &thief, other.id, 0).await), Some(Kind::Forbidden));
 
+    // Nor its own, where the key ends before the secret does.
+    let ends = gate.clock().now().plus(Duration::from_secs(60));
+    let brief = KeyWish { expires_at: Some(ends), ..wish(KeyHolder::Admin) };
+    let (brief, old) = create_key(gate, &boss, brief).await.unwrap();
+    rotate_key(gate, &boss, brief.id, 3_600).await.unwrap();
+    let by_old = house.with_key(&old).await;
+    assert_eq!(kind(rotate_key(gate, &by_old, brief.id, 0).await), Some(Kind::Forbidden));
+
     // The newest one replaces itself.
     let seen = api(&house.app, new.expose(), "POST", &path, Some(body)).await;
     assert_eq!(seen.status, 200, "{}", seen.text);
