@@ -122,6 +122,7 @@ async fn principal(
         Ok(principal) => principal,
         // An open page stays open to a browser whose session is over.
         Err(error) if is_over(&error) && is_open_page(route) && only_session => {
+            count_stranger(route, exchange)?;
             edge.authenticator.anonymous(network)
         }
         Err(error) => {
@@ -131,7 +132,7 @@ async fn principal(
             return Err(error);
         }
     };
-    if matches!(route.access, Access::Api(_)) {
+    if manages(route, &parts.method) {
         edge.networks.count(Attempt::Management, &principal)?;
     }
     principal.admits(route.access)?;
@@ -141,6 +142,16 @@ async fn principal(
     };
     meant(route, &parts.method, session, exchange)?;
     Ok(principal)
+}
+
+/// Whether a request counts as one of management. What the forms of pages change is changed by the
+/// same use cases as through the API; looking at pages is free.
+fn manages(route: &Route, method: &Method) -> bool {
+    match route.access {
+        Access::Api(_) => true,
+        Access::Page(_) => !csrf::is_safe(method),
+        Access::Models | Access::Public => false,
+    }
 }
 
 /// Counts a request without a credential that is good. At the models door the reason is told

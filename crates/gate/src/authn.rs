@@ -267,7 +267,7 @@ impl Authn {
         };
         let id = key.id;
         let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
-        let limits = KeyLimits::of(key, makers);
+        let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
         let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
         let (subject, client, role, owner) = match holder {

@@ -175,7 +175,7 @@ impl Gate {
                 };
                 // What a revoked key had left is nobody's business but its own.
                 let makers = self.read(warrant).makers(&key).await?.unwrap_or_default();
-                standing.key = Some(KeyLimits::of(key, makers));
+                standing.key = Some(KeyLimits::of(key, makers, None));
                 standing
             }
             BudgetsOf::Group(_) | BudgetsOf::Model(_) | BudgetsOf::Shared => return Ok(None),

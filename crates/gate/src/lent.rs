@@ -61,7 +61,7 @@ impl Authn {
         let keys = makers.iter().map(|maker| maker.id).chain([key.id]);
         let rests_on = keys.map(KeyId::uuid).chain(person).collect();
         let credential = CredentialId::Key(key.id);
-        let limits = KeyLimits::of(key, makers);
+        let limits = KeyLimits::of(key, makers, None);
         let expires_at = limits.expires_at;
         Ok(Lender { credential, role, limits: Some(limits), expires_at, rests_on })
     }

@@ -54,6 +54,10 @@ impl PlanHolder {
 /// only narrow what its owner may do.
 pub(crate) struct KeyLimits {
     pub(crate) id: KeyId,
+    /// The version of its record.
+    pub(crate) version: i64,
+    /// When the secret that was presented ends, where the key was rotated since.
+    pub(crate) secret_ends_at: Option<Timestamp>,
     /// Lists of models; what may be called is in each of them.
     pub(crate) models: Vec<Vec<ModelPattern>>,
     /// Lists of networks; where it may come from is in each of them.
@@ -64,10 +68,17 @@ pub(crate) struct KeyLimits {
 }
 
 impl KeyLimits {
-    /// The limits of `key`, which comes from `makers`.
-    pub(crate) fn of(key: KeyRecord, makers: Vec<KeyRecord>) -> Self {
+    /// The limits of `key`, which comes from `makers`; the secret of it that was presented ends at
+    /// `secret_ends_at`.
+    pub(crate) fn of(
+        key: KeyRecord,
+        makers: Vec<KeyRecord>,
+        secret_ends_at: Option<Timestamp>,
+    ) -> Self {
         let mut limits = Self {
             id: key.id,
+            version: key.version,
+            secret_ends_at,
             models: Vec::new(),
             networks: Vec::new(),
             rates: Rates::default(),

@@ -1,30 +1,76 @@
 //! What a key may hand on: never more than it has itself.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Rates, Timestamp};
-use tollgate_store::{GENERATIONS_MAX, KeyHolder, KeyRecord, Owner};
+use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Origin, Owner};
 
-/// The key that the caller presents bounds the keys that it makes and changes; nothing bounds
-/// those who present none.
-///
-/// The keys: the caller's own, then those that it comes from. They bound what it may as well.
-pub(crate) struct Bounds(Vec<KeyRecord>);
+use crate::check::LONG_LIFE;
+
+/// The key that the caller presents bounds the keys and accounts that it makes and changes; nothing
+/// bounds those who present none.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    /// The caller's own, then those that it comes from: they bound what it may as well.
+    keys: Vec<KeyRecord>,
+    /// Whether the installation itself made the first of them.
+    of_installation: bool,
+    /// The end of the secret that was presented, where it was replaced by a newer one.
+    secret_ends_at: Option<Timestamp>,
+}
 
 impl Bounds {
-    /// The bounds of the caller.
+    /// The bounds of the caller. A conflict when the key was changed since the caller was let in:
+    /// its secret may have been replaced.
     pub(crate) async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
-        let Some(id) = warrant.principal().credential().key() else { return Ok(Self(Vec::new())) };
+        let caller = warrant.principal();
+        let Some(id) = caller.credential().key() else { return Ok(Self::default()) };
         let reader = gate.read(warrant);
         let key = reader.key(Owner::All, id).await?.ok_or_else(Error::unauthenticated)?;
-        let mut keys = reader.makers(&key).await?.ok_or_else(Error::unauthenticated)?;
-        keys.insert(0, key);
-        Ok(Self(keys))
+        if caller.key_version() != Some(key.version) {
+            let detail = "The key that asks was changed this moment. Ask again.";
+            let changed = Error::new(Kind::Conflict, detail);
+            return Err(changed.with_retry_after(Duration::from_secs(1)));
+        }
+        let Descent { origin, makers } = reader.descent(&key).await?;
+        let secret_ends_at = caller.secret_ends_at();
+        let of_installation = match origin {
+            Origin::Installation => true,
+            Origin::Nobody if key.holder == KeyHolder::Admin => {
+                return Err(Error::unauthenticated());
+            }
+            Origin::User(_) | Origin::Nobody => false,
+        };
+        let keys = std::iter::once(key).chain(makers).collect();
+        Ok(Self { keys, of_installation, secret_ends_at })
+    }
+
+    /// Refuses a key that has an end or any limit, or that was made with a key, where somebody
+    /// would come to be an admin or into an admin's account: by that account it would outlive its
+    /// own end, and do what it may not. The end that set-up gives is no such end: nobody chose it.
+    pub(crate) fn require_none(&self) -> Result<(), Error> {
+        let Some(key) = self.keys.first() else { return Ok(()) };
+        let of_set_up = self.of_installation
+            && key.expires_at.is_some_and(|ends| ends >= key.created_at.plus(LONG_LIFE));
+        let ends = key.expires_at.is_some() && !of_set_up;
+        let is_narrow = key.models.is_some()
+            || key.networks.is_some()
+            || key.rates != Rates::default()
+            || !key.budgets.is_empty();
+        let is_made_with_a_key = self.keys.len() > 1;
+        if ends || is_narrow || is_made_with_a_key || self.secret_ends_at.is_some() {
+            let detail = "This key is limited, or was made with a key, and the account of an owner \
+                           or admin would outlive that. Do this as a person.";
+            return Err(Error::new(Kind::Forbidden, detail));
+        }
+        Ok(())
     }
 
     /// Refuses an admin key that would be one too many in a row.
     pub(crate) fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
-        if holder != KeyHolder::Admin || self.0.len() < GENERATIONS_MAX {
+        if holder != KeyHolder::Admin || self.keys.len() < GENERATIONS_MAX {
             return Ok(());
         }
         let detail = "Too many admin keys made one another. Make this one as a person.";
@@ -35,7 +81,9 @@ impl Bounds {
     pub(crate) fn require_within(&self, key: &KeyRecord) -> Result<(), Error> {
         let within = self.models(key.models.clone()).is_ok_and(|models| models == key.models)
             && self.networks(key.networks.clone()).is_ok_and(|nets| nets == key.networks)
-            && (key.holder != KeyHolder::Admin || self.expiry(key.expires_at) == key.expires_at);
+            && self.rates(key.rates) == key.rates
+            && self.budgets(key.budgets.clone()) == key.budgets
+            && self.expiry(key.expires_at) == key.expires_at;
         if within {
             return Ok(());
         }
@@ -48,7 +96,7 @@ impl Bounds {
         &self,
         mut wished: Option<Vec<ModelPattern>>,
     ) -> Result<Option<Vec<ModelPattern>>, Error> {
-        for key in &self.0 {
+        for key in &self.keys {
             let shared = both(wished, key.models.as_deref(), covers_model);
             let what = "These models are not those of the key that asks.";
             wished = shared.ok_or_else(|| Self::beyond(what, "models"))?;
@@ -61,7 +109,7 @@ impl Bounds {
         &self,
         mut wished: Option<Vec<String>>,
     ) -> Result<Option<Vec<String>>, Error> {
-        for key in &self.0 {
+        for key in &self.keys {
             let shared = both(wished, key.networks.as_deref(), covers_network);
             let what = "These networks are not those of the key that asks.";
             wished = shared.ok_or_else(|| Self::beyond(what, "networks"))?;
@@ -71,17 +119,18 @@ impl Bounds {
 
     /// The lowest of all rates, each.
     pub(crate) fn rates(&self, wished: Rates) -> Rates {
-        self.0.iter().fold(wished, |rates, key| rates.within(key.rates))
+        self.keys.iter().fold(wished, |rates, key| rates.within(key.rates))
     }
 
     /// The lowest of all budgets, each; what the keys have alone is added.
     pub(crate) fn budgets(&self, wished: Vec<Budget>) -> Vec<Budget> {
-        self.0.iter().fold(wished, |budgets, key| Budget::within(budgets, &key.budgets))
+        self.keys.iter().fold(wished, |budgets, key| Budget::within(budgets, &key.budgets))
     }
 
-    /// The earliest end.
+    /// The earliest end of all: the keys', and that of the secret.
     pub(crate) fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
-        self.0.iter().map(|key| key.expires_at).chain([wished]).flatten().min()
+        let ends = self.keys.iter().map(|key| key.expires_at);
+        ends.chain([self.secret_ends_at, wished]).flatten().min()
     }
 
     fn beyond(detail: &'static str, param: &'static str) -> Error {

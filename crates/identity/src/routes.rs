@@ -135,7 +135,8 @@ fn own_api() -> Vec<Row<IdentityState>> {
             tokens::create,
         )
         .takes::<TokenBody>()
-        .answers::<TokenView>(),
+        .answers::<TokenView>()
+        .done_anew(),
     ]
 }
 

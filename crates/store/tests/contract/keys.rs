@@ -68,11 +68,11 @@ pub(crate) async fn k2_no_column_can_hold_a_key_in_clear(bench: &Bench) -> Outco
 pub(crate) async fn rotation_keeps_the_old_secret_for_the_overlap(bench: &Bench) -> Outcome<()> {
     let user = bench.user("ada@example.com").await?;
     let key = bench.key(KeyHolder::User(user.id), 1).await?;
-    for (seed, overlap_s) in [(2, 600), (3, 60)] {
+    for (seed, overlap_s, version) in [(2, 600, 1), (3, 60, 2)] {
         let mut tx = bench.begin().await?;
         let end = tx.now().plus(Duration::from_secs(overlap_s));
         tx.expire_key_secrets(key, end).await?;
-        tx.add_key_secret(key, secret(seed)).await?;
+        tx.add_key_secret(key, version, secret(seed)).await?;
         tx.commit(act("key.rotate")).await?;
         let old = bench.reader.credential_by_hash(&[1; 32]).await?.unwrap();
         assert_eq!((old.key.id, old.secret_expires_at), (key, Some(end)), "earlier ends stay");
@@ -80,6 +80,11 @@ pub(crate) async fn rotation_keeps_the_old_secret_for_the_overlap(bench: &Bench)
     let new = bench.reader.credential_by_hash(&[3; 32]).await?.unwrap();
     assert_eq!((new.key.id, new.secret_expires_at), (key, None));
     assert_eq!(new.key.tail, "tail0003");
+
+    // Of two who read the same version one wins.
+    let mut tx = bench.begin().await?;
+    assert_kind(tx.add_key_secret(key, 2, secret(4)).await, Kind::Conflict);
+    drop(tx);
 
     // A later end does not lengthen an earlier one.
     let mut tx = bench.begin().await?;
@@ -109,7 +114,7 @@ pub(crate) async fn a_revoked_key_stays_revoked(bench: &Bench) -> Outcome<()> {
     assert_kind(tx.revoke_key(Owner::All, key).await, Kind::NotFound);
     drop(tx);
     let mut tx = bench.begin().await?;
-    assert_kind(tx.add_key_secret(key, secret(2)).await, Kind::Conflict);
+    assert_kind(tx.add_key_secret(key, 2, secret(2)).await, Kind::Conflict);
     drop(tx);
     let mut tx = bench.begin().await?;
     assert_kind(tx.update_key(&found.key).await, Kind::Conflict);
@@ -286,5 +291,29 @@ pub(crate) async fn what_was_made_with_a_key_ends_with_it(bench: &Bench) -> Outc
     let other = bench.reader.key(Owner::All, other.id).await?.unwrap();
     assert_eq!(other.state, KeyState::Active);
     assert!(matches!(bench.reader.descent(&second).await?.origin, Origin::Nobody));
+    Ok(())
+}
+
+pub(crate) async fn keys_that_work_are_counted_by_holder(bench: &Bench) -> Outcome<()> {
+    let ada = KeyHolder::User(bench.user("ada@example.com").await?.id);
+    let app = KeyHolder::App(bench.client("app", None).await?.id);
+    let mut seed = 0;
+    for holder in [ada, app, KeyHolder::Admin] {
+        let mut made = Vec::new();
+        for _ in 0..4 {
+            seed += 1;
+            made.push(bench.key(holder, seed).await?);
+        }
+        let mut tx = bench.begin().await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 4, "{holder:?}");
+        assert_eq!(tx.live_keys(holder, 2).await?, 3, "it stops where it knows enough");
+        tx.revoke_key(Owner::All, made[0]).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 3, "{holder:?}");
+        let mut ended = bench.reader.key(Owner::All, made[1]).await?.unwrap();
+        ended.expires_at = Some(tx.now());
+        tx.update_key(&ended).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 2, "{holder:?}");
+        tx.commit(act("key.test")).await?;
+    }
     Ok(())
 }
