@@ -203,8 +203,8 @@ impl Decider<'_> {
         call: &ModelCall,
     ) -> (Vec<Candidate>, Vec<Option<ModelFacts>>) {
         let extras = call.request.extras();
-        // The table has no price for what runs at the provider, nor for other service tiers.
-        let has_price = !extras.hosted_tools
+        // The table has no price for sound, for pictures that are made, for other service tiers.
+        let has_price = !extras.images_out
             && !extras.audio
             && extras.service_tier.is_none()
             && !extras.prediction;
@@ -237,8 +237,8 @@ impl Decider<'_> {
                 format!(
                     "A budget in money applies to this call, and it has no price: the model \
                      {model} is not in the price table, or the call asks for something that \
-                     the table does not price (sound, predicted output, tools that run at the \
-                     provider, another service tier)."
+                     the table does not price (sound, pictures as output, predicted output, \
+                     another service tier)."
                 ),
             )
             .with_param("model"));
@@ -252,7 +252,7 @@ impl Decider<'_> {
 fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Error> {
     let extras = call.request.extras();
     let bytes = call.request.input_bytes();
-    if !(extras.images || extras.audio || extras.hosted_tools || extras.prediction) {
+    if !(extras.images || extras.images_out || extras.audio || extras.prediction) {
         return Ok(bytes);
     }
     let windows: Option<Vec<u64>> =
@@ -260,9 +260,9 @@ fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Er
     let window = windows.and_then(|windows| windows.into_iter().max());
     let window = window.ok_or_else(|| {
         Error::invalid(
-            "This call holds more than text (pictures, files, sound, tools that run at the \
-             provider), and the context window of the model is not known, so nothing bounds its \
-             cost. Use a model whose window is in the price table, or send text.",
+            "This call holds more than text (pictures, files, sound), and the context window of \
+             the model is not known, so nothing bounds its cost. Use a model whose window is in \
+             the price table, or send text.",
         )
         .with_param("model")
     })?;
