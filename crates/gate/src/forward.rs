@@ -56,15 +56,17 @@ impl Forwarder<'_> {
         target: &Target,
     ) -> Result<Response<Metered>, Failed> {
         let decided = hold.decided.clone();
-        let candidate = decided.candidates.get(target.at).filter(|_| target.permit == decided.id);
-        let Some(candidate) = candidate else {
-            let error = Error::internal("a target of another permit");
+        let Some(candidate) = hold.candidate(&decided, target) else {
+            let error = Error::internal("a target that the hold is not for");
             return Err(Failed { error, unspent: Some(Box::new(hold)) });
         };
         let request = match self.request(&decided, candidate) {
             Ok(request) => request,
             Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
+        if decided.candidates.len() > 1 {
+            hold.charge.aim(|account| candidate.is_charged_to(account, &decided.policy));
+        }
         let may_overlap = hold.charge.open(candidate.upstream.id());
         if !may_overlap && let Err(error) = hold.charge.durable().await {
             return Err(Failed { error, unspent: None });

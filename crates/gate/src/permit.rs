@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{CallId, Charged, Error, Kind, Price, Timestamp, Unit};
+use tollgate_kernel::{Account, CallId, Charged, Error, Holder, Kind, Price, Timestamp, Unit};
 use tollgate_protocol::openai::Route;
 
 use crate::call::ModelCall;
@@ -40,6 +40,16 @@ pub(crate) struct Candidate {
     pub(crate) price: Option<Arc<Price>>,
 }
 
+impl Candidate {
+    /// Whether its calls are charged to `account`: a budget of another model is not.
+    pub(crate) fn is_charged_to(&self, account: &Account, policy: &Policy) -> bool {
+        match &account.holder {
+            Holder::Model(alias) => policy.names(alias, self.upstream.id(), &self.model),
+            _ => true,
+        }
+    }
+}
+
 /// A candidate of one permit, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -48,12 +58,6 @@ pub struct Target {
 }
 
 impl Permit {
-    /// The candidates, the first choice first.
-    pub fn targets(&self) -> impl Iterator<Item = Target> + use<> {
-        let permit = self.0.id;
-        (0..self.0.candidates.len()).map(move |at| Target { permit, at })
-    }
-
     /// The ceiling that we set because the caller named none, or a higher one.
     pub fn ceiling_set(&self) -> Option<u64> {
         let asked = self.0.call.request.output_ceiling();
@@ -230,7 +234,7 @@ impl Decider<'_> {
             return Ok(());
         }
         let model = call.request.model();
-        let legs = resolved.legs_for(self.policy, candidates, self.now)?;
+        let legs = resolved.legs_for(self.policy, candidates.iter(), self.now)?;
         if legs.iter().any(|leg| leg.account.unit == Unit::Money) {
             return Err(Error::new(
                 Kind::PriceUnknown,
