@@ -5,5 +5,6 @@ pub(crate) mod faults;
 mod metering;
 mod rates;
 mod refusals;
+mod unseen;
 
 both::suite!(Sqlite);
