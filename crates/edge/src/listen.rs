@@ -4,6 +4,7 @@
 mod line_ends;
 mod paced;
 mod steady;
+mod versions;
 
 use std::convert::Infallible;
 use std::io;
@@ -13,11 +14,12 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
@@ -25,6 +27,7 @@ use crate::network::{Address, Peer};
 use paced::Paced;
 pub(crate) use paced::{Busy, Pulse};
 use steady::Steady;
+use versions::Version;
 
 /// Where connections come from.
 pub enum Listener {
@@ -66,18 +69,6 @@ impl Default for Pace {
     }
 }
 
-/// Most headers of one request.
-const MAX_HEADERS: usize = 100;
-
-/// Largest head of a request, in bytes.
-const MAX_HEAD: usize = 64 * 1_024;
-
-/// Most requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
-
-/// How often a quiet HTTP/2 connection is asked whether it lives, and how long it has to say so.
-const PING: Duration = Duration::from_secs(20);
-
 /// How long accepting rests when the process has no file descriptors left.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
 
@@ -103,7 +94,8 @@ impl Serve {
         let Self { listener, app, mut shutdown, drain, max_connections, pace } = self;
         let slots = Arc::new(Semaphore::new(max_connections as usize));
         let (stop, stopping) = watch::channel(Phase::Running);
-        let connections = Connections { app, http: Arc::new(http()), pace, stopping };
+        let (one, two) = (Arc::new(versions::one()), Arc::new(versions::two()));
+        let connections = Connections { app, one, two, pace, stopping };
         tokio::select! {
             () = reached(&mut shutdown, Phase::Draining) => {}
             () = accept(&listener, &slots, &connections) => {}
@@ -126,28 +118,10 @@ impl Serve {
 #[derive(Clone)]
 struct Connections {
     app: App,
-    http: Arc<auto::Builder<TokioExecutor>>,
+    one: Arc<http1::Builder>,
+    two: Arc<http2::Builder<TokioExecutor>>,
     pace: Pace,
     stopping: watch::Receiver<Phase>,
-}
-
-fn http() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        // hyper makes a timer for each head; `Paced` has one for the whole connection.
-        .header_read_timeout(None)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEAD as u32)
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PING);
-    builder
 }
 
 /// Returns when the stop has come as far as `phase`.
@@ -188,7 +162,7 @@ async fn accept_tcp(
     let (stream, from) = listener.accept().await?;
     // Small events of a stream must not wait for more; that it cannot be set is no reason to stop.
     let _ = stream.set_nodelay(true);
-    tokio::spawn(connection(stream, Address::Ip(from.ip()), connections.clone(), slot));
+    tokio::spawn(tcp_connection(stream, Address::Ip(from.ip()), connections.clone(), slot));
     Ok(())
 }
 
@@ -199,20 +173,38 @@ async fn accept_local(
 ) -> io::Result<()> {
     let (stream, _) = listener.accept().await?;
     let uid = stream.peer_cred()?.uid();
-    tokio::spawn(connection(stream, Address::Socket { uid }, connections.clone(), slot));
+    let connections = connections.clone();
+    tokio::spawn(async move {
+        let _slot = slot;
+        connection(stream, Version::One, Address::Socket { uid }, connections).await;
+    });
     Ok(())
 }
 
-/// One connection, from its first byte to its last. The slot is free again when it is over.
-async fn connection<IO>(
-    io: IO,
+/// A connection from anywhere. The slot is free again when it is over.
+async fn tcp_connection(
+    stream: TcpStream,
     address: Address,
     connections: Connections,
     _slot: OwnedSemaphorePermit,
-) where
+) {
+    let mut stopping = connections.stopping.clone();
+    let version = tokio::select! {
+        version = tokio::time::timeout(connections.pace.head, Version::of(&stream)) => version,
+        () = reached(&mut stopping, Phase::Draining) => return,
+    };
+    // Whoever says nothing, or breaks off, wants nothing.
+    if let Ok(Ok(version)) = version {
+        connection(stream, version, address, connections).await;
+    }
+}
+
+/// One connection, from its first byte to its last.
+async fn connection<IO>(io: IO, version: Version, address: Address, connections: Connections)
+where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Connections { app, http, pace, mut stopping } = connections;
+    let Connections { app, one, two, pace, stopping } = connections;
     let pulse = Arc::new(Pulse::new());
     let io = TokioIo::new(Paced::new(io, Arc::clone(&pulse), pace));
     let peer = Peer { address };
@@ -225,7 +217,15 @@ async fn connection<IO>(
             Ok::<_, Infallible>(app.answer(request, Some(peer), Some(busy)).await)
         }
     });
-    let mut connection = Steady::new(http.serve_connection(io, service));
+    match version {
+        Version::One => run(one.serve_connection(io, service), stopping).await,
+        Version::Two => run(two.serve_connection(io, service), stopping).await,
+    }
+}
+
+/// Answers a connection's requests until it ends or the stop comes.
+async fn run(connection: impl GracefulConnection, mut stopping: watch::Receiver<Phase>) {
+    let mut connection = Steady::new(connection);
     tokio::select! {
         // What ends a connection early is the caller's doing, or is in the request's own line.
         _ = &mut connection => return,

@@ -176,7 +176,7 @@ impl<'a> Edits<'a> {
         // Stable, so that members are added in the order in which they were put.
         self.list.sort_by_key(|edit| edit.map_or(usize::MAX, |edit| edit.at.start));
         let edits = || self.list.iter().flatten();
-        let more: usize = edits().map(Edit::longest).sum();
+        let more: usize = edits().map(Edit::room).sum();
         let mut out = Vec::with_capacity(body.len() + more);
         let mut done = 0;
         for edit in edits() {
@@ -190,15 +190,12 @@ impl<'a> Edits<'a> {
 }
 
 impl Edit<'_> {
-    /// The most bytes that it adds.
-    fn longest(&self) -> usize {
+    /// How many bytes it adds, more or less.
+    fn room(&self) -> usize {
         let name = self.name.map_or(0, |name| name.len() + 4);
         name + match self.put {
-            Put::Text(text) => {
-                // An escape makes at most six bytes of one.
-                let escaped = text.bytes().filter(|b| matches!(b, ..b' ' | b'"' | b'\\' | 0x7f));
-                2 + text.len() + 5 * escaped.count()
-            }
+            // With room for an escape here and there; of more the text makes room itself.
+            Put::Text(text) => 8 + text.len(),
             Put::Number(_) => 20,
             Put::Raw(raw) => raw.len(),
         }
