@@ -200,8 +200,7 @@ fn tell(global: &Global, shown: &Shown) {
     println!("    -d '{body}'\n");
     println!("Or with the official SDK (pip install openai):");
     println!("  from openai import OpenAI");
-    println!("  client = OpenAI(base_url=\"{origin}/v1\",");
-    println!("                  api_key=\"{key}\")");
+    println!("  client = OpenAI(base_url=\"{origin}/v1\", api_key=\"{key}\")");
     println!("  messages = [{{\"role\": \"user\", \"content\": \"Hi\"}}]");
     println!("  answer = client.chat.completions.create(model=\"{MODEL}\", messages=messages)");
     println!("  print(answer.choices[0].message.content)\n");
