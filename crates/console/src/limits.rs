@@ -40,7 +40,7 @@ pub(crate) struct LimitView {
 /// Whom a budget counts for.
 #[derive(Serialize, JsonSchema)]
 struct Scope {
-    /// `user`, `client`, `key`, `group`, `model` or `installation`.
+    /// `user`, `client`, `key`, `token`, `group`, `model` or `installation`.
     kind: &'static str,
     /// Which one; empty for the installation.
     id: String,
@@ -141,7 +141,8 @@ pub(crate) async fn mine(State(state): State<ConsoleState>, Caller(caller): Call
     reply::json(&List { items, next: None })
 }
 
-/// Whether `whose` are those of a key that speaks for the person who asks.
+/// Whether `whose` are those of a key that speaks for the person who asks. A key sees its own
+/// alone: it was made to know no more than it needs.
 async fn holds(
     state: &ConsoleState,
     warrant: &Warrant,
@@ -150,6 +151,9 @@ async fn holds(
     let (Some(BudgetsOf::Key(key)), Some(user)) = (whose, warrant.principal().user()) else {
         return Ok(false);
     };
+    if warrant.principal().credential().key().is_some() {
+        return Ok(false);
+    }
     Ok(state.gate.read(warrant).key(Owner::User(user), *key).await?.is_some())
 }
 

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 use tollgate_kernel::{KeyId, Role, UserId};
+use tollgate_protocol::api_key::TokenType;
+use tollgate_store::KeyHolder;
 
 use crate::testing::House;
 
@@ -115,6 +117,31 @@ async fn t87_a_person_sees_the_limits_of_their_own_keys_alone() {
     for (session, status) in [(&bob.session, 200), (&ada.session, 404)] {
         let seen = house.send("GET", &path, &[("cookie", session)], String::new()).await;
         assert_eq!(seen.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn t87_a_key_sees_its_own_budgets_alone() {
+    let house = House::new().await;
+    let budget = json!([{"unit": "tokens", "limit": 10, "period": "day"}]);
+    house.done("POST", "/api/v1/plans", json!({"id": "small", "budgets": budget})).await;
+    let (id, sibling) = known(&house);
+    let ada = house.known_person("ada", Role::Member, Some("small"), (id, sibling)).await;
+    let (second, own) = house.named_key(TokenType::User, KeyHolder::User(id)).await;
+    let of_ada = format!("user/{id} tokens 10");
+    let (own, sibling) = (format!("?key={own}"), format!("?key={sibling}"));
+    assert_eq!(shown(&house, &second, &own).await, [of_ada.as_str()]);
+    assert_eq!(shown(&house, &ada.key, &sibling).await, [of_ada.as_str()]);
+    for (who, query) in [(&second, &sibling), (&ada.key, &own)] {
+        let path = format!("/api/v1/limits{query}");
+        assert_eq!(house.call(who, "GET", &path, Value::Null).await.0, 404, "{query}");
+    }
+    // Their person sees both, and so does an admin key.
+    for query in [&own, &sibling] {
+        let path = format!("/api/v1/limits{query}");
+        let seen = house.send("GET", &path, &[("cookie", &ada.session)], String::new()).await;
+        assert_eq!(seen.status(), 200, "{query}");
+        assert_eq!(house.call(&house.admin, "GET", &path, Value::Null).await.0, 200, "{query}");
     }
 }
 

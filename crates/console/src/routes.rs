@@ -126,7 +126,8 @@ fn infrastructure() -> Rows {
             "Ask an upstream for its models with our key",
             upstreams::test,
         )
-        .answers::<TestView>(),
+        .answers::<TestView>()
+        .done_anew(),
         Row::get("/api/v1/models", read(Models), "List model aliases with prices", models::list)
             .asks::<ListQuery>()
             .answers::<List<ModelView>>(),

@@ -213,8 +213,13 @@ impl House {
 
     /// A new key, as a header.
     pub(crate) async fn new_key(&self, kind: TokenType, holder: KeyHolder) -> String {
+        self.named_key(kind, holder).await.0
+    }
+
+    /// A new key, as a header, and its id.
+    pub(crate) async fn named_key(&self, kind: TokenType, holder: KeyHolder) -> (String, KeyId) {
         let id = KeyId::new(&**self.gate.clock(), &**self.gate.rng());
-        self.key(id, kind, holder).await
+        (self.key(id, kind, holder).await, id)
     }
 
     async fn key(&self, id: KeyId, kind: TokenType, holder: KeyHolder) -> String {

@@ -30,6 +30,15 @@ pub trait Authenticator: Send + Sync {
         network: Network,
     ) -> BoxFuture<'_, Result<Arc<Principal>, Error>>;
 
+    /// The same at once, where the answer is remembered; `None` where it is not.
+    fn recall(
+        &self,
+        _presented: &Presented,
+        _network: Network,
+    ) -> Option<Result<Arc<Principal>, Error>> {
+        None
+    }
+
     /// The principal of somebody who presented nothing.
     fn anonymous(&self, network: Network) -> Arc<Principal>;
 }
@@ -41,6 +50,14 @@ impl Authenticator for Gate {
         network: Network,
     ) -> BoxFuture<'_, Result<Arc<Principal>, Error>> {
         Box::pin(Gate::authenticate(self, presented, network))
+    }
+
+    fn recall(
+        &self,
+        presented: &Presented,
+        network: Network,
+    ) -> Option<Result<Arc<Principal>, Error>> {
+        Gate::recall(self, presented, network)
     }
 
     fn anonymous(&self, network: Network) -> Arc<Principal> {
@@ -96,10 +113,16 @@ async fn principal(
         return nobody.admits(route.access).map(|()| nobody);
     }
     let only_session = collected.only_session();
-    let principal = match edge.authenticator.authenticate(collected.presented, network).await {
+    let recalled = edge.authenticator.recall(&collected.presented, network);
+    let authenticated = match recalled {
+        Some(recalled) => recalled,
+        None => edge.authenticator.authenticate(collected.presented, network).await,
+    };
+    let principal = match authenticated {
         Ok(principal) => principal,
         // An open page stays open to a browser whose session is over.
         Err(error) if is_over(&error) && is_open_page(route) && only_session => {
+            count_stranger(route, exchange)?;
             edge.authenticator.anonymous(network)
         }
         Err(error) => {
@@ -109,7 +132,7 @@ async fn principal(
             return Err(error);
         }
     };
-    if matches!(route.access, Access::Api(_)) {
+    if manages(route, &parts.method) {
         edge.networks.count(Attempt::Management, &principal)?;
     }
     principal.admits(route.access)?;
@@ -119,6 +142,16 @@ async fn principal(
     };
     meant(route, &parts.method, session, exchange)?;
     Ok(principal)
+}
+
+/// Whether a request counts as one of management. What the forms of pages change is changed by the
+/// same use cases as through the API; looking at pages is free.
+fn manages(route: &Route, method: &Method) -> bool {
+    match route.access {
+        Access::Api(_) => true,
+        Access::Page(_) => !csrf::is_safe(method),
+        Access::Models | Access::Public => false,
+    }
 }
 
 /// Counts a request without a credential that is good. At the models door the reason is told

@@ -24,7 +24,8 @@ pub struct NetworkLimits {
     pub sign_up_per_hour: u32,
     /// Requests without a credential, or with one that is no good, in any minute.
     pub anonymous_per_minute: u32,
-    /// Requests of the management API, tokens among them, in any minute.
+    /// Requests of the management API, tokens among them, and forms of pages that are sent, in any
+    /// minute.
     pub management_per_minute: u32,
 }
 
@@ -58,7 +59,7 @@ pub enum Attempt {
     SignUp,
     /// Asking without a credential that is good.
     Anonymous,
-    /// Asking the management API.
+    /// Asking the management API, or changing something by a page.
     Management,
 }
 

@@ -1,6 +1,7 @@
 //! The accept loop. It is ours because every step of a connection needs a deadline, and because a
 //! stop must let running answers finish.
 
+mod line_ends;
 mod paced;
 mod steady;
 

@@ -53,7 +53,8 @@ impl Replays for Gate {
 
 /// Whether `route` honours the header.
 pub(crate) fn honoured(route: &Route) -> bool {
-    route.method == Method::POST && matches!(route.access, Access::Api(_))
+    let is_managed = matches!(route.access, Access::Api(_));
+    route.method == Method::POST && is_managed && route.done_once
 }
 
 /// Whether this request is to be done once.

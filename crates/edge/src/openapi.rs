@@ -109,7 +109,8 @@ fn idempotency_key() -> Value {
                         credential gets the first answer again, with Idempotent-Replayed: true, \
                         secrets and all. A refusal is not kept. 409: the key was used for another \
                         request, the first one is still being done (Retry-After says so), or it \
-                        was done and its answer was lost.",
+                        was done and its answer was lost. 429: as many answers as are kept for \
+                        one caller, 1,000, are kept.",
         "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
     })
 }

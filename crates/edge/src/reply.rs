@@ -87,7 +87,8 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 /// Puts on every answer what every answer carries. What a handler has set stays, but for the
 /// request id.
 pub(crate) fn dress(headers: &mut HeaderMap, id: RequestId, https: bool) {
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+    let mut text = [0; RequestId::LENGTH];
+    if let Ok(id) = HeaderValue::from_str(id.write(&mut text)) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

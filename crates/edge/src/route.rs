@@ -27,6 +27,9 @@ pub struct Route {
     pub dialect: Dialect,
     /// The largest body, in bytes.
     pub body_limit: usize,
+    /// Whether a POST of the management API that is sent again gets its first answer. Not where the
+    /// answer is soon worth nothing, and doing it again changes nothing.
+    pub done_once: bool,
     /// Whether credentials are looked at. Only routes that treat everybody alike leave them.
     pub reads_credentials: bool,
     /// What its body is.
@@ -126,6 +129,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
             summary,
             dialect: Dialect::of_path(path),
             body_limit: BODY_LIMIT,
+            done_once: true,
             reads_credentials: true,
             takes: None,
             asks: None,
@@ -170,6 +174,13 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
     /// Credentials are not looked at, so that it answers when nothing can be looked up.
     pub fn ignores_credentials(mut self) -> Self {
         self.route.reads_credentials = false;
+        self
+    }
+
+    /// A POST that may be done again at any time: `Idempotency-Key` is not heeded, and no answer is
+    /// kept.
+    pub fn done_anew(mut self) -> Self {
+        self.route.done_once = false;
         self
     }
 

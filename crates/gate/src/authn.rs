@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use tollgate_kernel::{
-    Audience, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network, PlainToken,
-    Role, Scopes, SessionId, Slug, Subject, Timestamp, UserId,
+    Audience, Budget, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network,
+    PlainToken, RequestId, Role, Scopes, Slug, Subject, Timestamp, TokenId, UserId,
 };
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
@@ -31,6 +31,9 @@ const REMEMBERED: u64 = 131_072;
 
 /// How long a credential is remembered without a look at its records.
 const REMEMBERED_FOR: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How keys begin; other bearer tokens are access tokens.
+const KEYS_BEGIN: &str = "tg_";
 
 /// Longest bearer token that is looked at.
 const LONGEST: usize = 16 * 1024;
@@ -70,9 +73,39 @@ impl Authn {
             One::Malformed => return Err(Error::unauthenticated()),
             One::Socket(uid) => local(uid, self.clock.now()),
             One::Session(token) => self.session(&token).await?,
-            One::Bearer(token) if token.expose().starts_with("tg_") => self.key(&token).await?,
+            One::Bearer(token) if token.expose().starts_with(KEYS_BEGIN) => {
+                self.key(&token).await?
+            }
             One::Bearer(token) => self.access_token(&token).await?,
         };
+        self.welcome(known, network, request)
+    }
+
+    /// The same at once, for a credential that is remembered; `None` where that takes a look at its
+    /// records, or at more than one credential.
+    pub(crate) fn recall(
+        &self,
+        presented: &Presented,
+        network: Network,
+    ) -> Option<Result<Arc<Principal>, Error>> {
+        let (token, is_session) = presented.only_token()?;
+        let purpose = match token.expose() {
+            _ if is_session => Purpose::Session,
+            token if token.starts_with(KEYS_BEGIN) => Purpose::ApiKey,
+            token if token.len() <= LONGEST => Purpose::AccessToken,
+            _ => return None,
+        };
+        let hash = self.vault.mac(purpose, token.expose().as_bytes());
+        let known = self.remembered(&hash)?;
+        Some(self.welcome(known, network, presented.request()))
+    }
+
+    fn welcome(
+        &self,
+        known: Arc<Known>,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Arc<Principal>, Error> {
         self.still_good(&known, network)?;
         self.touches.note(&known, network, self.clock.now());
         Ok(Arc::new(Principal { known, network, request }))
@@ -95,10 +128,8 @@ impl Authn {
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
-        let networks = known.standing.key.as_ref().and_then(|key| key.networks.as_ref());
-        if let Some(networks) = networks
-            && !networks.iter().any(|allowed| allowed.contains(&network.address()))
-        {
+        let key = known.standing.key.as_ref();
+        if key.is_some_and(|key| !key.allow_from(network.address())) {
             return Err(Error::new(Kind::Forbidden, "This key may not be used from this network."));
         }
         Ok(())
@@ -160,23 +191,14 @@ impl Authn {
         let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
         let claims = AccessClaims::parse(&verified)?;
         let audience = self.tokens.check(&claims, self.clock.now())?;
-        let sid: SessionId = claims
-            .sid
-            .as_deref()
-            .and_then(|sid| sid.parse().ok())
-            .ok_or_else(Error::unauthenticated)?;
         let heeded = self.lives.heeded();
-        let found = self.reader.session_with_user(sid).await?;
-        let (session, user) = found.ok_or_else(Error::unauthenticated)?;
-        if user.id.to_string() != claims.sub {
-            return Err(Error::unauthenticated());
-        }
-        let mut known = self.known_session(session, user, Method::AccessToken).await?;
+        let mut known = self.known_token(&claims).await?;
         known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
         known.audience = Some(Audience::new(audience));
         known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
         let expires = Timestamp::from_secs(claims.exp);
-        known.standing.expires_at = known.standing.expires_at.map(|end| end.min(expires));
+        let ends = [known.standing.expires_at, Some(expires)];
+        known.standing.expires_at = ends.into_iter().flatten().min();
         Ok(self.remember(hash, known, heeded))
     }
 
@@ -193,7 +215,37 @@ impl Authn {
         known
     }
 
-    async fn groups_of(&self, user: UserId) -> Result<Vec<Slug>, Error> {
+    /// Whom a token of ours is for: the person whose session it came from, or somebody else for
+    /// whom it was made.
+    async fn known_token(&self, claims: &AccessClaims) -> Result<Known, Error> {
+        let refused = Error::unauthenticated;
+        let id: TokenId = claims.jti.parse().map_err(|_| refused())?;
+        let (sid, key) = (claims.sid.as_deref(), claims.key.as_deref());
+        let mut known = match (sid, key) {
+            (Some(sid), None) => {
+                let found = self.reader.session_with_user(sid.parse().map_err(|_| refused())?);
+                let (session, user) = found.await?.ok_or_else(refused)?;
+                if user.id.to_string() == claims.sub {
+                    self.known_session(session, user, Method::AccessToken).await?
+                } else {
+                    let lender = self.lending_session(session, user)?;
+                    self.known_lent(id, &claims.sub, lender).await?
+                }
+            }
+            (None, Some(key)) => {
+                let lender = self.lending_key(key.parse().map_err(|_| refused())?).await?;
+                self.known_lent(id, &claims.sub, lender).await?
+            }
+            _ => return Err(refused()),
+        };
+        known.standing.token = match claims.budget.as_deref() {
+            Some(budget) => Some((id, Budget::from_claim(budget).ok_or_else(refused)?)),
+            None => None,
+        };
+        Ok(known)
+    }
+
+    pub(crate) async fn groups_of(&self, user: UserId) -> Result<Vec<Slug>, Error> {
         let groups = self.reader.groups_of(user).await?;
         Ok(groups.into_iter().map(|group| group.id).collect())
     }
@@ -203,23 +255,20 @@ impl Authn {
         if key.state != KeyState::Active {
             return Err(Error::unauthenticated());
         }
-        let descent = match holder {
-            HolderRecord::Admin => Some(self.reader.descent(&key).await?),
-            HolderRecord::User(_) | HolderRecord::App(_) => None,
+        let (origin, makers) = match holder {
+            HolderRecord::Admin => {
+                let Descent { origin, makers } = self.reader.descent(&key).await?;
+                (Some(origin), makers)
+            }
+            HolderRecord::User(_) | HolderRecord::App(_) => {
+                let makers = self.reader.makers(&key).await?;
+                (None, makers.ok_or_else(Error::unauthenticated)?)
+            }
         };
-        let bound = descent.as_ref().and_then(|descent| descent.expires_at);
-        let ends = [key.expires_at, secret_expires_at, bound];
-        let expires_at = ends.into_iter().flatten().min();
-        let networks = key.networks.map(|networks| {
-            networks.iter().filter_map(|network| network.parse().ok()).collect::<Vec<_>>()
-        });
-        let limits = KeyLimits {
-            id: key.id,
-            models: key.models,
-            networks,
-            rates: key.rates,
-            budgets: key.budgets,
-        };
+        let id = key.id;
+        let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
+        let limits = KeyLimits::of(key, makers, secret_expires_at);
+        let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
         let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
         let (subject, client, role, owner) = match holder {
             HolderRecord::User(user) if user.state == AccountState::Active => {
@@ -234,13 +283,13 @@ impl Authn {
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
             HolderRecord::Admin => {
-                let owner = descent.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
-                (Subject::Admin(key.id), Client::FirstParty, Role::Admin, owner)
+                let owner = origin.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
+                (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
         };
-        let live = self.lives.of(key.id.uuid(), owner);
-        let credential = CredentialId::Key(key.id);
+        let live = self.lives.resting(id.uuid(), owner, line);
+        let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
         Ok(whose.known(live, standing, self.clock.now()))
     }
@@ -271,16 +320,16 @@ impl Authn {
 }
 
 /// What a credential's record says of who presents it.
-struct Whose {
-    subject: Subject,
-    client: Client,
-    role: Role,
-    method: Method,
-    credential: CredentialId,
+pub(crate) struct Whose {
+    pub(crate) subject: Subject,
+    pub(crate) client: Client,
+    pub(crate) role: Role,
+    pub(crate) method: Method,
+    pub(crate) credential: CredentialId,
 }
 
 impl Whose {
-    fn known(self, live: Arc<Live>, standing: Standing, at: Timestamp) -> Known {
+    pub(crate) fn known(self, live: Arc<Live>, standing: Standing, at: Timestamp) -> Known {
         let Self { subject, client, role, method, credential } = self;
         Known {
             subject,
@@ -307,8 +356,8 @@ fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
 
 /// The person whose rights an admin key lends, by whose events it lives and ends; the inner `None`
 /// where it stands by itself, the outer where its maker manages nothing any more.
-fn managed_for(descent: Descent) -> Option<Option<Uuid>> {
-    match descent.origin {
+pub(crate) fn managed_for(origin: Origin) -> Option<Option<Uuid>> {
+    match origin {
         Origin::Installation => Some(None),
         Origin::User(user) => (user.state == AccountState::Active && user.role >= Role::Admin)
             .then(|| Some(user.id.uuid())),

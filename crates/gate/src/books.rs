@@ -173,9 +173,9 @@ impl Gate {
                     KeyHolder::App(id) => self.standing_of_client(warrant, id).await?,
                     KeyHolder::Admin => Standing::default(),
                 };
-                let (models, networks) = (None, None);
-                let (id, rates, budgets) = (key.id, key.rates, key.budgets);
-                standing.key = Some(KeyLimits { id, models, networks, rates, budgets });
+                // What a revoked key had left is nobody's business but its own.
+                let makers = self.read(warrant).makers(&key).await?.unwrap_or_default();
+                standing.key = Some(KeyLimits::of(key, makers, None));
                 standing
             }
             BudgetsOf::Group(_) | BudgetsOf::Model(_) | BudgetsOf::Shared => return Ok(None),

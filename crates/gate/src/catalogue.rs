@@ -1,12 +1,13 @@
 //! The upstreams' own lists of models, refreshed in the background.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::Uri;
 use tollgate_kernel::Slug;
 
+use crate::FastMap;
 use crate::policy::Policy;
 use crate::upstream::Upstream;
 
@@ -24,7 +25,7 @@ pub struct Listed {
 /// All lists.
 #[derive(Default)]
 pub(crate) struct Catalogue {
-    lists: ArcSwap<HashMap<Slug, Arc<List>>>,
+    lists: ArcSwap<FastMap<Slug, Arc<List>>>,
 }
 
 /// The list of one upstream.
@@ -50,7 +51,7 @@ impl Catalogue {
         let models = models.into_iter().map(|m| (m.id.clone(), m)).collect();
         let list = Arc::new(List { place: upstream.place().cloned(), models });
         self.lists.rcu(|lists| {
-            let mut lists = HashMap::clone(lists);
+            let mut lists = FastMap::clone(lists);
             lists.insert(upstream.id().clone(), list.clone());
             lists
         });
@@ -66,7 +67,7 @@ impl Catalogue {
             return;
         }
         self.lists.rcu(|lists| {
-            let mut lists = HashMap::clone(lists);
+            let mut lists = FastMap::clone(lists);
             lists.retain(|id, list| stays(id, list));
             lists
         });

@@ -1,6 +1,6 @@
 //! Revocation: events of the store reach cached credentials and running calls within a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -23,6 +23,9 @@ pub(crate) struct Lives {
 #[derive(Default)]
 struct Book {
     by_credential: HashMap<Uuid, Entry>,
+    /// The credentials that rest on a record beside their own and its owner's, such as the key
+    /// that made them: they change and end with it.
+    resting_on: HashMap<Uuid, HashSet<Uuid>>,
     sweep_at: usize,
 }
 
@@ -31,9 +34,33 @@ struct Entry {
     live: Weak<Live>,
 }
 
+impl Book {
+    /// Forgets the lives that nobody holds.
+    fn sweep(&mut self) {
+        self.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
+        let alive = &self.by_credential;
+        self.resting_on.retain(|_, resting| {
+            resting.retain(|id| alive.contains_key(id));
+            !resting.is_empty()
+        });
+        self.sweep_at = self.by_credential.len() * 2;
+    }
+}
+
 impl Lives {
-    /// The one life of a credential, of which `owner` is the person or app.
-    pub(crate) fn of(&self, credential: Uuid, owner: Option<Uuid>) -> Arc<Live> {
+    /// The one life of a session, of which `owner` is the person.
+    pub(crate) fn of(&self, session: Uuid, owner: Option<Uuid>) -> Arc<Live> {
+        self.resting(session, owner, Vec::new())
+    }
+
+    /// The one life of a credential, of which `owner` is the person or app, and which rests on the
+    /// records `on` as well.
+    pub(crate) fn resting(
+        &self,
+        credential: Uuid,
+        owner: Option<Uuid>,
+        on: Vec<Uuid>,
+    ) -> Arc<Live> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let known = book.by_credential.get(&credential).and_then(|entry| entry.live.upgrade());
         // A life does not begin again: a credential that counts once more, as of an account that
@@ -42,8 +69,10 @@ impl Lives {
             return live;
         }
         if book.by_credential.len() >= book.sweep_at.max(SWEEP_AT) {
-            book.by_credential.retain(|_, entry| entry.live.strong_count() > 0);
-            book.sweep_at = book.by_credential.len() * 2;
+            book.sweep();
+        }
+        for record in on {
+            book.resting_on.entry(record).or_default().insert(credential);
         }
         let live = Arc::<Live>::default();
         book.by_credential.insert(credential, Entry { owner, live: Arc::downgrade(&live) });
@@ -86,13 +115,17 @@ impl Lives {
     fn concerned(&self, event: &Event) -> Vec<Arc<Live>> {
         let Ok(id) = Uuid::try_parse(&event.id) else { return Vec::new() };
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        match event.kind {
+        let mut found: Vec<Arc<Live>> = match event.kind {
             EventKind::User | EventKind::Client => {
                 let owned = book.by_credential.values().filter(|entry| entry.owner == Some(id));
                 owned.filter_map(|entry| entry.live.upgrade()).collect()
             }
             _ => book.by_credential.get(&id).and_then(|e| e.live.upgrade()).into_iter().collect(),
-        }
+        };
+        let resting = book.resting_on.get(&id).into_iter().flatten();
+        let resting = resting.filter_map(|id| book.by_credential.get(id));
+        found.extend(resting.filter_map(|entry| entry.live.upgrade()));
+        found
     }
 
     /// Whether the record that an event names still stands for anything.

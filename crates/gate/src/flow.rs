@@ -134,9 +134,31 @@ pub(crate) struct Flow {
 /// How the body is read.
 enum Reading {
     /// One JSON text: kept to read its usage at the end.
-    Json { kept: Vec<Bytes>, len: usize, escaped: EscapedScan },
+    Json { kept: Kept, len: usize, escaped: EscapedScan },
     /// Server-sent events.
     Events { splitter: SseSplitter, meter: StreamMeter, ready: VecDeque<Bytes> },
+}
+
+/// An answer that is kept. Mostly it comes in one piece and is not copied.
+#[derive(Default)]
+struct Kept {
+    first: Bytes,
+    more: BytesMut,
+}
+
+impl Kept {
+    fn add(&mut self, piece: &Bytes) {
+        if self.first.is_empty() && self.more.is_empty() {
+            self.first = piece.clone();
+            return;
+        }
+        self.more.extend_from_slice(&std::mem::take(&mut self.first));
+        self.more.extend_from_slice(piece);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
 }
 
 impl Flow {
@@ -146,10 +168,10 @@ impl Flow {
             let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
             Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
         } else {
-            let escaped = EscapedScan::new(plan.target.key());
-            Reading::Json { kept: Vec::new(), len: 0, escaped }
+            let escaped = EscapedScan::new(plan.target.needle());
+            Reading::Json { kept: Kept::default(), len: 0, escaped }
         };
-        let scan = SecretScan::new(plan.target.key());
+        let scan = SecretScan::new(plan.target.needle());
         let (silence, heard) = (None, Instant::now());
         Self { body, hold: Some(hold), plan, reading, scan, silence, heard, over: false }
     }
@@ -272,7 +294,7 @@ impl Flow {
                     return Err(self.plan.leaked());
                 }
                 if *len < KEPT {
-                    kept.push(data.clone());
+                    kept.add(&data);
                 }
                 *len += data.len();
                 let out = self.scan.pass(data).map_err(|_| self.plan.leaked())?;
@@ -281,8 +303,12 @@ impl Flow {
                 }
                 // hyper does not poll the end of an answer whose length it knows.
                 self.settle_json()?;
+                let rest = self.scan.rest();
+                if rest.is_empty() {
+                    return Ok(Some(out));
+                }
                 let mut whole = BytesMut::from(out);
-                whole.extend_from_slice(&self.scan.rest());
+                whole.extend_from_slice(&rest);
                 Ok(Some(whole.freeze()))
             }
             Reading::Events { .. } => self.take_events(&data).map(|()| None),
@@ -363,10 +389,7 @@ impl Flow {
             return Ok(());
         };
         let streamed = u64::try_from(*len).unwrap_or(u64::MAX);
-        let whole = match std::mem::take(kept).as_slice() {
-            [whole] => Some(whole.clone()),
-            pieces => (*len <= KEPT).then(|| Bytes::from(pieces.concat())),
-        };
+        let whole = (*len <= KEPT).then(|| std::mem::take(kept).whole());
         let usage = whole.as_ref().and_then(|whole| usage_of_json(self.plan.route, whole));
         match usage {
             Some(usage) => self.settle(hold, usage),

@@ -173,7 +173,7 @@ async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metere
             unspent: Some(Box::new(hold)),
         });
     }
-    let scan = SecretScan::new(candidate.upstream.key());
+    let scan = SecretScan::new(candidate.upstream.needle());
     if scan.is_in_json(&body) {
         warn!(upstream = %candidate.upstream.id(), "the upstream's error held our own key");
         candidate.upstream.troubles.met(TroubleKind::SecretLeaked, at);

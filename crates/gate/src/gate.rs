@@ -151,6 +151,16 @@ impl Gate {
         self.authn.authenticate(presented, network).await
     }
 
+    /// The same at once, for a credential that is remembered; `None` where [`Self::authenticate`]
+    /// has to look.
+    pub fn recall(
+        &self,
+        presented: &Presented,
+        network: Network,
+    ) -> Option<Result<Arc<Principal>, Error>> {
+        self.authn.recall(presented, network)
+    }
+
     /// Nobody, at this network: for open routes.
     pub fn anonymous(&self, network: Network) -> Arc<Principal> {
         self.authn.anonymous(network)

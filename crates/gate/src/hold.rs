@@ -102,6 +102,7 @@ fn whose(kind: &str) -> &str {
         "user" => "your plan",
         "client" => "this app",
         "key" => "this key",
+        "token" => "this token",
         "group" => "your group",
         "model" => "this model",
         _ => "this installation",

@@ -16,6 +16,7 @@ mod forward;
 mod gate;
 mod hold;
 mod ledger;
+mod lent;
 mod lists;
 mod live;
 mod load;
@@ -38,6 +39,13 @@ mod touch;
 mod trouble;
 mod upstream;
 mod works;
+
+/// A map on the way of every call, for keys that are ours or the owner's: its hash is quick, and
+/// resists keys that somebody chose to collide less than the standard one.
+type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The same as a set.
+type FastSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 pub use books::BudgetsOf;
 pub use call::{Call, ModelCall};

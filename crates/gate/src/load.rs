@@ -1,6 +1,5 @@
 //! Reading the policy from the store.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tollgate_store::{PageRequest, Reader, UpstreamRecord};
 use tollgate_vault::{Opener, Place, ProviderKey, Sealed};
 use tracing::warn;
 
+use crate::FastMap;
 use crate::policy::{Alias, Group, Policy};
 use crate::upstream::{Patience, Upstream};
 
@@ -63,8 +63,8 @@ pub(crate) async fn policy(
     Ok(policy)
 }
 
-async fn plans(reader: &Reader) -> Result<HashMap<Slug, Arc<Plan>>, Error> {
-    let mut plans = HashMap::new();
+async fn plans(reader: &Reader) -> Result<FastMap<Slug, Arc<Plan>>, Error> {
+    let mut plans = FastMap::default();
     let mut request = PageRequest::first(PageRequest::MAX);
     loop {
         let page = reader.plans(&request).await?;
@@ -78,8 +78,8 @@ async fn plans(reader: &Reader) -> Result<HashMap<Slug, Arc<Plan>>, Error> {
     }
 }
 
-async fn groups(reader: &Reader) -> Result<HashMap<Slug, Group>, Error> {
-    let mut groups = HashMap::new();
+async fn groups(reader: &Reader) -> Result<FastMap<Slug, Group>, Error> {
+    let mut groups = FastMap::default();
     let mut request = PageRequest::first(PageRequest::MAX);
     loop {
         let page = reader.groups(&request).await?;

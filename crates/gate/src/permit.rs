@@ -171,11 +171,10 @@ impl Decider<'_> {
     /// Whether the plan, and the key or the token, allow `model`.
     pub(crate) fn allows(&self, principal: &Principal, resolved: &Resolved, model: &str) -> bool {
         let standing = &principal.known.standing;
-        let by_key = standing.key.as_ref().and_then(|key| key.models.as_ref());
+        let by_key = standing.key.iter().flat_map(|key| &key.models);
         resolved.in_effect.plan.allows(model)
-            && [by_key, standing.models.as_ref()]
-                .into_iter()
-                .flatten()
+            && by_key
+                .chain(&standing.models)
                 .all(|models| models.iter().any(|pattern| pattern.matches(model)))
     }
 

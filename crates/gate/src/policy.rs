@@ -1,11 +1,11 @@
 //! The policy of the moment: plans, groups, models, upstreams, as one value that is replaced whole.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 use tollgate_kernel::{Budget, Error, Holder, Period, Plan, Slug, Timestamp, Window};
 
+use crate::FastMap;
 use crate::upstream::Upstream;
 
 /// What a group adds to its members.
@@ -26,17 +26,17 @@ pub(crate) struct Alias {
 pub(crate) struct Policy {
     /// Rises with each change, so that what was derived from an older one is derived anew.
     pub(crate) version: u64,
-    pub(crate) plans: HashMap<Slug, Arc<Plan>>,
-    pub(crate) groups: HashMap<Slug, Group>,
+    pub(crate) plans: FastMap<Slug, Arc<Plan>>,
+    pub(crate) groups: FastMap<Slug, Group>,
     pub(crate) default_plan: Option<Slug>,
-    pub(crate) aliases: HashMap<String, Alias>,
+    pub(crate) aliases: FastMap<String, Alias>,
     /// For each upstream and its own name for a model, the aliases of it that have budgets.
-    pub(crate) budgeted: HashMap<Slug, HashMap<String, Vec<String>>>,
-    pub(crate) upstreams: HashMap<Slug, Arc<Upstream>>,
+    pub(crate) budgeted: FastMap<Slug, FastMap<String, Vec<String>>>,
+    pub(crate) upstreams: FastMap<Slug, Arc<Upstream>>,
     /// In the order in which they are asked for a model that several offer.
     pub(crate) upstream_order: Vec<Slug>,
     pub(crate) installation_budgets: Vec<Budget>,
-    windows: Mutex<HashMap<(String, Period), Window>>,
+    windows: Mutex<FastMap<(String, Period), Window>>,
 }
 
 impl Policy {
@@ -44,15 +44,15 @@ impl Policy {
     pub(crate) fn empty() -> Self {
         Self {
             version: 0,
-            plans: HashMap::new(),
-            groups: HashMap::new(),
+            plans: FastMap::default(),
+            groups: FastMap::default(),
             default_plan: None,
-            aliases: HashMap::new(),
-            budgeted: HashMap::new(),
-            upstreams: HashMap::new(),
+            aliases: FastMap::default(),
+            budgeted: FastMap::default(),
+            upstreams: FastMap::default(),
             upstream_order: Vec::new(),
             installation_budgets: Vec::new(),
-            windows: Mutex::new(HashMap::new()),
+            windows: Mutex::new(FastMap::default()),
         }
     }
 

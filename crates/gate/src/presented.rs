@@ -61,6 +61,19 @@ impl Presented {
             && self.socket_uid.is_none()
     }
 
+    /// The one token that was presented, and whether it came as a session cookie; `None` where that
+    /// is not all.
+    pub(crate) fn only_token(&self) -> Option<(&PlainToken, bool)> {
+        if self.malformed || self.socket_uid.is_some() {
+            return None;
+        }
+        match (self.authorization.as_slice(), self.session.as_slice()) {
+            ([token], []) => Some((token, false)),
+            ([], [token]) => Some((token, true)),
+            _ => None,
+        }
+    }
+
     /// The one credential that was presented; an error where there are several.
     pub(crate) fn into_one(self) -> Result<One, tollgate_kernel::Error> {
         let several = self.authorization.len() + self.session.len() > 1

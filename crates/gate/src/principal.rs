@@ -94,6 +94,17 @@ impl Principal {
         self.known.credential
     }
 
+    /// The version of the key that was presented, as the credential was checked against it.
+    pub fn key_version(&self) -> Option<i64> {
+        self.known.standing.key.as_ref().map(|key| key.version)
+    }
+
+    /// When the secret that was presented ends, where its key was rotated since: it is lent for a
+    /// while, so what is made with it must not outlast it.
+    pub fn secret_ends_at(&self) -> Option<Timestamp> {
+        self.known.standing.key.as_ref().and_then(|key| key.secret_ends_at)
+    }
+
     /// Whether the credential still counts.
     pub fn live(&self) -> &Arc<Live> {
         &self.known.live

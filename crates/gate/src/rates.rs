@@ -1,10 +1,11 @@
 //! Rates and concurrency of this node, in memory. A restart forgets them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_kernel::{Clock, Error, Gcra, Holder, Kind, Rates, Verdict};
+
+use crate::FastMap;
 
 /// How many holders are remembered before those at rest are forgotten.
 const SWEEP_AT: usize = 65_536;
@@ -19,7 +20,7 @@ pub(crate) struct RateBook {
 }
 
 struct States {
-    of: HashMap<Holder, State>,
+    of: FastMap<Holder, State>,
     /// How many of them call for the next sweep: twice what the last one left, so that a call's
     /// share of all sweeps stays the same however many holders there are.
     sweep_at: usize,
@@ -66,7 +67,8 @@ impl From<Refusal> for Error {
 /// A call's place in the rates: ends its concurrency, and gives back tokens that were not used.
 pub(crate) struct RateGuard {
     book: Arc<RateBook>,
-    holders: Arc<[(Holder, Rates)]>,
+    /// None once it was left.
+    holders: Option<Arc<[(Holder, Rates)]>>,
     tokens: u32,
     /// What is left after this call was let in.
     pub(crate) standing: RateStanding,
@@ -74,7 +76,7 @@ pub(crate) struct RateGuard {
 
 impl RateBook {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let states = States { of: HashMap::new(), sweep_at: SWEEP_AT };
+        let states = States { of: FastMap::default(), sweep_at: SWEEP_AT };
         Arc::new(Self { states: Mutex::new(states), clock })
     }
 
@@ -113,7 +115,7 @@ impl RateBook {
                 }
             }
         }
-        Ok(RateGuard { book: self.clone(), holders, tokens, standing })
+        Ok(RateGuard { book: self.clone(), holders: Some(holders), tokens, standing })
     }
 
     fn leave(&self, holders: &[(Holder, Rates)], unused: u32) {
@@ -152,10 +154,9 @@ impl RateGuard {
     /// The call used this many tokens of those that it held.
     pub(crate) fn used(&mut self, tokens: u64) {
         let used = u32::try_from(tokens).unwrap_or(u32::MAX);
-        let unused = self.tokens.saturating_sub(used);
-        self.tokens = 0;
-        self.book.leave(&self.holders, unused);
-        self.holders = Arc::from([]);
+        if let Some(holders) = self.holders.take() {
+            self.book.leave(&holders, self.tokens.saturating_sub(used));
+        }
     }
 }
 
@@ -201,7 +202,7 @@ fn ask(
 
 /// What a call that was not let in finds left.
 fn standing_of(
-    states: &HashMap<Holder, State>,
+    states: &FastMap<Holder, State>,
     holders: &[(Holder, Rates)],
     now: i64,
 ) -> RateStanding {
@@ -237,6 +238,7 @@ fn tighten(known: &mut Option<(u32, u32, Duration)>, other: (u32, u32, Duration)
 fn refused(holder: &Holder, what: &str, wait: Duration) -> Error {
     let whose = match holder {
         Holder::Key(_) => "this key",
+        Holder::Token(_) => "this token",
         Holder::User(_) => "your plan",
         Holder::Client(_) => "this app",
         Holder::Model(_) => "this model",

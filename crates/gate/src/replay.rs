@@ -18,6 +18,9 @@ use crate::{Gate, Principal};
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
+/// The most answers that are kept for one subject, and places for them.
+const KEPT_MOST: u32 = 1_000;
+
 /// The header that names the key.
 const PARAM: &str = "Idempotency-Key";
 
@@ -89,7 +92,8 @@ impl Replays {
 
 impl Gate {
     /// Whether a request is to be done, or was. A conflict while it is being done, when its answer
-    /// was lost, and when the same key came with something else. Whoever asks must not be cut off
+    /// was lost, and when the same key came with something else; `RateLimited` where the subject
+    /// has as many as are kept. Whoever asks must not be cut off
     /// before [`Gate::conclude`]: they stand in a task of their own.
     pub async fn claim(&self, asked: OnceAsked<'_>) -> Result<Claim, Error> {
         let new = self.new_replay(&asked);
@@ -153,9 +157,13 @@ impl Gate {
         );
         let id = self.parts_mac(&[who.as_bytes(), place.as_bytes(), key.as_bytes()]);
         let asked = self.parts_mac(&[query.as_bytes(), body]);
+        // All of a person's credentials share the places, or each sign-in would bring more.
+        let subject = self.parts_mac(&[principal.subject().to_string().as_bytes()]);
         let at = self.clock.now();
         NewReplay {
             id: *id.as_bytes(),
+            principal: *subject.as_bytes(),
+            most: KEPT_MOST,
             asked: *asked.as_bytes(),
             request: principal.request().map(|id| id.to_string()).unwrap_or_default(),
             at,

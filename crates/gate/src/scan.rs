@@ -1,6 +1,8 @@
 //! The second net: our own key in an upstream's answer is found, also cut across chunks, and stops
 //! it.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use tollgate_kernel::{Error, Kind, Secret};
@@ -8,24 +10,46 @@ use tollgate_kernel::{Error, Kind, Secret};
 /// Keys shorter than this are no secrets worth looking for, and would be found everywhere.
 const SHORTEST: usize = 8;
 
+/// A secret that is worth looking for, ready to be found.
+pub(crate) struct Needle {
+    secret: Secret,
+    finder: Finder<'static>,
+}
+
+impl Needle {
+    /// `secret`, unless it is too short.
+    pub(crate) fn of(secret: &Secret) -> Option<Arc<Self>> {
+        let text = secret.expose();
+        (text.len() >= SHORTEST).then(|| {
+            Arc::new(Self { secret: secret.clone(), finder: Finder::new(text).into_owned() })
+        })
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.finder.find(bytes).is_some()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.secret.expose().as_bytes()
+    }
+}
+
 /// Looks for one secret in a stream of bytes.
 pub(crate) struct SecretScan {
-    needle: Option<Secret>,
+    needle: Option<Arc<Needle>>,
     /// Bytes at the end of what was given out so far that may be the beginning of the secret.
     carry: BytesMut,
 }
 
 impl SecretScan {
-    /// A scan for `secret`.
-    pub(crate) fn new(secret: Option<&Secret>) -> Self {
-        let needle = secret.filter(|secret| secret.expose().len() >= SHORTEST).cloned();
-        Self { needle, carry: BytesMut::new() }
+    /// A scan for `needle`.
+    pub(crate) fn new(needle: Option<&Arc<Needle>>) -> Self {
+        Self { needle: needle.cloned(), carry: BytesMut::new() }
     }
 
     /// Whether `bytes`, by themselves, hold the secret.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
-        let needle = self.needle.as_ref();
-        needle.is_some_and(|needle| Finder::new(needle.expose()).find(bytes).is_some())
+        self.needle.as_ref().is_some_and(|needle| needle.is_in(bytes))
     }
 
     /// Whether `json`, by itself, holds the secret, as it is or in the escapes of a string.
@@ -51,29 +75,28 @@ impl SecretScan {
         if self.is_in(&data) {
             return Err(leak());
         }
-        let keep = beginning_at_end(&data, needle.expose().as_bytes());
-        let kept = data.split_off(data.len() - keep);
-        self.carry.extend_from_slice(&kept);
+        let keep = beginning_at_end(&data, needle.bytes());
+        if keep > 0 {
+            self.carry.extend_from_slice(&data.split_off(data.len() - keep));
+        }
         Ok(data)
     }
 
     /// Whether the secret is in the text of a stream that goes on with `said`, for text that is cut
     /// into events. (What several answers say in turns is not told apart.)
     pub(crate) fn continues(&mut self, said: &[u8]) -> bool {
-        let Some(needle) = self.needle.as_ref().map(|needle| needle.expose().as_bytes()) else {
-            return false;
-        };
+        let Some(needle) = &self.needle else { return false };
         if self.carry.is_empty() {
             // As good as always: nothing of the secret came before.
-            let from = said.len() - beginning_at_end(said, needle);
+            let from = said.len() - beginning_at_end(said, needle.bytes());
             self.carry.extend_from_slice(said.get(from..).unwrap_or_default());
             return false;
         }
         self.carry.extend_from_slice(said);
-        if Finder::new(needle).find(&self.carry).is_some() {
+        if needle.is_in(&self.carry) {
             return true;
         }
-        let keep = beginning_at_end(&self.carry, needle);
+        let keep = beginning_at_end(&self.carry, needle.bytes());
         self.carry = self.carry.split_off(self.carry.len() - keep);
         false
     }
@@ -96,9 +119,9 @@ pub(crate) struct EscapedScan {
 }
 
 impl EscapedScan {
-    /// A scan for `secret`.
-    pub(crate) fn new(secret: Option<&Secret>) -> Self {
-        Self { scan: SecretScan::new(secret), escapes: Unescape::default() }
+    /// A scan for `needle`.
+    pub(crate) fn new(needle: Option<&Arc<Needle>>) -> Self {
+        Self { scan: SecretScan::new(needle), escapes: Unescape::default() }
     }
 
     /// Whether the secret is in the text that goes on with `piece`. What is there without escapes
@@ -196,8 +219,12 @@ mod tests {
 
     const KEY: &str = "sk-canary-0123456789";
 
+    fn needle(secret: &str) -> Option<Arc<Needle>> {
+        Needle::of(&Secret::new(secret.to_owned()))
+    }
+
     fn run(text: &str, cuts: &[usize]) -> Result<Vec<u8>, Error> {
-        let mut scan = SecretScan::new(Some(&Secret::new(KEY.to_owned())));
+        let mut scan = SecretScan::new(needle(KEY).as_ref());
         let mut out = Vec::new();
         let mut from = 0;
         for cut in cuts.iter().map(|cut| cut % (text.len() + 1)) {
@@ -213,11 +240,11 @@ mod tests {
 
     #[test]
     fn m13_a_slash_of_a_secret_may_be_escaped() {
-        let key = Secret::new("sk/canary/0123456789".to_owned());
+        let key = needle("sk/canary/0123456789");
         let body = br#"{"error":{"message":"no such key: sk\/canary\/0123456789"}}"#;
-        assert!(!SecretScan::new(Some(&key)).is_in(body));
-        assert!(SecretScan::new(Some(&key)).is_in_json(body));
-        assert!(EscapedScan::new(Some(&key)).continues(body));
+        assert!(!SecretScan::new(key.as_ref()).is_in(body));
+        assert!(SecretScan::new(key.as_ref()).is_in_json(body));
+        assert!(EscapedScan::new(key.as_ref()).continues(body));
         assert!(!EscapedScan::new(None).continues(body));
     }
 
@@ -239,7 +266,7 @@ mod tests {
             hidden in any::<bool>(),
         ) {
             let text = if hidden { format!("{before}{KEY}{after}") } else { before + &after };
-            let mut scan = SecretScan::new(Some(&Secret::new(KEY.to_owned())));
+            let mut scan = SecretScan::new(needle(KEY).as_ref());
             let (mut rest, mut found) = (text.as_bytes(), false);
             for cut in cuts.iter().cycle().take(2 * text.len()) {
                 let (piece, more) = rest.split_at(rest.len().min(*cut));
@@ -266,9 +293,9 @@ mod tests {
                 }
             }
             body.push_str(&format!("{after}\\u00e9\"}}"));
-            let key = Secret::new(KEY.to_owned());
-            prop_assert_eq!(SecretScan::new(Some(&key)).is_in_json(body.as_bytes()), hidden);
-            let (mut plain, mut scan) = (SecretScan::new(Some(&key)), EscapedScan::new(Some(&key)));
+            let key = needle(KEY);
+            prop_assert_eq!(SecretScan::new(key.as_ref()).is_in_json(body.as_bytes()), hidden);
+            let (mut plain, mut scan) = (SecretScan::new(key.as_ref()), EscapedScan::new(key.as_ref()));
             let (mut rest, mut found) = (body.as_bytes(), false);
             for cut in cuts.iter().cycle().take(body.len()) {
                 let (piece, more) = rest.split_at(rest.len().min(*cut));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tollgate_kernel::{
     Account, Budget, ClientId, Error, Holder, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp,
-    UserId,
+    TokenId, UserId,
 };
+use tollgate_store::KeyRecord;
 
 use crate::BudgetsOf;
 use crate::ledger::LegAsk;
@@ -26,6 +27,8 @@ pub(crate) struct Standing {
     pub(crate) models: Option<Vec<ModelPattern>>,
     /// What the key says of itself.
     pub(crate) key: Option<KeyLimits>,
+    /// A budget of the access token's own.
+    pub(crate) token: Option<(TokenId, Budget)>,
     /// When the credential ends.
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) resolved: ArcSwapOption<Resolved>,
@@ -47,13 +50,59 @@ impl PlanHolder {
     }
 }
 
-/// The restrictions of a key. It can only narrow what its owner may do.
+/// The restrictions of a key: its own, and those of the keys that made it as they are now. They can
+/// only narrow what its owner may do.
 pub(crate) struct KeyLimits {
     pub(crate) id: KeyId,
-    pub(crate) models: Option<Vec<ModelPattern>>,
-    pub(crate) networks: Option<Vec<ipnet::IpNet>>,
+    /// The version of its record.
+    pub(crate) version: i64,
+    /// When the secret that was presented ends, where the key was rotated since.
+    pub(crate) secret_ends_at: Option<Timestamp>,
+    /// Lists of models; what may be called is in each of them.
+    pub(crate) models: Vec<Vec<ModelPattern>>,
+    /// Lists of networks; where it may come from is in each of them.
+    pub(crate) networks: Vec<Vec<ipnet::IpNet>>,
     pub(crate) rates: Rates,
     pub(crate) budgets: Vec<Budget>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl KeyLimits {
+    /// The limits of `key`, which comes from `makers`; the secret of it that was presented ends at
+    /// `secret_ends_at`.
+    pub(crate) fn of(
+        key: KeyRecord,
+        makers: Vec<KeyRecord>,
+        secret_ends_at: Option<Timestamp>,
+    ) -> Self {
+        let mut limits = Self {
+            id: key.id,
+            version: key.version,
+            secret_ends_at,
+            models: Vec::new(),
+            networks: Vec::new(),
+            rates: Rates::default(),
+            budgets: Vec::new(),
+            expires_at: None,
+        };
+        for KeyRecord { models, networks, rates, budgets, expires_at, .. } in
+            std::iter::once(key).chain(makers)
+        {
+            limits.models.extend(models);
+            // Where none can be read, it may come from nowhere.
+            let read = |list: Vec<String>| list.iter().filter_map(|net| net.parse().ok()).collect();
+            limits.networks.extend(networks.map(read));
+            limits.rates = limits.rates.within(rates);
+            limits.budgets = Budget::within(limits.budgets, &budgets);
+            limits.expires_at = [limits.expires_at, expires_at].into_iter().flatten().min();
+        }
+        limits
+    }
+
+    /// Whether it may come from `address`.
+    pub(crate) fn allow_from(&self, address: std::net::IpAddr) -> bool {
+        self.networks.iter().all(|list| list.iter().any(|network| network.contains(&address)))
+    }
 }
 
 /// What follows from a standing under one policy: kept until the policy changes or a window ends.
@@ -106,7 +155,9 @@ impl Standing {
             .key
             .iter()
             .flat_map(|key| key.budgets.iter().map(|budget| (Holder::Key(key.id), budget)));
-        let budgets = own.chain(of_key).chain(policy.shared_budgets(&self.groups, ""));
+        let of_token = self.token.iter().map(|(id, budget)| (Holder::Token(*id), budget));
+        let budgets =
+            own.chain(of_key).chain(of_token).chain(policy.shared_budgets(&self.groups, ""));
         let legs = legs(policy, &in_effect.plan.time_zone, now, budgets)?;
         let ends = legs.iter().map(|leg| leg.account.window.end);
         let until = ends.min().unwrap_or(Timestamp::from_micros(i64::MAX));
@@ -180,7 +231,7 @@ fn legs<'a>(
     for (holder, budget) in budgets {
         // What several plans share follows one calendar.
         let zone = match holder {
-            Holder::User(_) | Holder::Client(_) | Holder::Key(_) => own_zone,
+            Holder::User(_) | Holder::Client(_) | Holder::Key(_) | Holder::Token(_) => own_zone,
             Holder::Group(_) | Holder::Model(_) | Holder::Installation => &utc,
         };
         let window = policy.window(now, budget.period, zone)?;

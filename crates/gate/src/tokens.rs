@@ -145,6 +145,8 @@ mod tests {
                 scope: None,
                 sid: None,
                 models: None,
+                key: None,
+                budget: None,
             };
             self.tokens.mint(claims).unwrap()
         }

@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tollgate_kernel::{Error, Kind, Secret, Slug};
 use tollgate_protocol::openai::Route;
 
+use crate::scan::Needle;
 use crate::trouble::Troubles;
 
 /// The route that lists an upstream's models.
@@ -56,7 +57,8 @@ pub struct Upstream {
     routes: Vec<(&'static str, Uri)>,
     /// What every request carries: our key among it.
     headers: HeaderMap,
-    key: Option<Secret>,
+    /// Our key, to look for in its answers.
+    needle: Option<Arc<Needle>>,
     patience: Patience,
     /// The version of the record that it was read from.
     version: i64,
@@ -104,7 +106,8 @@ impl Upstream {
         });
         let routes = routes.collect::<Result<_, _>>()?;
         let (version, troubles) = (0, Arc::default());
-        Ok(Self { id, routes, headers, key, patience, version, troubles })
+        let needle = key.as_ref().and_then(Needle::of);
+        Ok(Self { id, routes, headers, needle, patience, version, troubles })
     }
 
     /// The same, read from `version` of its record. What troubled it when it was read from that
@@ -138,8 +141,8 @@ impl Upstream {
     }
 
     /// Our key for it, to look for in its answers.
-    pub(crate) fn key(&self) -> Option<&Secret> {
-        self.key.as_ref()
+    pub(crate) fn needle(&self) -> Option<&Arc<Needle>> {
+        self.needle.as_ref()
     }
 
     /// A request to `path` below the base URL, with our key and nothing of the caller's but

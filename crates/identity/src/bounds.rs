@@ -1,32 +1,76 @@
 //! What a key may hand on: never more than it has itself.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Rates, Timestamp};
-use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Owner};
+use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Origin, Owner};
 
-/// The key that the caller presents bounds the keys that it makes and changes; nothing bounds
-/// those who present none.
-pub(crate) struct Bounds(Option<(KeyRecord, Descent)>);
+use crate::check::LONG_LIFE;
+
+/// The key that the caller presents bounds the keys and accounts that it makes and changes; nothing
+/// bounds those who present none.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    /// The caller's own, then those that it comes from: they bound what it may as well.
+    keys: Vec<KeyRecord>,
+    /// Whether the installation itself made the first of them.
+    of_installation: bool,
+    /// The end of the secret that was presented, where it was replaced by a newer one.
+    secret_ends_at: Option<Timestamp>,
+}
 
 impl Bounds {
-    /// The bounds of the caller.
+    /// The bounds of the caller. A conflict when the key was changed since the caller was let in:
+    /// its secret may have been replaced.
     pub(crate) async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
-        let Some(id) = warrant.principal().credential().key() else { return Ok(Self(None)) };
+        let caller = warrant.principal();
+        let Some(id) = caller.credential().key() else { return Ok(Self::default()) };
         let reader = gate.read(warrant);
         let key = reader.key(Owner::All, id).await?.ok_or_else(Error::unauthenticated)?;
-        let descent = reader.descent(&key).await?;
-        Ok(Self(Some((key, descent))))
+        if caller.key_version() != Some(key.version) {
+            let detail = "The key that asks was changed this moment. Ask again.";
+            let changed = Error::new(Kind::Conflict, detail);
+            return Err(changed.with_retry_after(Duration::from_secs(1)));
+        }
+        let Descent { origin, makers } = reader.descent(&key).await?;
+        let secret_ends_at = caller.secret_ends_at();
+        let of_installation = match origin {
+            Origin::Installation => true,
+            Origin::Nobody if key.holder == KeyHolder::Admin => {
+                return Err(Error::unauthenticated());
+            }
+            Origin::User(_) | Origin::Nobody => false,
+        };
+        let keys = std::iter::once(key).chain(makers).collect();
+        Ok(Self { keys, of_installation, secret_ends_at })
     }
 
-    fn key(&self) -> Option<&KeyRecord> {
-        self.0.as_ref().map(|(key, _)| key)
+    /// Refuses a key that has an end or any limit, or that was made with a key, where somebody
+    /// would come to be an admin or into an admin's account: by that account it would outlive its
+    /// own end, and do what it may not. The end that set-up gives is no such end: nobody chose it.
+    pub(crate) fn require_none(&self) -> Result<(), Error> {
+        let Some(key) = self.keys.first() else { return Ok(()) };
+        let of_set_up = self.of_installation
+            && key.expires_at.is_some_and(|ends| ends >= key.created_at.plus(LONG_LIFE));
+        let ends = key.expires_at.is_some() && !of_set_up;
+        let is_narrow = key.models.is_some()
+            || key.networks.is_some()
+            || key.rates != Rates::default()
+            || !key.budgets.is_empty();
+        let is_made_with_a_key = self.keys.len() > 1;
+        if ends || is_narrow || is_made_with_a_key || self.secret_ends_at.is_some() {
+            let detail = "This key is limited, or was made with a key, and the account of an owner \
+                           or admin would outlive that. Do this as a person.";
+            return Err(Error::new(Kind::Forbidden, detail));
+        }
+        Ok(())
     }
 
     /// Refuses an admin key that would be one too many in a row.
     pub(crate) fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
-        let row = self.0.as_ref().map_or(0, |(_, descent)| descent.generations);
-        if holder != KeyHolder::Admin || row < GENERATIONS_MAX {
+        if holder != KeyHolder::Admin || self.keys.len() < GENERATIONS_MAX {
             return Ok(());
         }
         let detail = "Too many admin keys made one another. Make this one as a person.";
@@ -37,7 +81,9 @@ impl Bounds {
     pub(crate) fn require_within(&self, key: &KeyRecord) -> Result<(), Error> {
         let within = self.models(key.models.clone()).is_ok_and(|models| models == key.models)
             && self.networks(key.networks.clone()).is_ok_and(|nets| nets == key.networks)
-            && (key.holder != KeyHolder::Admin || self.expiry(key.expires_at) == key.expires_at);
+            && self.rates(key.rates) == key.rates
+            && self.budgets(key.budgets.clone()) == key.budgets
+            && self.expiry(key.expires_at) == key.expires_at;
         if within {
             return Ok(());
         }
@@ -45,55 +91,46 @@ impl Bounds {
         Err(Error::new(Kind::Forbidden, detail))
     }
 
-    /// The models of `wished` that the caller's key names too.
+    /// The models of `wished` that the caller may call too.
     pub(crate) fn models(
         &self,
-        wished: Option<Vec<ModelPattern>>,
+        mut wished: Option<Vec<ModelPattern>>,
     ) -> Result<Option<Vec<ModelPattern>>, Error> {
-        let bound = self.key().and_then(|key| key.models.as_deref());
-        both(wished, bound, covers_model).ok_or_else(|| {
-            Self::beyond("These models are not those of the key that asks.", "models")
-        })
+        for key in &self.keys {
+            let shared = both(wished, key.models.as_deref(), covers_model);
+            let what = "These models are not those of the key that asks.";
+            wished = shared.ok_or_else(|| Self::beyond(what, "models"))?;
+        }
+        Ok(wished)
     }
 
-    /// The networks of `wished` that the caller's key may come from too.
+    /// The networks of `wished` that the caller may come from too.
     pub(crate) fn networks(
         &self,
-        wished: Option<Vec<String>>,
+        mut wished: Option<Vec<String>>,
     ) -> Result<Option<Vec<String>>, Error> {
-        let bound = self.key().and_then(|key| key.networks.as_deref());
-        let what = "These networks are not those of the key that asks.";
-        both(wished, bound, covers_network).ok_or_else(|| Self::beyond(what, "networks"))
+        for key in &self.keys {
+            let shared = both(wished, key.networks.as_deref(), covers_network);
+            let what = "These networks are not those of the key that asks.";
+            wished = shared.ok_or_else(|| Self::beyond(what, "networks"))?;
+        }
+        Ok(wished)
     }
 
-    /// The lower of both rates, each.
+    /// The lowest of all rates, each.
     pub(crate) fn rates(&self, wished: Rates) -> Rates {
-        let Some(key) = self.key() else { return wished };
-        let lower = |a: Option<u32>, b: Option<u32>| [a, b].into_iter().flatten().min();
-        let Rates { requests_per_minute, tokens_per_minute, concurrent } = key.rates;
-        Rates {
-            requests_per_minute: lower(wished.requests_per_minute, requests_per_minute),
-            tokens_per_minute: lower(wished.tokens_per_minute, tokens_per_minute),
-            concurrent: lower(wished.concurrent, concurrent),
-        }
+        self.keys.iter().fold(wished, |rates, key| rates.within(key.rates))
     }
 
-    /// The lower of both budgets, each; what the caller's key has alone is added.
-    pub(crate) fn budgets(&self, mut wished: Vec<Budget>) -> Vec<Budget> {
-        for bound in self.key().map(|key| key.budgets.as_slice()).unwrap_or_default() {
-            let same = |b: &&mut Budget| (b.unit, b.period) == (bound.unit, bound.period);
-            match wished.iter_mut().find(same) {
-                Some(budget) => budget.limit = budget.limit.min(bound.limit),
-                None => wished.push(*bound),
-            }
-        }
-        wished
+    /// The lowest of all budgets, each; what the keys have alone is added.
+    pub(crate) fn budgets(&self, wished: Vec<Budget>) -> Vec<Budget> {
+        self.keys.iter().fold(wished, |budgets, key| Budget::within(budgets, &key.budgets))
     }
 
-    /// The earlier end.
+    /// The earliest end of all: the keys', and that of the secret.
     pub(crate) fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
-        let bound = self.0.as_ref().and_then(|(_, descent)| descent.expires_at);
-        [wished, bound].into_iter().flatten().min()
+        let ends = self.keys.iter().map(|key| key.expires_at);
+        ends.chain([self.secret_ends_at, wished]).flatten().min()
     }
 
     fn beyond(detail: &'static str, param: &'static str) -> Error {

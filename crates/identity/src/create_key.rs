@@ -7,10 +7,14 @@ use tollgate_kernel::{
     Budget, Error, KeyId, Kind, Manage, ModelPattern, Noun, PlainToken, Rates, Timestamp,
 };
 use tollgate_protocol::api_key::TokenType;
-use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner};
+use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner, Tx};
 
 use crate::bounds::Bounds;
 use crate::check::{self, Mistake};
+
+/// The most keys of one holder that work at a time: of a person, of an app, and of all admin keys
+/// together.
+const KEYS_MAX: u32 = 1_000;
 
 /// What a key is to be.
 pub(crate) struct KeyWish {
@@ -27,8 +31,8 @@ pub(crate) struct KeyWish {
 
 /// Makes a key and gives its secret, which is shown once. People make keys for themselves; owners
 /// and admins for everybody, for apps, and admin keys; but an owner's own keys are made by owners.
-/// Whom the caller may not know of is not found. What is made with a key may do what that key may,
-/// and nothing more.
+/// Whom the caller may not know of is not found; who has [`KEYS_MAX`] gets a conflict. What is made
+/// with a key may do what that key may, and nothing more.
 pub(crate) async fn create_key(
     gate: &Gate,
     caller: &Arc<Principal>,
@@ -53,8 +57,18 @@ pub(crate) async fn create_key(
     let (token, secret) = new_secret(gate, holder);
     let mut tx = gate.begin(&warrant).await?;
     let record = tx.insert_key(key, secret).await?;
+    require_place(&mut tx, holder).await?;
     tx.commit(AuditEvent::new("key.create", format!("key:{}", record.id))).await?;
     Ok((record, token))
+}
+
+/// Refuses what would leave `holder` with more than [`KEYS_MAX`] keys that work.
+pub(crate) async fn require_place(tx: &mut Tx, holder: KeyHolder) -> Result<(), Error> {
+    if tx.live_keys(holder, KEYS_MAX).await? <= KEYS_MAX {
+        return Ok(());
+    }
+    let detail = format!("There are {KEYS_MAX} keys that work already. Revoke some first.");
+    Err(Error::new(Kind::Conflict, detail))
 }
 
 /// A secret for a key of `holder`, and what is kept of it.

@@ -6,6 +6,7 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, NewUser};
 
+use crate::bounds::Bounds;
 use crate::check;
 use crate::list_users::{Account, require_known};
 
@@ -23,7 +24,7 @@ pub(crate) struct UserWish {
 }
 
 /// Makes an account. Without a password its person comes in by a link. Another owner is made by
-/// owners alone.
+/// owners alone, owners and admins not by a key that is limited.
 pub(crate) async fn create_user(
     gate: &Arc<Gate>,
     caller: &Arc<Principal>,
@@ -33,6 +34,9 @@ pub(crate) async fn create_user(
     let UserWish { password, role, plan, groups, state, .. } = wish;
     if role == Role::Owner {
         gate.require_owner(&warrant).await?;
+    }
+    if role >= Role::Admin {
+        Bounds::of(gate, &warrant).await?.require_none()?;
     }
     let email = check::email(&wish.email)?;
     require_known(gate.read(&warrant), plan.as_ref(), &groups).await?;

@@ -1,12 +1,16 @@
-//! Turning a session into a short-lived access token (RFC 9068).
+//! Short-lived access tokens (RFC 9068): made from a session, or for somebody else.
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal};
-use tollgate_kernel::{Error, Kind, Manage, Method, ModelPattern, Noun, PlainToken, Scope, Scopes};
+use tollgate_gate::{Gate, Principal, Reach, Warrant};
+use tollgate_kernel::{
+    Budget, CredentialId, Error, Kind, Manage, Method, ModelPattern, Noun, PlainToken, Scope,
+    Scopes, Timestamp, UserId,
+};
 use tollgate_protocol::jwt::AccessClaims;
-use tollgate_store::Owner;
-use uuid::Uuid;
+use tollgate_store::{AccountState, AuditEvent, KeyHolder, Owner};
+
+use crate::bounds::Bounds;
 
 /// How long a token lasts where nothing is said, in seconds.
 const LIFE_S: u32 = 300;
@@ -26,6 +30,10 @@ pub(crate) struct TokenWish {
     pub(crate) scope: Option<String>,
     /// The models that may be called with it; those of the person, where nothing is said.
     pub(crate) models: Option<Vec<ModelPattern>>,
+    /// The person it is for; the caller, where nothing is said.
+    pub(crate) user: Option<UserId>,
+    /// A budget of its own.
+    pub(crate) budget: Option<Budget>,
     /// How long, in seconds.
     pub(crate) expires_in: Option<u32>,
 }
@@ -37,36 +45,36 @@ pub(crate) struct Issued {
     pub(crate) expires_in: i64,
 }
 
-/// Makes a token for the person whose session this is. It ends with the session at the latest.
+/// Makes a token. From a session for its own person; from an owner's or admin's session, or with an
+/// admin key, for anybody whose keys they may make, to call models with. It ends with what it came
+/// from at the latest, and does nothing that this could not.
 pub(crate) async fn issue_token(
     gate: &Gate,
     caller: &Arc<Principal>,
     wish: TokenWish,
 ) -> Result<Issued, Error> {
     let warrant = gate.allow(caller, Manage::write(Noun::Tokens))?;
-    let (Method::Session, Some(session), Some(user)) =
-        (caller.method(), caller.credential().session(), caller.user())
-    else {
-        let detail = "Tokens are made from a session. Sign in, then ask with the session cookie.";
-        return Err(Error::new(Kind::Forbidden, detail));
-    };
+    let source = source(gate, &warrant, wish.user).await?;
     let (audience, allowed) = audience(gate, wish.audience)?;
+    if source.lends && allowed != Scope::MODELS {
+        let detail = "A token for somebody else calls models alone. Leave audience out.";
+        return Err(Error::invalid(detail).with_param("audience"));
+    }
     let scope = scope(allowed, wish.scope.as_deref())?;
     let models = models(allowed, wish.models.as_deref())?;
+    let budget = budget(allowed, wish.budget)?;
     let life_s = wish.expires_in.unwrap_or(LIFE_S);
     if !(1..=LIFE_MAX_S).contains(&life_s) {
         let detail = format!("expires_in is from 1 to {LIFE_MAX_S} seconds");
         return Err(Error::invalid(detail).with_param("expires_in"));
     }
-    let found = gate.read(&warrant).session(Owner::User(user), session).await?;
-    let ends = found.ok_or_else(Error::unauthenticated)?.expires_at.secs();
     let now = gate.clock().now().secs();
-    let exp = (now + i64::from(life_s)).min(ends);
+    let exp = (now + i64::from(life_s)).min(source.ends.map_or(i64::MAX, Timestamp::secs));
     let mut id = [0_u8; 16];
     gate.rng().fill(&mut id);
     let claims = AccessClaims {
         iss: String::new(),
-        sub: user.to_string(),
+        sub: source.user.to_string(),
         aud: audience,
         exp,
         iat: now,
@@ -74,10 +82,58 @@ pub(crate) async fn issue_token(
         jti: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
         client_id: CLIENT.to_owned(),
         scope: Some(scope.clone()),
-        sid: Some(Uuid::to_string(&session.uuid())),
+        sid: source.credential.session().map(|session| session.to_string()),
         models,
+        key: source.credential.key().map(|key| key.to_string()),
+        budget: budget.map(Budget::to_claim),
     };
+    if source.lends {
+        let event = AuditEvent::new("token.create", format!("user:{}", source.user));
+        gate.begin(&warrant).await?.commit(event).await?;
+    }
     Ok(Issued { token: gate.mint(&warrant, claims)?, scope, expires_in: exp - now })
+}
+
+/// What a token comes from, and for whom it is.
+struct Source {
+    user: UserId,
+    credential: CredentialId,
+    /// Whether it is for somebody else than the caller.
+    lends: bool,
+    ends: Option<Timestamp>,
+}
+
+async fn source(gate: &Gate, warrant: &Warrant, user: Option<UserId>) -> Result<Source, Error> {
+    let caller = warrant.principal();
+    let credential = caller.credential();
+    let reader = gate.read(warrant);
+    let own = caller.user();
+    let lends = user.is_some() && user != own;
+    let ends = match (caller.method(), credential, own) {
+        (Method::Session, CredentialId::Session(session), Some(own)) => {
+            let found = reader.session(Owner::User(own), session).await?;
+            Some(found.ok_or_else(Error::unauthenticated)?.expires_at)
+        }
+        (Method::Key, CredentialId::Key(_), None) if lends => {
+            Bounds::of(gate, warrant).await?.expiry(None)
+        }
+        _ => {
+            let detail = "Tokens are made from a session, or for a person with an admin key. Sign \
+                          in and ask with the session cookie, or say with user whom it is for.";
+            return Err(Error::new(Kind::Forbidden, detail));
+        }
+    };
+    let user = user.or(own).ok_or_else(Error::unauthenticated)?;
+    if lends {
+        let unknown = || Error::not_found().with_param("user");
+        if warrant.reach() != Reach::All {
+            return Err(unknown());
+        }
+        let found = reader.user(Owner::All, user).await?;
+        found.filter(|user| user.state == AccountState::Active).ok_or_else(unknown)?;
+        gate.require_rank_for(warrant, KeyHolder::User(user)).await?;
+    }
+    Ok(Source { user, credential, lends, ends })
 }
 
 /// The audience, and the one scope that it knows.
@@ -122,4 +178,15 @@ fn models(allowed: &str, wished: Option<&[ModelPattern]>) -> Result<Option<Strin
         return refused("A token names models without blanks in their names.");
     }
     Ok(Some(names.join(" ")))
+}
+
+/// A budget of the token's own.
+fn budget(allowed: &str, wished: Option<Budget>) -> Result<Option<Budget>, Error> {
+    let Some(budget) = wished else { return Ok(None) };
+    if allowed != Scope::MODELS {
+        let detail = "A token for this audience calls no models. Leave budget out.";
+        return Err(Error::invalid(detail).with_param("budget"));
+    }
+    Budget::check(&[budget]).map_err(|error| error.with_param("budget"))?;
+    Ok(wished)
 }

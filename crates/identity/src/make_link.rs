@@ -8,6 +8,8 @@ use tollgate_kernel::{Error, Kind, LinkId, Manage, Noun, PlainToken, Role, Times
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AccountState, AuditEvent, LinkPurpose, NewLink, Owner};
 
+use crate::bounds::Bounds;
+
 /// How long a link to sign in or to reset a password counts.
 pub(crate) const LINK_LIFE: Duration = Duration::from_secs(3_600);
 
@@ -25,8 +27,8 @@ pub(crate) struct MadeLink {
     pub(crate) expires_at: Timestamp,
 }
 
-/// Makes a link for `user`; their older ones end. Links for owners are made by owners alone, for
-/// who holds one is that person.
+/// Makes a link for `user`; their older ones end. Links for owners are made by owners alone, those
+/// for owners and admins not by a key that is limited, for who holds one is that person.
 pub(crate) async fn make_link(
     gate: &Arc<Gate>,
     caller: &Arc<Principal>,
@@ -46,6 +48,9 @@ pub(crate) async fn make_link(
     let found = found.ok_or_else(Error::not_found)?;
     if found.role == Role::Owner {
         gate.require_owner(&warrant).await?;
+    }
+    if found.role >= Role::Admin {
+        Bounds::of(gate, &warrant).await?.require_none()?;
     }
     if found.state != AccountState::Active {
         let detail = "The account is disabled, so no link would work. Make it active first.";

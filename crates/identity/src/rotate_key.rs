@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_gate::{Gate, Principal};
-use tollgate_kernel::{Error, KeyId, Manage, Noun, PlainToken};
+use tollgate_kernel::{Error, KeyId, Kind, Manage, Noun, PlainToken};
 use tollgate_store::{AuditEvent, KeyRecord};
 
 use crate::bounds::Bounds;
@@ -15,7 +15,8 @@ use crate::list_keys::owner_of;
 pub(crate) const OVERLAP_MAX_S: u32 = 7 * 86_400;
 
 /// Rotates a key that the caller may know of and that lends no more than the caller has. The
-/// secrets it had end after `overlap_s`.
+/// secrets it had end after `overlap_s`. A key rotates itself with its newest secret alone: one
+/// that was replaced must not replace its successor.
 pub(crate) async fn rotate_key(
     gate: &Gate,
     caller: &Arc<Principal>,
@@ -29,6 +30,10 @@ pub(crate) async fn rotate_key(
     }
     let owner = owner_of(&warrant)?;
     let mut key = gate.read(&warrant).key(owner, id).await?.ok_or_else(Error::not_found)?;
+    if caller.credential().key() == Some(id) && caller.secret_ends_at().is_some() {
+        let detail = "This secret of the key was replaced. Use the newest one.";
+        return Err(Error::new(Kind::Forbidden, detail));
+    }
     gate.require_rank_of(&warrant, &key).await?;
     Bounds::of(gate, &warrant).await?.require_within(&key)?;
     let (token, secret) = new_secret(gate, key.holder);
@@ -36,7 +41,7 @@ pub(crate) async fn rotate_key(
     let mut tx = gate.begin(&warrant).await?;
     let ends = tx.now().plus(Duration::from_secs(u64::from(overlap_s)));
     tx.expire_key_secrets(id, ends).await?;
-    tx.add_key_secret(id, secret).await?;
+    tx.add_key_secret(id, key.version, secret).await?;
     tx.commit(AuditEvent::new("key.rotate", format!("key:{id}"))).await?;
     gate.heed().await;
     key.version += 1;

@@ -131,11 +131,12 @@ fn own_api() -> Vec<Row<IdentityState>> {
         Row::post(
             "/api/v1/tokens",
             write(Noun::Tokens),
-            "Turn a session into an access token",
+            "Make a short-lived access token",
             tokens::create,
         )
         .takes::<TokenBody>()
-        .answers::<TokenView>(),
+        .answers::<TokenView>()
+        .done_anew(),
     ]
 }
 

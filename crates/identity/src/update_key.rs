@@ -8,7 +8,7 @@ use tollgate_store::{AuditEvent, KeyRecord, KeyState};
 
 use crate::bounds::Bounds;
 use crate::check;
-use crate::create_key::models;
+use crate::create_key::{models, require_place};
 use crate::list_keys::owner_of;
 
 /// What changes; what is none stays.
@@ -65,6 +65,10 @@ pub(crate) async fn update_key(
     }
     let mut tx = gate.begin(&warrant).await?;
     tx.update_key(&key).await?;
+    if expires_at.is_some() {
+        // One that had ended may work again.
+        require_place(&mut tx, key.holder).await?;
+    }
     tx.commit(AuditEvent::new("key.update", format!("key:{id}"))).await?;
     gate.heed().await;
     key.version += 1;

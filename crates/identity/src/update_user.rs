@@ -6,6 +6,7 @@ use tollgate_gate::{Gate, Principal, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserRecord};
 
+use crate::bounds::Bounds;
 use crate::check;
 use crate::list_users::{Account, require_known, with_groups};
 
@@ -63,7 +64,7 @@ pub(crate) async fn update_user(
 }
 
 /// Whether the caller may make this change at all: what would put somebody in an owner's place, or
-/// out of it, is for owners.
+/// out of it, is for owners; what would put somebody in an admin's place is not for a limited key.
 async fn require_right(
     gate: &Arc<Gate>,
     warrant: &Warrant,
@@ -75,6 +76,10 @@ async fn require_right(
         && (email.is_some() || password.is_some() || role.is_some() || state.is_some());
     if of_owner || *role == Some(Role::Owner) {
         gate.require_owner(warrant).await?;
+    }
+    let lets_in = email.is_some() || password.is_some() || *state == Some(AccountState::Active);
+    if *role >= Some(Role::Admin) || (before.role >= Role::Admin && lets_in) {
+        Bounds::of(gate, warrant).await?.require_none()?;
     }
     Ok(())
 }

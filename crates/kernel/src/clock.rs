@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -50,6 +51,12 @@ impl Timestamp {
     /// RFC 3339 in UTC, as the management API writes times.
     pub fn rfc3339(self) -> String {
         self.to_jiff().to_string()
+    }
+
+    /// Writes the same behind what `out` holds.
+    pub fn write_rfc3339(self, out: &mut String) {
+        // Writing to memory does not fail.
+        let _ = DateTimePrinter::new().print_timestamp(&self.to_jiff(), out);
     }
 
     /// Reads RFC 3339.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::{Clock, Error, Rng};
 
@@ -41,6 +42,16 @@ macro_rules! ids {
             }
         }
 
+        impl $name {
+            /// How many characters its text has.
+            pub const LENGTH: usize = Hyphenated::LENGTH;
+
+            /// Its text, written to `to` without an allocation.
+            pub fn write(self, to: &mut [u8; Self::LENGTH]) -> &str {
+                self.0.hyphenated().encode_lower(to)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -66,6 +77,8 @@ ids! {
     KeyId,
     /// A signed-in browser.
     SessionId,
+    /// An access token of ours.
+    TokenId,
     /// One call through the gate, all its attempts included.
     CallId,
     /// One HTTP request; the answer's `x-request-id`.

@@ -24,7 +24,8 @@ pub use entry::{Entry, EntryState, Tally};
 pub use error::{Blame, Error, Kind};
 pub use gcra::{Gcra, Verdict};
 pub use ids::{
-    AuditId, CallId, ClientId, EntryKey, EventId, KeyId, LinkId, RequestId, SessionId, Slug, UserId,
+    AuditId, CallId, ClientId, EntryKey, EventId, KeyId, LinkId, RequestId, SessionId, Slug,
+    TokenId, UserId,
 };
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};

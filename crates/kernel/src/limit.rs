@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Error, KeyId, Slug, UserId, Window};
+use crate::{ClientId, Error, KeyId, Slug, TokenId, UserId, Window};
 
 /// Rates, forgotten at a restart. What is left out is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,19 @@ pub struct Rates {
     /// Calls at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrent: Option<u32>,
+}
+
+impl Rates {
+    /// The lower of both, each.
+    pub fn within(self, bound: Self) -> Self {
+        let lower = |a: Option<u32>, b: Option<u32>| [a, b].into_iter().flatten().min();
+        let Self { requests_per_minute, tokens_per_minute, concurrent } = bound;
+        Self {
+            requests_per_minute: lower(self.requests_per_minute, requests_per_minute),
+            tokens_per_minute: lower(self.tokens_per_minute, tokens_per_minute),
+            concurrent: lower(self.concurrent, concurrent),
+        }
+    }
 }
 
 /// A budget: at most `limit` of `unit` in each `period`.
@@ -52,6 +65,33 @@ impl Budget {
         }
         Ok(())
     }
+
+    /// As an access token carries it: `calls 10 day`.
+    pub fn to_claim(self) -> String {
+        format!("{} {} {}", self.unit.as_str(), self.limit, self.period.as_str())
+    }
+
+    /// Reads that.
+    pub fn from_claim(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let (unit, limit, period) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
+        let unit = Unit::ALL.into_iter().find(|it| it.as_str() == unit)?;
+        let period = Period::ALL.into_iter().find(|it| it.as_str() == period)?;
+        let budget = Self { unit, limit, period };
+        (words.next().is_none() && Self::check(&[budget]).is_ok()).then_some(budget)
+    }
+
+    /// The lower of both, for each unit and period; what `bounds` have alone is added.
+    pub fn within(mut budgets: Vec<Self>, bounds: &[Self]) -> Vec<Self> {
+        for bound in bounds {
+            let same = |b: &&mut Self| (b.unit, b.period) == (bound.unit, bound.period);
+            match budgets.iter_mut().find(same) {
+                Some(budget) => budget.limit = budget.limit.min(bound.limit),
+                None => budgets.push(*bound),
+            }
+        }
+        budgets
+    }
 }
 
 /// What a budget counts.
@@ -67,6 +107,9 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// All units.
+    pub const ALL: [Self; 3] = [Self::Money, Self::Tokens, Self::Calls];
+
     /// The name in the store and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -90,6 +133,9 @@ pub enum Period {
 }
 
 impl Period {
+    /// All periods.
+    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
+
     /// The name in the store and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -113,6 +159,8 @@ pub enum Holder {
     Client(ClientId),
     /// A key.
     Key(KeyId),
+    /// An access token.
+    Token(TokenId),
     /// A model alias, whoever calls it.
     Model(String),
 }
@@ -126,6 +174,7 @@ impl Holder {
             Self::User(_) => "user",
             Self::Client(_) => "client",
             Self::Key(_) => "key",
+            Self::Token(_) => "token",
             Self::Model(_) => "model",
         }
     }
@@ -138,6 +187,7 @@ impl Holder {
             Self::User(id) => id.to_string(),
             Self::Client(id) => id.to_string(),
             Self::Key(id) => id.to_string(),
+            Self::Token(id) => id.to_string(),
             Self::Model(alias) => alias.clone(),
         }
     }
@@ -202,6 +252,22 @@ impl Charged {
             money: self.money.min(hold.money),
             tokens: self.tokens.min(hold.tokens),
             calls: self.calls.min(hold.calls),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_says_what_a_budget_is() {
+        for (unit, period) in Unit::ALL.into_iter().zip(Period::ALL) {
+            let budget = Budget { unit, limit: 7, period };
+            assert_eq!(Budget::from_claim(&budget.to_claim()), Some(budget));
+        }
+        for bad in ["", "calls", "calls 7", "calls 7 day more", "calls -1 day", "Calls 7 day"] {
+            assert_eq!(Budget::from_claim(bad), None, "{bad}");
         }
     }
 }

@@ -1,8 +1,11 @@
 //! One call of a model: decide, reserve, forward; the answer settles itself.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::IntoResponse;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
 use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit, RateStanding, Refusal};
@@ -15,6 +18,23 @@ use crate::routes::ModelsState;
 /// Headers of a request that go on to the provider: betas are asked for by header.
 const PASSED: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
 
+/// The headers of a request that go on.
+pub(crate) struct Passed(HeaderMap);
+
+impl<S: Sync> FromRequestParts<S> for Passed {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut passed = HeaderMap::new();
+        for name in PASSED {
+            if let Some(value) = parts.headers.get(&name) {
+                passed.insert(name, value.clone());
+            }
+        }
+        Ok(Self(passed))
+    }
+}
+
 /// The ceiling that we set because the caller named none, or a higher one.
 const CEILING: HeaderName = HeaderName::from_static("x-tollgate-max-output-tokens");
 
@@ -23,10 +43,10 @@ pub(crate) async fn chat(
     State(state): State<ModelsState>,
     caller: Caller,
     exchange: Exchange,
-    headers: HeaderMap,
+    passed: Passed,
     body: RawBody,
 ) -> Reply {
-    call(&state.gate, Route::ChatCompletions, caller, exchange, &headers, body).await
+    call(&state.gate, Route::ChatCompletions, caller, exchange, passed, body).await
 }
 
 /// `POST /v1/responses`.
@@ -34,10 +54,10 @@ pub(crate) async fn responses(
     State(state): State<ModelsState>,
     caller: Caller,
     exchange: Exchange,
-    headers: HeaderMap,
+    passed: Passed,
     body: RawBody,
 ) -> Reply {
-    call(&state.gate, Route::Responses, caller, exchange, &headers, body).await
+    call(&state.gate, Route::Responses, caller, exchange, passed, body).await
 }
 
 /// `POST /v1/embeddings`.
@@ -45,10 +65,10 @@ pub(crate) async fn embeddings(
     State(state): State<ModelsState>,
     caller: Caller,
     exchange: Exchange,
-    headers: HeaderMap,
+    passed: Passed,
     body: RawBody,
 ) -> Reply {
-    call(&state.gate, Route::Embeddings, caller, exchange, &headers, body).await
+    call(&state.gate, Route::Embeddings, caller, exchange, passed, body).await
 }
 
 async fn call(
@@ -56,12 +76,12 @@ async fn call(
     route: Route,
     Caller(principal): Caller,
     exchange: Exchange,
-    headers: &HeaderMap,
+    Passed(headers): Passed,
     RawBody(body): RawBody,
 ) -> Reply {
     let request = ModelRequest::parse(route, body)?;
     exchange.note().set("model", request.model());
-    let call = ModelCall { request, id: exchange.id(), headers: passed(headers) };
+    let call = ModelCall { request, id: exchange.id(), headers };
     let permit = gate.decide(&principal, Call::Model(call))?;
     let hold = match gate.reserve(&permit).await {
         Ok(hold) => hold,
@@ -110,14 +130,4 @@ impl Told {
             headers.insert(CEILING, HeaderValue::from(ceiling));
         }
     }
-}
-
-fn passed(headers: &HeaderMap) -> HeaderMap {
-    let mut passed = HeaderMap::new();
-    for name in PASSED {
-        if let Some(value) = headers.get(&name) {
-            passed.insert(name, value.clone());
-        }
-    }
-    passed
 }

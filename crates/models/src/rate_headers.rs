@@ -1,8 +1,9 @@
 //! The `x-ratelimit-*` headers: what the caller's own limits have left, under the usual names.
 
+use std::fmt::{self, Write};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_gate::RateStanding;
 
@@ -20,35 +21,47 @@ const TOKENS: [HeaderName; 3] = [
 
 /// Adds what is left. A limit that does not exist has no headers.
 pub(crate) fn write(standing: &RateStanding, headers: &mut HeaderMap) {
+    // One piece of memory for all of them.
+    let mut text = BytesMut::with_capacity(96);
     for (names, rate) in [(REQUESTS, standing.requests), (TOKENS, standing.tokens)] {
         let Some((limit, left, reset)) = rate else { continue };
-        // One piece of memory for all three.
-        let text = format!("{limit}{left}{}", duration(reset));
-        let (limit_end, left_end) = (digits(limit), digits(limit) + digits(left));
-        let bytes = Bytes::from(text);
-        let parts = [0..limit_end, limit_end..left_end, left_end..bytes.len()];
-        for (name, part) in names.into_iter().zip(parts) {
-            if let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(part)) {
-                headers.insert(name, value);
-            }
+        let [limit_name, left_name, reset_name] = names;
+        put(headers, limit_name, &mut text, format_args!("{limit}"));
+        put(headers, left_name, &mut text, format_args!("{left}"));
+        put(headers, reset_name, &mut text, format_args!("{}", Wait::of(reset)));
+    }
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut, value: fmt::Arguments<'_>) {
+    // Writing to memory does not fail, and digits and letters are a value.
+    let written = text.write_fmt(value).is_ok();
+    if let (true, Ok(value)) = (written, HeaderValue::from_maybe_shared(text.split().freeze())) {
+        headers.insert(name, value);
+    }
+}
+
+/// A wait as the provider writes it: `0s`, `12ms`, `6m0s`.
+enum Wait {
+    Ms(u64),
+    S(u64),
+}
+
+impl Wait {
+    fn of(wait: Duration) -> Self {
+        let ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        match ns.div_ceil(1_000_000) {
+            ms @ 1..1_000 => Self::Ms(ms),
+            ms => Self::S(ms.div_ceil(1_000)),
         }
     }
 }
 
-/// How many digits `n` has.
-fn digits(n: u32) -> usize {
-    n.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-/// A duration as the provider writes it: `0s`, `12ms`, `6m0s`.
-fn duration(wait: Duration) -> String {
-    let ms = wait.as_nanos().div_ceil(1_000_000);
-    match ms {
-        0 => "0s".to_owned(),
-        1..1_000 => format!("{ms}ms"),
-        _ => {
-            let s = ms.div_ceil(1_000);
-            if s < 60 { format!("{s}s") } else { format!("{}m{}s", s / 60, s % 60) }
+impl fmt::Display for Wait {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Ms(ms) => write!(out, "{ms}ms"),
+            Self::S(s @ 0..60) => write!(out, "{s}s"),
+            Self::S(s) => write!(out, "{}m{}s", s / 60, s % 60),
         }
     }
 }
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn durations_look_like_the_providers() {
-        let shown = |ms| duration(Duration::from_millis(ms));
+        let shown = |ms| Wait::of(Duration::from_millis(ms)).to_string();
         assert_eq!(shown(0), "0s");
         assert_eq!(shown(12), "12ms");
         assert_eq!(shown(1_001), "2s");

@@ -37,8 +37,21 @@ const MAX_MEMBERS: usize = 64;
 /// (RFC 7515, 4.1; RFC 7797).
 const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
 const HEADERS: [&str; 10] = ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
-const CLAIMS: [&str; 11] =
-    ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "models"];
+const CLAIMS: [&str; 13] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "client_id",
+    "scope",
+    "sid",
+    "models",
+    "key",
+    "budget",
+];
 
 /// A token that has the right form. Whether anybody signed it is not known.
 pub struct Unverified<'a> {
@@ -147,13 +160,20 @@ pub struct AccessClaims {
     /// What it allows, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The session that it came from.
+    /// The session that it came from. It is about another person than the session where somebody
+    /// who may made it for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
     /// A claim of ours: the patterns of the models that may be called, separated by spaces; all
     /// that its person may call where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models: Option<String>,
+    /// A claim of ours: the admin key that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// A claim of ours: a budget of its own, as unit, limit and period, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
 }
 
 impl AccessClaims {
@@ -180,6 +200,8 @@ impl AccessClaims {
             scope: optional("scope")?,
             sid: optional("sid")?,
             models: optional("models")?,
+            key: optional("key")?,
+            budget: optional("budget")?,
         })
     }
 

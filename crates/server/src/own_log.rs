@@ -31,11 +31,11 @@ where
     ) -> fmt::Result {
         let metadata = event.metadata();
         let (time, level) = (self.clock.now().rfc3339(), level(*metadata.level()));
-        let mut line = Line(format!(r#"{{"time":"{time}","level":"{level}""#).into_bytes());
+        let mut line = Line(format!(r#"{{"time":"{time}","level":"{level}""#));
         event.record(&mut line);
         line.text("target", metadata.target());
-        line.0.extend_from_slice(b"}\n");
-        writer.write_str(&String::from_utf8_lossy(&line.0))
+        line.0.push_str("}\n");
+        writer.write_str(&line.0)
     }
 }
 
@@ -50,7 +50,7 @@ const fn level(level: Level) -> &'static str {
 }
 
 /// The line so far. An event's fields become members, each after a comma.
-struct Line(Vec<u8>);
+struct Line(String);
 
 impl Line {
     fn text(&mut self, name: &str, value: &str) {
@@ -61,13 +61,13 @@ impl Line {
     /// A member whose value is JSON as it is printed.
     fn plain(&mut self, name: &str, value: impl fmt::Display) {
         self.name(name);
-        self.0.extend_from_slice(value.to_string().as_bytes());
+        self.0.push_str(&value.to_string());
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push(b',');
+        self.0.push(',');
         quoted(name, &mut self.0);
-        self.0.push(b':');
+        self.0.push(':');
     }
 }
 

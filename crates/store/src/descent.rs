@@ -1,11 +1,11 @@
-//! Who made an admin key, and what was made with it. A key's `created_by` is the record of both.
+//! Who made a key, and what was made with it. A key's `created_by` is the record of both.
 
-use tollgate_kernel::{Error, KeyId, Timestamp, UserId};
+use tollgate_kernel::{Error, KeyId, UserId};
 
 use crate::sql::args;
 use crate::{EventKind, KeyRecord, KeyState, Owner, Reader, Tx, UserRecord};
 
-/// How many admin keys may have made one another, the last of them included.
+/// How many admin keys may have made one another, the last of them included. More are not followed.
 pub const GENERATIONS_MAX: usize = 8;
 
 /// With whose rights an admin key manages.
@@ -24,10 +24,8 @@ pub enum Origin {
 pub struct Descent {
     /// The first maker.
     pub origin: Origin,
-    /// How many keys made one another, this one included.
-    pub generations: usize,
-    /// The earliest end among the key and those it comes from.
-    pub expires_at: Option<Timestamp>,
+    /// The keys that it comes from, its maker first.
+    pub makers: Vec<KeyRecord>,
 }
 
 /// Who made a key.
@@ -51,35 +49,41 @@ fn maker(created_by: &str) -> Maker {
 }
 
 impl Reader {
-    /// Where an admin key comes from: up through the keys that made it to the first maker. More
-    /// than [`GENERATIONS_MAX`] keys are nobody's.
+    /// The keys that a key comes from, its maker first: what they may not, it may not either. None
+    /// where one of them was revoked, cannot be read or is one too many, so that the key has no
+    /// right to anything.
+    pub async fn makers(&self, key: &KeyRecord) -> Result<Option<Vec<KeyRecord>>, Error> {
+        Ok(self.line(key).await?.map(|(makers, _)| makers))
+    }
+
+    /// Where an admin key comes from: up through the keys that made it to the first maker.
     pub async fn descent(&self, key: &KeyRecord) -> Result<Descent, Error> {
-        let mut descent =
-            Descent { origin: Origin::Nobody, generations: 1, expires_at: key.expires_at };
-        let mut by = maker(&key.created_by);
-        while descent.generations <= GENERATIONS_MAX {
-            let parent = match by {
-                Maker::Key(parent) => self.key(Owner::All, parent).await?,
-                Maker::User(user) => {
-                    let user = self.user(Owner::All, user).await?;
-                    descent.origin = user.map_or(Origin::Nobody, Origin::User);
-                    return Ok(descent);
-                }
-                Maker::Installation => {
-                    descent.origin = Origin::Installation;
-                    return Ok(descent);
-                }
-                Maker::Unknown => None,
+        let Some((makers, first)) = self.line(key).await? else {
+            return Ok(Descent { origin: Origin::Nobody, makers: Vec::new() });
+        };
+        let origin = match first {
+            Maker::User(user) => {
+                self.user(Owner::All, user).await?.map_or(Origin::Nobody, Origin::User)
+            }
+            Maker::Installation => Origin::Installation,
+            Maker::Key(_) | Maker::Unknown => Origin::Nobody,
+        };
+        Ok(Descent { origin, makers })
+    }
+
+    /// The keys that `key` comes from, and who made the first of them.
+    async fn line(&self, key: &KeyRecord) -> Result<Option<(Vec<KeyRecord>, Maker)>, Error> {
+        let (mut makers, mut by) = (Vec::new(), maker(&key.created_by));
+        while let Maker::Key(parent) = by {
+            let parent = self.key(Owner::All, parent).await?;
+            let parent = parent.filter(|parent| parent.state == KeyState::Active);
+            let Some(parent) = parent.filter(|_| makers.len() < GENERATIONS_MAX) else {
+                return Ok(None);
             };
-            let Some(parent) = parent.filter(|parent| parent.state == KeyState::Active) else {
-                break;
-            };
-            let ends = [descent.expires_at, parent.expires_at];
-            descent.expires_at = ends.into_iter().flatten().min();
-            descent.generations += 1;
             by = maker(&parent.created_by);
+            makers.push(parent);
         }
-        Ok(descent)
+        Ok(Some((makers, by)))
     }
 }
 
@@ -111,16 +115,6 @@ impl Tx {
         }
         for (id, _) in found {
             self.announce(EventKind::Key, id.to_string());
-        }
-        Ok(())
-    }
-
-    /// Tells of the admin keys made with `key`, whose end it bounds.
-    pub(crate) async fn announce_offspring(&mut self, key: KeyId) -> Result<(), Error> {
-        for (id, is_admin) in self.offspring(key).await? {
-            if is_admin {
-                self.announce(EventKind::Key, id.to_string());
-            }
         }
         Ok(())
     }

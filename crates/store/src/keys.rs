@@ -325,8 +325,39 @@ impl Tx {
         Ok(record)
     }
 
-    /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. A
-    /// conflict when it is revoked or not the version that was read.
+    /// How many keys of `holder` work: neither revoked nor ended. What this transaction made counts
+    /// too; it is not counted further than one beyond `most`.
+    pub async fn live_keys(&mut self, holder: KeyHolder, most: u32) -> Result<u32, Error> {
+        // Three texts, so that each walks along an index.
+        const OF_USER: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE user_id = $3 AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        const OF_CLIENT: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE client_id = $3 AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        const OF_ADMIN: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE kind = 'admin' AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        let mut args = args![self.now, i64::from(most) + 1];
+        let sql = match holder {
+            KeyHolder::User(user) => {
+                args.extend(args![user]);
+                OF_USER
+            }
+            KeyHolder::App(client) => {
+                args.extend(args![client]);
+                OF_CLIENT
+            }
+            KeyHolder::Admin => OF_ADMIN,
+        };
+        let row = self.optional(sql, args).await?;
+        let row = row.ok_or_else(|| Error::internal("a count without an answer"))?;
+        u32::try_from(row.int("live")?).map_err(Error::internal)
+    }
+
+    /// Writes what can be changed of a key: name, models, networks, rates, budgets, expiry. What
+    /// was made with it is bounded by that too, and hears of it by this key's event. A conflict
+    /// when it is revoked or not the version that was read.
     pub async fn update_key(&mut self, key: &KeyRecord) -> Result<(), Error> {
         let sql = "UPDATE keys SET name = $3, models = $4, networks = $5, rates = $6, \
                    budgets = $7, expires_at = $8, version = version + 1 \
@@ -343,7 +374,7 @@ impl Tx {
         ];
         self.change_one(sql, args).await?;
         self.announce(EventKind::Key, key.id.to_string());
-        if key.holder == KeyHolder::Admin { self.announce_offspring(key.id).await } else { Ok(()) }
+        Ok(())
     }
 
     /// Ends the secrets that the key has now at `at`, or earlier where that was said before. The
@@ -357,12 +388,19 @@ impl Tx {
     }
 
     /// Gives an active key another secret; those before go on as they were. A conflict when it was
-    /// revoked.
-    pub async fn add_key_secret(&mut self, key: KeyId, secret: NewSecret) -> Result<(), Error> {
-        let sql = "UPDATE keys SET tail = $2, version = version + 1 \
-                   WHERE id = $1 AND state = 'active'";
-        if self.execute(sql, args![key, &secret.tail]).await? != 1 {
-            return Err(Error::new(Kind::Conflict, "The key was revoked. Make a new one."));
+    /// revoked, or is not the version that was read: whoever rotates by a secret that somebody else
+    /// replaces at the same moment must not win.
+    pub async fn add_key_secret(
+        &mut self,
+        key: KeyId,
+        version: i64,
+        secret: NewSecret,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE keys SET tail = $3, version = version + 1 \
+                   WHERE id = $1 AND version = $2 AND state = 'active'";
+        if self.execute(sql, args![key, version, &secret.tail]).await? != 1 {
+            let detail = "The key was changed or revoked meanwhile. Read it again.";
+            return Err(Error::new(Kind::Conflict, detail));
         }
         self.announce(EventKind::Key, key.to_string());
         self.insert_secret(key, secret).await

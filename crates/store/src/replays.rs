@@ -1,6 +1,8 @@
 //! Requests that are to be done once (`Idempotency-Key`): what was asked, and what was answered.
 
-use tollgate_kernel::{Error, Timestamp};
+use std::time::Duration;
+
+use tollgate_kernel::{Error, Kind, Timestamp};
 
 use crate::sql::{Row, args};
 use crate::{Reader, Writer};
@@ -10,6 +12,10 @@ use crate::{Reader, Writer};
 pub struct NewReplay {
     /// The keyed hash of who asks, where, and the key that they chose.
     pub id: [u8; 32],
+    /// The keyed hash of the subject that asks.
+    pub principal: [u8; 32],
+    /// How many of theirs are kept at the same time.
+    pub most: u32,
     /// The keyed hash of what is asked.
     pub asked: [u8; 32],
     /// The id of the HTTP request.
@@ -46,16 +52,24 @@ impl ReplayRecord {
 
 impl Writer {
     /// Notes that a request is to be done. `None`: it is the first with its id. `Some`: an earlier
-    /// one, which stays as it was.
+    /// one, which stays as it was. `RateLimited` where the subject has as many as are kept. (On
+    /// PostgreSQL requests of one moment do not see one another, and may all take the last place.)
     pub async fn claim_replay(&self, new: &NewReplay) -> Result<Option<ReplayRecord>, Error> {
-        let NewReplay { id, asked, request, at, expires_at } = new;
+        let NewReplay { id, principal, most, asked, request, at, expires_at } = new;
         let mut transaction = self.begin_upkeep().await?;
         let ended = "DELETE FROM replays WHERE id = $1 AND expires_at <= $2";
         transaction.execute(ended, args![id, *at]).await?;
-        let sql = "INSERT INTO replays (id, asked, request_id, at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
-        let args = args![id, asked, request.as_str(), *at, *expires_at];
+        let sql = "INSERT INTO replays (id, asked, request_id, at, expires_at, principal) \
+                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
+        let args = args![id, asked, request.as_str(), *at, *expires_at, principal];
         let earlier = if transaction.execute(sql, args).await? == 1 {
+            let sql = "SELECT COUNT(*) AS held, MIN(expires_at) AS ends FROM replays \
+                       WHERE principal = $1 AND expires_at > $2";
+            let row = transaction.one(sql, args![principal, *at]).await?;
+            if row.int("held")? > i64::from(*most) {
+                // Dropped, the transaction takes back what it wrote.
+                return Err(too_many(row.time("ends")?.since(*at)));
+            }
             None
         } else {
             let sql = "SELECT asked, request_id, at, answer FROM replays WHERE id = $1";
@@ -88,6 +102,13 @@ impl Writer {
         transaction.execute(sql, args).await?;
         transaction.commit().await
     }
+}
+
+fn too_many(wait: Duration) -> Error {
+    let what = "Too many requests with an Idempotency-Key were made in a day. Send this one \
+                without, or wait until the first of them is a day old.";
+    let error = Error::new(Kind::RateLimited, what).with_param("Idempotency-Key");
+    error.with_retry_after(wait)
 }
 
 impl Reader {

@@ -1,7 +1,7 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -200,3 +200,10 @@ const OUTBOX: &[&str] = &[
 
 /// The index by which the keys are found that were made with a key.
 const DESCENT: &[&str] = &["CREATE INDEX keys_maker ON keys (created_by)"];
+
+/// Whose kept answers they are, and the indexes by which those and admin keys are counted.
+const BOUNDS: &[&str] = &[
+    "ALTER TABLE replays ADD COLUMN principal {blob}",
+    "CREATE INDEX replays_principal ON replays (principal, expires_at)",
+    "CREATE INDEX keys_admin ON keys (id) WHERE kind = 'admin'",
+];

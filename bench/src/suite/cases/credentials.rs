@@ -90,6 +90,8 @@ async fn sign_in(house: &House, user: UserId) -> Result<(PlainToken, PlainToken)
         scope: Some(Scope::MODELS.to_owned()),
         sid: Some(id.uuid().to_string()),
         models: None,
+        key: None,
+        budget: None,
     };
     Ok((cookie, gate.mint(warrant, claims)?))
 }

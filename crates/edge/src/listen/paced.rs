@@ -1,5 +1,5 @@
-//! A connection's bytes, with deadlines: for the next request, for a head that drips, and for a
-//! reader that does not read.
+//! A connection's bytes, with deadlines for the next request, for a head that drips and for a reader
+//! that does not read, and an eye on how lines end.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::Pace;
+use super::line_ends::LineEnds;
 
 /// What a connection and its requests tell each other.
 pub(crate) struct Pulse {
@@ -74,6 +75,7 @@ pub(crate) struct Paced<IO> {
     pulse: Arc<Pulse>,
     pace: Pace,
     wanted: Wanted,
+    line_ends: LineEnds,
     spoken: bool,
     /// One timer for all that is awaited in turn: it is moved when it fires, or when it would fire
     /// too late.
@@ -84,7 +86,8 @@ pub(crate) struct Paced<IO> {
 impl<IO> Paced<IO> {
     pub(crate) fn new(io: IO, pulse: Arc<Pulse>, pace: Pace) -> Self {
         let wanted = Wanted::Head { after: 0, since: Instant::now() };
-        Self { io, pulse, pace, wanted, spoken: false, timer: None, stall: None }
+        let line_ends = LineEnds::new();
+        Self { io, pulse, pace, wanted, line_ends, spoken: false, timer: None, stall: None }
     }
 
     /// Notes bytes that came.
@@ -163,7 +166,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.io).poll_read(cx, buffer);
         match &polled {
-            Poll::Ready(Ok(())) => this.heard(buffer.filled().get(before..).unwrap_or_default()),
+            Poll::Ready(Ok(())) => {
+                let came = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+                this.heard(came);
+                if !this.line_ends.check(came) {
+                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                }
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending if this.is_late(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

@@ -125,11 +125,14 @@ async fn heads_that_are_too_large_are_refused() {
 #[tokio::test]
 async fn framing_that_two_servers_could_read_differently_is_refused() {
     let server = serve(testing::rows(), Pace::default(), LONG).await;
-    let bad: [(&str, &str); 6] = [
+    let bad: [(&str, &str); 9] = [
+        ("f1", "content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
         ("f2", "content-length: 1\r\ncontent-length: 2\r\n\r\na"),
         ("f3", "content-length: +1\r\n\r\na"),
         ("f4", "transfer-encoding: gzip\r\n\r\n"),
         ("f5", "x: a\r\n b\r\n\r\n"),
+        ("f6", "x: a\ny: b\r\n\r\n"),
+        ("f6", "x: a\r\n\n"),
         ("f7", "x : a\r\n\r\n"),
         ("f8", "x: a\0b\r\n\r\n"),
     ];

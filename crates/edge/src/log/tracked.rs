@@ -60,13 +60,13 @@ impl Drop for Watch {
             bytes_out: self.bytes,
             ended: self.ended.unwrap_or(Ended::ClientGone),
         };
-        let mut out = Vec::with_capacity(LINE_BYTES);
+        let mut out = String::with_capacity(LINE_BYTES);
         let dialect = self.exchange.note().with(|noted| {
             line.write(noted, edge.log.style(), &mut out);
             noted.dialect
         });
         edge.traffic.end(dialect, self.status);
-        edge.log.push(&out);
+        edge.log.push(out.as_bytes());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one commit is made of: taken from memory under the lock, in the order of memory.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tollgate_store::ledger::{
 
 use super::memory::{Cell, FULL_FOLD, Memory, OpenRecord, Queued};
 use super::writer::GATHER;
+use crate::FastSet;
 
 /// How long an account is kept in memory after its last call.
 const IDLE: Duration = Duration::from_secs(30);
@@ -102,15 +103,15 @@ pub(super) fn take_records(
             memory.cell(*at).touched = now;
         }
     }
-    let voided: HashSet<EntryKey> = records
+    let voided: FastSet<EntryKey> = records
         .iter()
         .filter_map(|record| match record {
             Record::Void(key) => Some(*key),
             Record::Open(_) => None,
         })
         .collect();
-    let folded: HashSet<EntryKey> = pending.ended.iter().copied().collect();
-    let opened_here: HashSet<EntryKey> = records
+    let folded: FastSet<EntryKey> = pending.ended.iter().copied().collect();
+    let opened_here: FastSet<EntryKey> = records
         .iter()
         .filter_map(|record| match record {
             Record::Open(opened) => Some(opened.key),
@@ -226,8 +227,8 @@ pub(super) fn checkpoint(
     pending: &mut Pending,
     now: Duration,
 ) {
-    let armed: HashSet<usize> = pending.risks.iter().map(|(at, _)| *at).collect();
-    let refilled: HashSet<usize> = pending.refills.iter().map(|(at, _)| *at).collect();
+    let armed: FastSet<usize> = pending.risks.iter().map(|(at, _)| *at).collect();
+    let refilled: FastSet<usize> = pending.refills.iter().map(|(at, _)| *at).collect();
     for (at, cell) in memory.cells() {
         let cold = cell.opens == 0 && cell.risk > 0 && cell.unjournalled == 0;
         cell.opens = 0;
@@ -243,7 +244,7 @@ pub(super) fn checkpoint(
 
 /// Writes the open records of long calls once more, so that the journal can be trimmed.
 pub(super) fn carry_over(memory: &Memory, batch: &mut Batch, pending: &mut Pending, last: i64) {
-    let ended: HashSet<EntryKey> = pending.ended.iter().copied().collect();
+    let ended: FastSet<EntryKey> = pending.ended.iter().copied().collect();
     for opened in memory.carry_over(last) {
         if !ended.contains(&opened.key) {
             pending.opened.push(opened.clone());

@@ -4,7 +4,7 @@
 //! `risk`, so a call overlaps with its upstream only while `unjournalled + hold <= risk` in every
 //! account.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tollgate_store::ledger::{AccountRef, Decision, Fold, Leg, Opened, Record};
 use super::charge::Charge;
 use super::ticket::Ticket;
 use crate::figures::LedgerFigures;
+use crate::{FastMap, FastSet};
 
 /// Records that make a commit worth while though nobody waits.
 const FULL_QUEUE: usize = 64;
@@ -193,7 +194,7 @@ pub(super) struct OpenRecord {
 pub(super) struct Memory {
     cells: Vec<Option<Cell>>,
     vacant: Vec<usize>,
-    index: HashMap<Arc<Account>, usize>,
+    index: FastMap<Arc<Account>, usize>,
     /// Records for the next commit, in the order of memory; opens with their tickets beside them.
     pub(super) records: Vec<Record>,
     pub(super) opens: Vec<OpenRecord>,
@@ -206,7 +207,7 @@ pub(super) struct Memory {
     pub(super) folds_since: Option<Duration>,
     pub(super) waiting: Vec<Queued>,
     /// Calls that have no entry yet, with the journal row that holds their open record.
-    live: HashMap<EntryKey, (i64, Arc<Opened>)>,
+    live: FastMap<EntryKey, (i64, Arc<Opened>)>,
     /// How many such calls each journal row holds.
     rows: BTreeMap<i64, u32>,
     /// Journal rows up to this one are gone.
@@ -458,7 +459,7 @@ impl Memory {
 
     /// Calls that are in the journal and not over.
     pub(super) fn in_flight(&self) -> Vec<Arc<Opened>> {
-        let over: HashSet<EntryKey> = self.folds.iter().map(|(fold, _)| fold.opened.key).collect();
+        let over: FastSet<EntryKey> = self.folds.iter().map(|(fold, _)| fold.opened.key).collect();
         let live = self.live.values().map(|(_, opened)| opened);
         live.filter(|opened| !over.contains(&opened.key)).cloned().collect()
     }

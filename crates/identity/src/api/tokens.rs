@@ -2,11 +2,10 @@
 
 use axum::extract::State;
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::BudgetShape;
 use tollgate_edge::{Body, Caller, Reply, reply};
-use tollgate_kernel::{Error, ModelPattern};
+use tollgate_kernel::{Budget, ModelPattern, UserId};
 
 use crate::issue_token::{TokenWish, issue_token};
 use crate::state::IdentityState;
@@ -23,11 +22,13 @@ pub(crate) struct TokenBody {
     /// of the plan unless said.
     #[schemars(with = "Option<Vec<String>>")]
     models: Option<Vec<ModelPattern>>,
-    /// Whom it is for. Not yet: it is for the person who asks, and anything here is refused.
-    user: Option<String>,
-    /// Its own budget. Not yet: anything here is refused.
+    /// The person it is for, as owners, admins and admin keys may say; the caller unless said. It
+    /// ends with what made it, calls models alone, and counts for that key's limits too.
+    #[schemars(with = "Option<String>")]
+    user: Option<UserId>,
+    /// A budget of its own, beside those of its person.
     #[schemars(with = "Option<BudgetShape>")]
-    budget: Option<IgnoredAny>,
+    budget: Option<Budget>,
     /// Seconds, at most 3,600; 300 unless said.
     expires_in: Option<u32>,
 }
@@ -49,15 +50,7 @@ pub(crate) async fn create(
     Body(body): Body<TokenBody>,
 ) -> Reply {
     let TokenBody { audience, scope, models, user, budget, expires_in } = body;
-    if user.is_some() {
-        let detail = "Tokens for other people are not made yet. Make a key for the person instead.";
-        return Err(Error::invalid(detail).with_param("user").into());
-    }
-    if budget.is_some() {
-        let detail = "Tokens with a budget of their own are not made yet. Make a key with one.";
-        return Err(Error::invalid(detail).with_param("budget").into());
-    }
-    let wish = TokenWish { audience, scope, models, expires_in };
+    let wish = TokenWish { audience, scope, models, user, budget, expires_in };
     let issued = issue_token(&state.gate, &caller, wish).await?;
     reply::json(&TokenView {
         access_token: issued.token.expose().to_owned(),

@@ -132,7 +132,8 @@ async fn admins_leave_owners_alone_and_become_none() {
     let by_owner_key = house.with_key(&owner.admin_key).await;
     let (_, child) = create_key(gate, &by_owner_key, wish("by a key")).await.unwrap();
     let by_child = house.with_key(&child).await;
-    assert!(make_link(gate, &by_child, id, SignIn).await.is_ok());
+    assert!(make_link(gate, &by_owner_key, id, SignIn).await.is_ok());
+    assert_eq!(kind(make_link(gate, &by_child, id, SignIn).await.err()), forbidden);
     // What does not touch an owner's place is for admins too.
     let plan = Some(Some(Slug::parse("standard").unwrap()));
     let change = UserChange { plan, name: Some("Olga".into()), ..UserChange::default() };

@@ -5,6 +5,7 @@ mod browser;
 mod coming_in;
 mod house;
 mod keys;
+mod limited;
 mod pages;
 mod rows;
 mod setup;

@@ -21,6 +21,8 @@ fn claims() -> AccessClaims {
         scope: Some("models".to_owned()),
         sid: None,
         models: None,
+        key: None,
+        budget: None,
     }
 }
 
@@ -82,6 +84,8 @@ fn a_good_token_is_read_back() {
         nbf: Some(NOW),
         sid: Some("s".to_owned()),
         models: Some("gpt-4o* o3".to_owned()),
+        key: Some("k".to_owned()),
+        budget: Some("calls 1 day".to_owned()),
         ..claims()
     };
     assert_eq!(read(&format!("{}.{}", all.signing_input("k"), b64([0; 64]))).expect("good"), all);

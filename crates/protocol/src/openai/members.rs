@@ -32,6 +32,7 @@ pub(super) enum Known {
     Background,
     ServiceTier,
     Modalities,
+    Audio,
     Tools,
     WebSearchOptions,
     Prediction,
@@ -65,6 +66,7 @@ impl Known {
             Self::Background => "background",
             Self::ServiceTier => "service_tier",
             Self::Modalities => "modalities",
+            Self::Audio => "audio",
             Self::Tools => "tools",
             Self::WebSearchOptions => "web_search_options",
             Self::Prediction => "prediction",
@@ -94,6 +96,7 @@ impl Known {
             "background" => Self::Background,
             "service_tier" => Self::ServiceTier,
             "modalities" => Self::Modalities,
+            "audio" => Self::Audio,
             "tools" => Self::Tools,
             "web_search_options" => Self::WebSearchOptions,
             "prediction" => Self::Prediction,
@@ -111,7 +114,7 @@ pub(super) struct Found<'a> {
     known: [Option<Value<'a>>; Known::COUNT],
     /// What stands inside the outermost member that is being scanned.
     inside: Inside,
-    /// What stood inside `messages` or `input`.
+    /// What stood inside `messages` or `input`; of `audio`, which voice it names.
     pub(super) content: Inside,
     /// Whether a tool runs at the provider.
     pub(super) hosted_tools: bool,
@@ -161,6 +164,7 @@ impl<'a> Found<'a> {
         }
         match known {
             Known::Messages | Known::Input => self.content.add(inside),
+            Known::Audio => self.content.stored.extend(inside.stored),
             Known::Tools => {
                 self.hosted_tools = inside.foreign_type;
                 self.stored_for_tools = inside.stored_object();
@@ -273,6 +277,9 @@ impl Inside {
             4 if is("type") => self.note_type(member),
             4 if is("file") => self.media = true,
             5 if is("audio") => self.note_audio(member),
+            5 if is("voice") && member.depth == 2 && member.value.text.starts_with(['{', '[']) => {
+                self.refers(member, "audio.voice.id");
+            }
             7 if is("file_id") => self.refers(member, "file_id"),
             8 if is("file_ids") => self.refers(member, "file_ids"),
             8 if is("skill_id") => self.refers(member, "skill_id"),

@@ -176,8 +176,11 @@ impl Edit<'_> {
     fn longest(&self) -> usize {
         let name = self.name.map_or(0, |name| name.len() + 4);
         name + match self.put {
-            // An escape makes at most six bytes of one.
-            Put::Text(text) => 2 + 6 * text.len(),
+            Put::Text(text) => {
+                // An escape makes at most six bytes of one.
+                let escaped = text.bytes().filter(|b| matches!(b, ..b' ' | b'"' | b'\\' | 0x7f));
+                2 + text.len() + 5 * escaped.count()
+            }
             Put::Number(_) => 20,
             Put::Raw(raw) => raw.len(),
         }

@@ -298,8 +298,8 @@ impl LedgerReader {
         self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
     }
 
-    /// Sums of entries, split as asked, newest day first. Crash reserves are no calls and are left
-    /// out.
+    /// Sums of entries, split as asked, newest day first. A call counts once, as what its last
+    /// attempt came to. Crash reserves are no calls and are left out.
     pub async fn usage(
         &self,
         filter: &EntryFilter,
@@ -317,11 +317,15 @@ impl LedgerReader {
                 CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens,
                 CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
                 CAST(SUM(COALESCE(cost_nano, 0)) AS BIGINT) AS cost_nano,
-                CAST(SUM(CASE WHEN cost_nano IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS unpriced,
-                CAST(SUM(CASE WHEN state = 'estimated' THEN 1 ELSE 0 END) AS BIGINT) AS estimated,
-                CAST(SUM(CASE WHEN state = 'interrupted' THEN 1 ELSE 0 END) AS BIGINT)
+                CAST(SUM(CASE WHEN cost_nano IS NULL AND is_last THEN 1 ELSE 0 END) AS BIGINT)
+                    AS unpriced,
+                CAST(SUM(CASE WHEN state = 'estimated' AND is_last THEN 1 ELSE 0 END) AS BIGINT)
+                    AS estimated,
+                CAST(SUM(CASE WHEN state = 'interrupted' AND is_last THEN 1 ELSE 0 END) AS BIGINT)
                     AS interrupted
-            FROM entry
+            FROM (SELECT entry.*, NOT EXISTS (SELECT 1 FROM entry later
+                    WHERE later.call_id = entry.call_id AND later.attempt > entry.attempt)
+                    AS is_last FROM entry) tries
             WHERE at >= $1 AND at < $2 AND state <> 'crash_reserve'
                 AND ($3 IS NULL OR user_id = $3) AND ($4 IS NULL OR key_id = $4)
                 AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)

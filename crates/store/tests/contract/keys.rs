@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tollgate_kernel::{Budget, Kind, ModelPattern, Period, Rates, Unit};
 use tollgate_store::{
-    Actor, EventKind, HolderRecord, KeyFilter, KeyHolder, KeyRecord, KeyState, Origin, Owner,
-    PageRequest,
+    Actor, EventKind, GENERATIONS_MAX, HolderRecord, KeyFilter, KeyHolder, KeyRecord, KeyState,
+    Origin, Owner, PageRequest,
 };
 
 use super::{Bench, Outcome, act, actor, assert_kind, secret};
@@ -68,11 +68,11 @@ pub(crate) async fn k2_no_column_can_hold_a_key_in_clear(bench: &Bench) -> Outco
 pub(crate) async fn rotation_keeps_the_old_secret_for_the_overlap(bench: &Bench) -> Outcome<()> {
     let user = bench.user("ada@example.com").await?;
     let key = bench.key(KeyHolder::User(user.id), 1).await?;
-    for (seed, overlap_s) in [(2, 600), (3, 60)] {
+    for (seed, overlap_s, version) in [(2, 600, 1), (3, 60, 2)] {
         let mut tx = bench.begin().await?;
         let end = tx.now().plus(Duration::from_secs(overlap_s));
         tx.expire_key_secrets(key, end).await?;
-        tx.add_key_secret(key, secret(seed)).await?;
+        tx.add_key_secret(key, version, secret(seed)).await?;
         tx.commit(act("key.rotate")).await?;
         let old = bench.reader.credential_by_hash(&[1; 32]).await?.unwrap();
         assert_eq!((old.key.id, old.secret_expires_at), (key, Some(end)), "earlier ends stay");
@@ -80,6 +80,11 @@ pub(crate) async fn rotation_keeps_the_old_secret_for_the_overlap(bench: &Bench)
     let new = bench.reader.credential_by_hash(&[3; 32]).await?.unwrap();
     assert_eq!((new.key.id, new.secret_expires_at), (key, None));
     assert_eq!(new.key.tail, "tail0003");
+
+    // Of two who read the same version one wins.
+    let mut tx = bench.begin().await?;
+    assert_kind(tx.add_key_secret(key, 2, secret(4)).await, Kind::Conflict);
+    drop(tx);
 
     // A later end does not lengthen an earlier one.
     let mut tx = bench.begin().await?;
@@ -109,7 +114,7 @@ pub(crate) async fn a_revoked_key_stays_revoked(bench: &Bench) -> Outcome<()> {
     assert_kind(tx.revoke_key(Owner::All, key).await, Kind::NotFound);
     drop(tx);
     let mut tx = bench.begin().await?;
-    assert_kind(tx.add_key_secret(key, secret(2)).await, Kind::Conflict);
+    assert_kind(tx.add_key_secret(key, 2, secret(2)).await, Kind::Conflict);
     drop(tx);
     let mut tx = bench.begin().await?;
     assert_kind(tx.update_key(&found.key).await, Kind::Conflict);
@@ -203,21 +208,70 @@ pub(crate) async fn keys_are_listed_by_holder(bench: &Bench) -> Outcome<()> {
     Ok(())
 }
 
+async fn made_by(
+    bench: &Bench,
+    subject: String,
+    holder: KeyHolder,
+    seed: u8,
+) -> Outcome<KeyRecord> {
+    let mut tx = bench.writer.begin(Actor { subject, ..actor() }).await?;
+    let key = tx.insert_key(bench.new_key(holder), secret(seed)).await?;
+    tx.commit(act("key.create")).await?;
+    Ok(key)
+}
+
+fn by(key: &KeyRecord) -> String {
+    format!("admin_key:{}", key.id)
+}
+
+pub(crate) async fn a_key_knows_the_keys_that_made_it(bench: &Bench) -> Outcome<()> {
+    let ada = bench.user("ada@example.com").await?;
+    let mut line = vec![made_by(bench, "local:0".to_owned(), KeyHolder::Admin, 1).await?];
+    for seed in 2..=u8::try_from(GENERATIONS_MAX).unwrap() {
+        let maker = by(line.last().unwrap());
+        line.push(made_by(bench, maker, KeyHolder::Admin, seed).await?);
+    }
+    let maker = by(line.last().unwrap());
+    let last = made_by(bench, maker, KeyHolder::User(ada.id), 91).await?;
+    line.reverse();
+    assert_eq!(bench.reader.makers(&last).await?.as_ref(), Some(&line));
+    // They are read as they are now, and who changes one announces that one.
+    let before = bench.reader.latest_event().await?;
+    let mut first = line.pop().unwrap();
+    first.models = Some(vec![ModelPattern::parse("x")?]);
+    let mut tx = bench.begin().await?;
+    tx.update_key(&first).await?;
+    tx.commit(act("key.update")).await?;
+    first.version += 1;
+    let makers = bench.reader.makers(&last).await?.unwrap();
+    assert_eq!(makers.last(), Some(&first));
+    let told = bench.reader.events_after(before).await?;
+    assert_eq!(told.iter().map(|event| &*event.id).collect::<Vec<_>>(), [first.id.to_string()]);
+
+    // One too many, one that nobody knows, and one that was revoked are nobody's.
+    let one_more = made_by(bench, by(&line[0]), KeyHolder::Admin, 92).await?;
+    let one_more = made_by(bench, by(&one_more), KeyHolder::User(ada.id), 93).await?;
+    assert_eq!(bench.reader.makers(&one_more).await?, None);
+    let of_nobody = format!("admin_key:{}", bench.key_id());
+    let of_nobody = made_by(bench, of_nobody, KeyHolder::User(ada.id), 94).await?;
+    assert_eq!(bench.reader.makers(&of_nobody).await?, None);
+    let by_ada = made_by(bench, format!("user:{}", ada.id), KeyHolder::User(ada.id), 95).await?;
+    assert_eq!(bench.reader.makers(&by_ada).await?, Some(Vec::new()));
+    let mut tx = bench.begin().await?;
+    tx.revoke_key(Owner::All, first.id).await?;
+    tx.commit(act("key.revoke")).await?;
+    assert_eq!(bench.reader.makers(&last).await?, None);
+    Ok(())
+}
+
 pub(crate) async fn what_was_made_with_a_key_ends_with_it(bench: &Bench) -> Outcome<()> {
     let ada = bench.user("ada@example.com").await?;
-    let made_by = |subject: String, holder, seed| async move {
-        let mut tx = bench.writer.begin(Actor { subject, ..actor() }).await?;
-        let key = tx.insert_key(bench.new_key(holder), secret(seed)).await?;
-        tx.commit(act("key.create")).await?;
-        Ok::<_, tollgate_kernel::Error>(key)
-    };
-    let by = |key: &KeyRecord| format!("admin_key:{}", key.id);
-    let first = made_by(format!("user:{}", ada.id), KeyHolder::Admin, 1).await?;
-    let second = made_by(by(&first), KeyHolder::Admin, 2).await?;
-    let third = made_by(by(&second), KeyHolder::User(ada.id), 3).await?;
-    let other = made_by("local:0".to_owned(), KeyHolder::Admin, 4).await?;
+    let first = made_by(bench, format!("user:{}", ada.id), KeyHolder::Admin, 1).await?;
+    let second = made_by(bench, by(&first), KeyHolder::Admin, 2).await?;
+    let third = made_by(bench, by(&second), KeyHolder::User(ada.id), 3).await?;
+    let other = made_by(bench, "local:0".to_owned(), KeyHolder::Admin, 4).await?;
     let descent = bench.reader.descent(&second).await?;
-    assert_eq!(descent.generations, 2);
+    assert_eq!(descent.makers, std::slice::from_ref(&first));
     assert!(matches!(descent.origin, Origin::User(user) if user == ada));
     let descent = bench.reader.descent(&other).await?;
     assert!(matches!(descent.origin, Origin::Installation));
@@ -237,5 +291,29 @@ pub(crate) async fn what_was_made_with_a_key_ends_with_it(bench: &Bench) -> Outc
     let other = bench.reader.key(Owner::All, other.id).await?.unwrap();
     assert_eq!(other.state, KeyState::Active);
     assert!(matches!(bench.reader.descent(&second).await?.origin, Origin::Nobody));
+    Ok(())
+}
+
+pub(crate) async fn keys_that_work_are_counted_by_holder(bench: &Bench) -> Outcome<()> {
+    let ada = KeyHolder::User(bench.user("ada@example.com").await?.id);
+    let app = KeyHolder::App(bench.client("app", None).await?.id);
+    let mut seed = 0;
+    for holder in [ada, app, KeyHolder::Admin] {
+        let mut made = Vec::new();
+        for _ in 0..4 {
+            seed += 1;
+            made.push(bench.key(holder, seed).await?);
+        }
+        let mut tx = bench.begin().await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 4, "{holder:?}");
+        assert_eq!(tx.live_keys(holder, 2).await?, 3, "it stops where it knows enough");
+        tx.revoke_key(Owner::All, made[0]).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 3, "{holder:?}");
+        let mut ended = bench.reader.key(Owner::All, made[1]).await?.unwrap();
+        ended.expires_at = Some(tx.now());
+        tx.update_key(&ended).await?;
+        assert_eq!(tx.live_keys(holder, 9).await?, 2, "{holder:?}");
+        tx.commit(act("key.test")).await?;
+    }
     Ok(())
 }

@@ -47,7 +47,7 @@ macro_rules! suite {
                 rotation_keeps_the_old_secret_for_the_overlap, a_revoked_key_stays_revoked,
                 keys_of_apps_and_services_have_no_user, t87_foreign_keys_do_not_exist,
                 keys_are_changed_by_version, keys_are_listed_by_holder,
-                what_was_made_with_a_key_ends_with_it;
+                what_was_made_with_a_key_ends_with_it, a_key_knows_the_keys_that_made_it, keys_that_work_are_counted_by_holder;
             sessions: a_session_is_found_by_the_hash_of_its_cookie,
                 ended_sessions_are_gone_and_announced, t87_foreign_sessions_do_not_exist,
                 expired_sessions_are_not_listed;
@@ -58,7 +58,8 @@ macro_rules! suite {
             links: of_a_hundred_that_use_a_link_one_wins, a_link_serves_its_purpose_and_time_alone,
                 a_rolled_back_use_is_none, all_links_of_a_person_end;
             replays: of_two_requests_with_one_key_one_is_the_first,
-                a_replay_ends_after_its_time, an_act_is_found_by_its_request;
+                a_replay_ends_after_its_time, an_act_is_found_by_its_request,
+                t97_only_so_many_are_kept_for_one_subject;
             audit: every_commit_is_in_the_chain, k10_an_edited_record_is_found,
                 k10_a_removed_record_is_found, a_rolled_back_act_leaves_no_record,
                 events_come_in_order_without_gaps, events_are_told_once;

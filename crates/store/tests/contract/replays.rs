@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tollgate_kernel::Clock as _;
+use tollgate_kernel::{Clock as _, Kind};
 use tollgate_store::{Actor, NewReplay, Swept};
 
 use super::{Bench, Outcome, act};
@@ -10,7 +10,38 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 fn replay(bench: &Bench, id: u8, request: &str) -> NewReplay {
     let at = bench.clock.now();
     let expires_at = at.plus(DAY);
-    NewReplay { id: [id; 32], asked: [9; 32], request: request.to_owned(), at, expires_at }
+    NewReplay {
+        id: [id; 32],
+        principal: [7; 32],
+        most: 2,
+        asked: [9; 32],
+        request: request.to_owned(),
+        at,
+        expires_at,
+    }
+}
+
+pub(crate) async fn t97_only_so_many_are_kept_for_one_subject(bench: &Bench) -> Outcome<()> {
+    let (one, two) = (replay(bench, 1, "a"), replay(bench, 2, "b"));
+    assert_eq!(bench.writer.claim_replay(&one).await?, None);
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(bench.writer.claim_replay(&two).await?, None);
+    let third = replay(bench, 3, "c");
+    let error = bench.writer.claim_replay(&third).await.unwrap_err();
+    assert_eq!((error.kind(), error.param()), (Kind::RateLimited, Some("Idempotency-Key")));
+    assert_eq!(error.retry_after(), Some(DAY - Duration::from_secs(60)));
+    // Nothing is left of it, those before are answered still, and others have places of their own.
+    assert!(bench.writer.claim_replay(&two).await?.is_some());
+    let other = NewReplay { principal: [8; 32], ..third };
+    assert_eq!(bench.writer.claim_replay(&other).await?, None);
+    bench.writer.drop_replay(&[3; 32]).await?;
+    // A place is free again when one was refused, or is a day old.
+    bench.writer.drop_replay(&[2; 32]).await?;
+    assert_eq!(bench.writer.claim_replay(&replay(bench, 4, "d")).await?, None);
+    assert!(bench.writer.claim_replay(&replay(bench, 3, "e")).await.is_err());
+    bench.clock.advance(DAY - Duration::from_secs(60));
+    assert_eq!(bench.writer.claim_replay(&replay(bench, 3, "f")).await?, None);
+    Ok(())
 }
 
 pub(crate) async fn of_two_requests_with_one_key_one_is_the_first(bench: &Bench) -> Outcome<()> {

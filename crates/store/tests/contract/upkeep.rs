@@ -55,7 +55,7 @@ pub(crate) async fn a_sweep_removes_what_has_expired(bench: &Bench) -> Outcome<(
     let mut tx = bench.begin().await?;
     let now = tx.now();
     tx.expire_key_secrets(key, now.plus(Duration::from_secs(60))).await?;
-    tx.add_key_secret(key, secret(2)).await?;
+    tx.add_key_secret(key, 1, secret(2)).await?;
     for (seed, purpose) in [(1, LinkPurpose::Invite), (2, LinkPurpose::Reset)] {
         let expires_at = now.plus(Duration::from_secs(7 * 24 * 3_600));
         let (id, hash) = (bench.link_id(), [seed; 32]);

@@ -2,7 +2,7 @@
 //! looked for in everything that the server wrote, logged or answered to others.
 
 mod hunt;
-mod people;
+pub(crate) mod people;
 
 use std::path::Path;
 use std::process::Command;

@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tollgate_testkit::Answer;
 
 /// Somebody with a browser.
-pub(super) struct Person {
+pub(crate) struct Person {
     url: String,
     http: reqwest::Client,
     cookies: Vec<(String, String)>,
@@ -14,7 +14,7 @@ pub(super) struct Person {
 }
 
 impl Person {
-    pub(super) fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -30,12 +30,12 @@ impl Person {
     }
 
     /// Loads a page; its form token is kept for the next form.
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.http.get(format!("{}{path}", self.url))).await
     }
 
     /// Sends a form.
-    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.get(if path == "/account/password" { "/account/security" } else { path });
         let page = page.await;
         self.keep(&page);

@@ -67,12 +67,17 @@ fn objects_in_messages_are_refused_however_they_are_named() {
         (r#""messages":[{"role":"assistant","audio":{"id":"audio_1"}}]"#, "audio.id"),
         (r#""messages":[{"role":"assistant","Audio":{"x":1,"ID":"audio_1","y":2}}]"#, "audio.id"),
         (r#""messages":[{"content":[{"type":"file","file":{"file_id":"f"}}]}]"#, "file_id"),
+        (r#""audio":{"voice":{"id":"voice_1"},"format":"wav"}"#, "audio.voice.id"),
+        (r#""audio":{"Voice":{"ID":"voice_1"},"voice":"alloy"}"#, "audio.voice.id"),
+        (r#""AUDIO":{"voice":{"id":"voice_1"}}"#, "AUDIO"),
     ] {
         assert_eq!(refused(ChatCompletions, &with(members)).as_deref(), Some(param), "{members}");
     }
     let called = r#""messages":[{"role":"assistant","tool_calls":[{"id":"c"}],"audio":{"a":1}},
         {"role":"assistant","audio":null,"tool_calls":[{"id":"c"}],"x":{"id":"y"}}]"#;
     good(ChatCompletions, &with(called));
+    good(ChatCompletions, &with(r#""audio":{"voice":"alloy","format":"wav"}"#));
+    good(ChatCompletions, &with(r#""audio":null,"metadata":{"voice":{"id":"mine"}}"#));
     let listed = r#"{"type":"mcp_list_tools","id":"m","tools":[{"name":"f","input_schema":
         {"properties":{"file_id":{"type":"string"}}}}]}"#;
     good(Responses, &with(&format!(r#""input":[{listed}]"#)));

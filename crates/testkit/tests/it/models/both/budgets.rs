@@ -1,9 +1,13 @@
 //! Budgets: whose, in which unit, and what a refusal says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_kernel::{Budget, Period, Unit};
-use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer, chat_body};
+use serde_json::Value;
+use tollgate_kernel::{Budget, CallId, Charged, EntryKey, EntryState, Period, RequestId, Unit};
+use tollgate_root::Root;
+use tollgate_store::ledger::{self, Batch, Opened, Record};
+use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer, chat_body, count};
 
 use super::until;
 
@@ -175,26 +179,66 @@ pub(crate) async fn groups_models_and_the_installation_have_budgets_too(engine: 
     server.stop().await.unwrap();
 }
 
-/// A call that two upstreams could not answer is two entries and one call.
+/// Opens two attempts of one call in the journal, as if the server had died in the second, before
+/// the entry of the first was written.
+async fn died_in_the_second_attempt(server: TestServer) -> TestServer {
+    let (clock, rng) = (server.gate.clock().clone(), server.gate.rng().clone());
+    let call = CallId::new(&*clock, &*rng);
+    let opened = |attempt| {
+        let opened = Opened {
+            key: EntryKey { call, attempt },
+            at: clock.now(),
+            request: RequestId::from_uuid(call.uuid()),
+            user: None,
+            client: None,
+            api_key: None,
+            group: None,
+            model: "cut-off".into(),
+            upstream: None,
+            priced: false,
+            hold: Charged::default(),
+            legs: Vec::new(),
+        };
+        Record::Open(Arc::new(opened))
+    };
+    let batch = Batch { records: vec![opened(1), opened(2)], ..Batch::default() };
+    let crash = async move |target| {
+        let (_, source) = ledger::open(&Root::new(), target, clock, rng).await?;
+        let (mut store, _) = source.open().await?;
+        store.commit(&batch).await.map(drop)
+    };
+    server.restart_after(crash).await.unwrap()
+}
+
+/// A call that two upstreams could not answer is two entries and one call; so is one that a crash
+/// cut off in its second attempt.
 pub(crate) async fn usage_counts_calls_and_not_attempts(engine: Engine) {
     let server = TestServer::start(engine).await.unwrap();
     let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
-    let client = server.with_bearer(&key);
     for id in ["dead", "gone"] {
         // Port 1 is nobody's; what is not listed by anyone is asked of those without a list.
         server.add_upstream(id, "http://127.0.0.1:1/v1", "sk-nobodys-key").await.unwrap();
     }
+    let client = server.with_bearer(&key);
     assert_eq!(client.chat("unlisted", 5).await.unwrap().status, 502);
     assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
     assert_eq!(server.entries(3).await.unwrap().len(), 3);
+    let server = died_in_the_second_attempt(server).await;
+    let entries = server.entries(5).await.unwrap();
+    assert_eq!(count(&entries, EntryState::Interrupted), 2);
+    assert_eq!(entries.iter().filter(|entry| entry.cost_nano.is_none()).count(), 5);
+
     let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
-    let calls = async |by: &str| {
+    let sums = async |by: &str| {
         let answer = admin.get(&format!("/api/v1/usage?by={by}")).await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text);
         let rows = answer.json()["items"].as_array().unwrap().clone();
-        rows.iter().map(|row| row["calls"].as_i64().unwrap()).collect::<Vec<_>>()
+        let figures = ["calls", "unpriced", "estimated", "interrupted"];
+        let sums = |row: &Value| figures.map(|name| row[name].as_i64().unwrap());
+        rows.iter().map(sums).collect::<Vec<_>>()
     };
-    assert_eq!(calls("day").await, [2]);
-    assert_eq!(calls("model").await, [1, 1]);
+    assert_eq!(sums("day").await, [[3, 3, 0, 1]]);
+    // The cut off one, the demo's, the one that nobody lists.
+    assert_eq!(sums("model").await, [[1, 1, 0, 1], [1, 1, 0, 0], [1, 1, 0, 0]]);
     server.stop().await.unwrap();
 }

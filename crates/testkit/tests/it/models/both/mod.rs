@@ -3,12 +3,14 @@
 pub(crate) mod bounds;
 pub(crate) mod budgets;
 pub(crate) mod changes;
+pub(crate) mod descent;
 pub(crate) mod hangups;
 pub(crate) mod once;
 pub(crate) mod overshoot;
 pub(crate) mod reserves;
 pub(crate) mod revocation;
 pub(crate) mod store_down;
+pub(crate) mod tokens;
 pub(crate) mod walk;
 pub(crate) mod windows;
 
@@ -36,6 +38,10 @@ macro_rules! suite {
                 m2_so_many_answers_are_read_on_and_no_more;
             windows: a_budget_starts_anew_when_its_day_ends;
             revocation: revocation_bites_within_a_second_and_ends_running_streams;
+            descent: t86_what_a_key_made_narrows_with_it;
+            tokens: a_token_for_somebody_calls_as_them_and_ends_with_its_maker,
+                t86_a_token_for_somebody_is_for_those_who_make_their_keys,
+                a_token_has_a_budget_of_its_own;
             reserves: the_owner_releases_what_a_crash_may_have_hidden;
             once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
                 a_caller_who_hangs_up_gets_the_answer_later,
