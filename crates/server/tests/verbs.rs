@@ -6,6 +6,8 @@
 mod demo;
 #[path = "verbs/first_start.rs"]
 mod first_start;
+#[path = "verbs/memory.rs"]
+mod memory;
 #[path = "verbs/visitor.rs"]
 mod visitor;
 
@@ -50,7 +52,7 @@ impl Drop for Talking {
 
 /// A program that said `ready URL`. Dropped, it is killed.
 struct Running {
-    _program: Talking,
+    program: Talking,
     port: u16,
 }
 
@@ -62,7 +64,7 @@ impl Running {
         let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line:?}"));
         let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
-        Self { _program: program, port }
+        Self { program, port }
     }
 
     /// The status and the whole answer of a request with a JSON body.
