@@ -34,8 +34,8 @@ pub(crate) async fn read(body: Body, limit: usize, clock: &dyn Clock) -> Result<
     let mut rest = BytesMut::new();
     let mut length = 0_usize;
     loop {
-        // Mostly all of it is there, or with the connection's next turn, and nobody needs to look at
-        // the clock.
+        // Mostly all of it is there, or with the connection's next turn, and nobody needs to look
+        // at the clock.
         let frame = match soon(body.frame()).await {
             Some(frame) => frame,
             None => {

@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::flight::Refusal;
 use crate::flow::{Flow, MeterPlan};
 use crate::hold::Hold;
 use crate::upstream::Sending;
@@ -37,6 +38,8 @@ impl Default for DrainBounds {
 pub(crate) enum Job {
     /// A request whose answer is still to come.
     Answer(Box<Unanswered>),
+    /// An answer that is an error, half read.
+    Refused(Box<Refused>),
     /// An answer in flow.
     Body(Box<Flow>),
 }
@@ -45,6 +48,16 @@ pub(crate) enum Job {
 pub(crate) struct Unanswered {
     /// The request on its way.
     pub(crate) send: Sending,
+    /// Its hold.
+    pub(crate) hold: Hold,
+    /// How it is metered.
+    pub(crate) plan: MeterPlan,
+}
+
+/// An error answer that nobody waits for.
+pub(crate) struct Refused {
+    /// What was heard of it.
+    pub(crate) refusal: Box<Refusal>,
     /// Its hold.
     pub(crate) hold: Hold,
     /// How it is metered.
@@ -114,14 +127,18 @@ async fn read_on(job: Job, bounds: DrainBounds) {
     let deadline = tokio::time::Instant::now() + bounds.time;
     let mut flow = match job {
         Job::Body(flow) => flow,
+        Job::Refused(job) => return refused(*job, deadline).await,
         Job::Answer(job) => {
             let Unanswered { mut send, hold, plan } = *job;
             match tokio::time::timeout_at(deadline, &mut send).await {
                 Ok(Ok(response)) if response.status().is_success() => {
                     Box::new(Flow::of_answer(response, hold, plan))
                 }
-                Ok(Ok(_)) => return refused(hold),
-                Ok(Err(error)) if !error.connected => return refused(hold),
+                Ok(Ok(response)) => {
+                    let refusal = Box::new(Refusal::new(response));
+                    return refused(Refused { refusal, hold, plan }, deadline).await;
+                }
+                Ok(Err(error)) if !error.connected => return drop(plan.refused(hold, &[])),
                 // Sent, and no answer: it may have been spent.
                 Ok(Err(_)) | Err(_) => return plan.give_up(hold, 0),
             }
@@ -140,15 +157,17 @@ async fn read_on(job: Job, bounds: DrainBounds) {
     flow.give_up();
 }
 
-/// The upstream refused the call: nothing was used.
-fn refused(mut hold: Hold) {
-    hold.charge.fail_attempt();
+/// The upstream refused the call: what was used, if anything, is in its error.
+async fn refused(mut job: Refused, deadline: tokio::time::Instant) {
+    let _ = tokio::time::timeout_at(deadline, job.refusal.read()).await;
+    drop(job.plan.refused(job.hold, &job.refusal.heard));
 }
 
 /// Too many at once: closed unread.
 fn close(job: Job) {
     match job {
         Job::Answer(job) => job.plan.give_up(job.hold, 0),
+        Job::Refused(job) => drop(job.plan.refused(job.hold, &job.refusal.heard)),
         Job::Body(mut flow) => flow.give_up(),
     }
 }

@@ -1,15 +1,24 @@
 //! A request on its way: owned in one place from its first byte to its answer, so that a caller who
 //! leaves in between takes nothing along.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tollgate_kernel::{Error, Kind};
 
-use crate::drain::{Drain, Job, Unanswered};
+use crate::drain::{Drain, Job, Refused, Unanswered};
 use crate::flow::{Flow, MeterPlan};
 use crate::forward::Failed;
 use crate::hold::Hold;
 use crate::upstream::{Patience, Sending};
+
+/// The most of an error answer that is read.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// How long the body of an error answer may take.
+const ERROR_TIME: Duration = Duration::from_secs(5);
 
 /// A request on its way. Dropped, it goes to the drainer.
 pub(crate) struct Flight {
@@ -27,6 +36,42 @@ struct Cargo {
 enum Stage {
     Waiting(Sending),
     Answered(Response<Incoming>),
+    Refused(Box<Refusal>),
+}
+
+/// An answer that is an error, and what was heard of it.
+pub(crate) struct Refusal {
+    pub(crate) parts: http::response::Parts,
+    body: Incoming,
+    /// Its body, once it was read; nothing of one that is too long, too slow or cut.
+    pub(crate) heard: Vec<u8>,
+}
+
+impl Refusal {
+    pub(crate) fn new(response: Response<Incoming>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { parts, body, heard: Vec::new() }
+    }
+
+    /// Reads its body. Dropped meanwhile, it can be read on.
+    pub(crate) async fn read(&mut self) {
+        let is_whole = tokio::time::timeout(ERROR_TIME, self.read_whole()).await;
+        if is_whole != Ok(true) {
+            self.heard.clear();
+        }
+    }
+
+    async fn read_whole(&mut self) -> bool {
+        while let Some(frame) = self.body.frame().await {
+            let Ok(frame) = frame else { return false };
+            let Ok(data) = frame.into_data() else { continue };
+            if self.heard.len() + data.len() > ERROR_BODY {
+                return false;
+            }
+            self.heard.extend_from_slice(&data);
+        }
+        true
+    }
 }
 
 impl Flight {
@@ -98,14 +143,19 @@ impl Flight {
         }
     }
 
-    /// All of it, for an answer that is an error.
-    pub(crate) fn into_parts(
-        mut self,
-    ) -> Result<(http::response::Parts, Incoming, Hold, MeterPlan), Failed> {
+    /// All of it, for an answer that is an error: its body is read first.
+    pub(crate) async fn refused(mut self) -> Result<(Refusal, Hold, MeterPlan), Failed> {
+        let Some(Cargo { stage: Stage::Answered(response), hold, plan }) = self.cargo.take() else {
+            return Err(lost());
+        };
+        let stage = Stage::Refused(Box::new(Refusal::new(response)));
+        let cargo = self.cargo.insert(Cargo { stage, hold, plan });
+        if let Stage::Refused(refusal) = &mut cargo.stage {
+            refusal.read().await;
+        }
         match self.cargo.take() {
-            Some(Cargo { stage: Stage::Answered(response), hold, plan }) => {
-                let (parts, body) = response.into_parts();
-                Ok((parts, body, hold, plan))
+            Some(Cargo { stage: Stage::Refused(refusal), hold, plan }) => {
+                Ok((*refusal, hold, plan))
             }
             _ => Err(lost()),
         }
@@ -120,6 +170,7 @@ impl Drop for Flight {
                 Stage::Answered(response) => {
                     Job::Body(Box::new(Flow::of_answer(response, hold, plan)))
                 }
+                Stage::Refused(refusal) => Job::Refused(Box::new(Refused { refusal, hold, plan })),
             });
         }
     }

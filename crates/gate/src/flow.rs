@@ -69,12 +69,6 @@ impl MeterPlan {
         }
     }
 
-    /// What a call with this usage comes to.
-    pub(crate) fn settled(&self, hold: &Hold, usage: Usage) -> Tally {
-        let cost = self.price.as_ref().map(|price| price.cost(&usage));
-        self.tally(hold, EntryState::Settled, usage, cost)
-    }
-
     /// The answer holds our own key: the owner has to know, and the caller gets no more of it.
     fn leaked(&self) -> Error {
         warn!(upstream = %self.upstream, "the upstream's answer held our own key");
@@ -82,9 +76,31 @@ impl MeterPlan {
         crate::scan::leak()
     }
 
+    /// Settles a call by the usage that its upstream told.
+    fn settle(&self, mut hold: Hold, usage: Usage) {
+        hold.rates.used(usage.total());
+        let cost = self.price.as_ref().map(|price| price.cost(&usage));
+        let tally = self.tally(&hold, EntryState::Settled, usage, cost);
+        hold.charge.settle(tally);
+    }
+
+    /// Settles a call that was answered with an error, by the usage that its body tells. Without
+    /// one nothing was used, and the hold that comes back serves for another target.
+    pub(crate) fn refused(&self, mut hold: Hold, body: &[u8]) -> Option<Hold> {
+        if let Some(usage) = usage_of_json(self.route, body) {
+            self.settle(hold, usage);
+            return None;
+        }
+        hold.charge.fail_attempt();
+        Some(hold)
+    }
+
     /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of
-    /// output.
+    /// output. Where the request spoke of reasoning, what was not seen may be all of the hold.
     pub(crate) fn give_up(&self, mut hold: Hold, streamed: u64) {
+        if self.reasons {
+            return self.give_up_whole(hold);
+        }
         let output_tokens = streamed.min(self.output_bound);
         let usage = Usage { input_tokens: self.input_bound, output_tokens, ..Usage::default() };
         let worst = |price: &Arc<Price>| price.worst_case(self.input_bound, output_tokens);
@@ -392,8 +408,7 @@ impl Flow {
         let whole = (*len <= KEPT).then(|| std::mem::take(kept).whole());
         let usage = whole.as_ref().and_then(|whole| usage_of_json(self.plan.route, whole));
         match usage {
-            Some(usage) => self.settle(hold, usage),
-            None if self.plan.reasons => self.plan.give_up_whole(hold),
+            Some(usage) => self.plan.settle(hold, usage),
             None => self.plan.give_up(hold, streamed),
         }
         let is_json = |whole: &Bytes| serde_json::from_slice::<IgnoredAny>(whole).is_ok();
@@ -410,17 +425,11 @@ impl Flow {
         match usage {
             Some(usage) => {
                 if let Some(hold) = self.hold.take() {
-                    self.settle(hold, usage);
+                    self.plan.settle(hold, usage);
                 }
             }
             None => self.give_up(),
         }
-    }
-
-    fn settle(&self, mut hold: Hold, usage: Usage) {
-        hold.rates.used(usage.total());
-        let tally = self.plan.settled(&hold, usage);
-        hold.charge.settle(tally);
     }
 
     /// Ends the accounting with what is known: the usage if it came, else a bound.
@@ -429,11 +438,12 @@ impl Flow {
         let Some(hold) = self.hold.take() else { return };
         match &self.reading {
             Reading::Events { meter, .. } => match meter.usage() {
-                Some(usage) if meter.ended_cleanly() || meter.failed() => self.settle(hold, usage),
+                Some(usage) if meter.ended_cleanly() || meter.failed() => {
+                    self.plan.settle(hold, usage);
+                }
                 _ if meter.reasoning_hidden() => self.plan.give_up_whole(hold),
                 _ => self.plan.give_up(hold, meter.text_bytes()),
             },
-            Reading::Json { .. } if self.plan.reasons => self.plan.give_up_whole(hold),
             Reading::Json { .. } => self.plan.give_up(hold, u64::MAX),
         }
     }

@@ -5,15 +5,13 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use http::{Method, Response};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use tollgate_kernel::{Error, Kind, Timestamp};
 use tollgate_protocol::openai::{Splice, UpstreamFault, classify, retry_after};
 use tollgate_vault::{Purpose, Vault};
 use tracing::warn;
 
 use crate::drain::Drain;
-use crate::flight::Flight;
+use crate::flight::{Flight, Refusal};
 use crate::flow::MeterPlan;
 use crate::hold::Hold;
 use crate::metered::Metered;
@@ -21,9 +19,6 @@ use crate::permit::{Candidate, Decided, Target};
 use crate::scan::{SecretScan, leak};
 use crate::trouble::TroubleKind;
 use crate::upstream::Transport;
-
-/// The most of an error answer that is read.
-const ERROR_BODY: usize = 64 * 1024;
 
 /// The longest wait that we pass on from an upstream's rate limit.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -61,15 +56,17 @@ impl Forwarder<'_> {
         target: &Target,
     ) -> Result<Response<Metered>, Failed> {
         let decided = hold.decided.clone();
-        let candidate = decided.candidates.get(target.at).filter(|_| target.permit == decided.id);
-        let Some(candidate) = candidate else {
-            let error = Error::internal("a target of another permit");
+        let Some(candidate) = hold.candidate(&decided, target) else {
+            let error = Error::internal("a target that the hold is not for");
             return Err(Failed { error, unspent: Some(Box::new(hold)) });
         };
         let request = match self.request(&decided, candidate) {
             Ok(request) => request,
             Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
+        if decided.candidates.len() > 1 {
+            hold.charge.aim(|account| candidate.is_charged_to(account, &decided.policy));
+        }
         let may_overlap = hold.charge.open(candidate.upstream.id());
         if !may_overlap && let Err(error) = hold.charge.durable().await {
             return Err(Failed { error, unspent: None });
@@ -154,22 +151,16 @@ fn pass(
 
 /// An answer that is an error: nothing was used, unless it says so.
 async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metered>, Failed> {
-    let (parts, body, mut hold, plan) = flight.into_parts()?;
-    let body = read_error(body).await;
+    let (Refusal { parts, heard, .. }, hold, plan) = flight.refused().await?;
+    let body = Bytes::from(heard);
     let at = hold.decided.at;
-    match tollgate_protocol::openai::usage_of_json(plan.route, &body) {
-        Some(usage) => {
-            let tally = plan.settled(&hold, usage);
-            hold.rates.used(usage.total());
-            hold.charge.settle(tally);
-            let error = translate(&parts, &body, candidate, at);
-            return Err(Failed { error, unspent: None });
-        }
-        None => hold.charge.fail_attempt(),
-    }
+    let Some(hold) = plan.refused(hold, &body) else {
+        let error = translate(&parts, &body, candidate, (at, "The call was charged."));
+        return Err(Failed { error, unspent: None });
+    };
     if classify(parts.status.as_u16(), &body) != UpstreamFault::Caller {
         return Err(Failed {
-            error: translate(&parts, &body, candidate, at),
+            error: translate(&parts, &body, candidate, (at, "The call was not charged.")),
             unspent: Some(Box::new(hold)),
         });
     }
@@ -187,20 +178,13 @@ async fn failed(flight: Flight, candidate: &Candidate) -> Result<Response<Metere
     Ok(response)
 }
 
-async fn read_error(body: Incoming) -> Bytes {
-    let whole = Limited::new(body, ERROR_BODY).collect();
-    match tokio::time::timeout(std::time::Duration::from_secs(5), whole).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) | Err(_) => Bytes::new(),
-    }
-}
-
-/// What went wrong between us and the upstream, for the caller.
+/// What went wrong between us and the upstream, for the caller: `at` the time of the call, and
+/// whether it was `charged`, in words.
 fn translate(
     parts: &http::response::Parts,
     body: &[u8],
     candidate: &Candidate,
-    at: Timestamp,
+    (at, charged): (Timestamp, &str),
 ) -> Error {
     let id = candidate.upstream.id();
     let status = parts.status;
@@ -229,7 +213,7 @@ fn translate(
             Error::new(Kind::UpstreamBusy, words).with_retry_after(wait).with_source(source)
         }
         UpstreamFault::Theirs | UpstreamFault::Redirect | UpstreamFault::Caller => {
-            let words = format!("The model provider {id} failed. The call was not charged.");
+            let words = format!("The model provider {id} failed. {charged}");
             Error::new(Kind::UpstreamFailed, words).with_source(source)
         }
     }

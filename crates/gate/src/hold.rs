@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{EntryKey, Error, Kind, Unit};
+use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit};
 use tollgate_store::ledger::Decision;
 
 use crate::Permit;
 use crate::ledger::{Ask, Charge, Ledger, LegAsk, Refused};
-use crate::permit::Decided;
+use crate::permit::{Candidate, Decided, Target};
 use crate::rates::{RateBook, RateGuard, RateStanding, Refusal};
 
 /// The proof that the most a call can cost is held for it. Dropped, it is given back.
@@ -15,9 +15,28 @@ pub struct Hold {
     pub(crate) decided: Arc<Decided>,
     pub(crate) charge: Charge,
     pub(crate) rates: RateGuard,
+    /// Candidates whose own budgets are spent, by their places: nothing is held for them.
+    left_out: Vec<usize>,
 }
 
 impl Hold {
+    /// Whom it serves for, the first choice first.
+    pub fn targets(&self) -> impl Iterator<Item = Target> + use<> {
+        let (permit, left_out) = (self.decided.id, self.left_out.clone());
+        let all = 0..self.decided.candidates.len();
+        all.filter(move |at| !left_out.contains(at)).map(move |at| Target { permit, at })
+    }
+
+    /// The candidate that `target` is; `None` where this hold does not serve for it.
+    pub(crate) fn candidate<'a>(
+        &self,
+        decided: &'a Decided,
+        target: &Target,
+    ) -> Option<&'a Candidate> {
+        let serves = target.permit == decided.id && !self.left_out.contains(&target.at);
+        decided.candidates.get(target.at).filter(|_| serves)
+    }
+
     /// What the caller's rates have left, this call included.
     pub fn rates(&self) -> RateStanding {
         self.rates.standing
@@ -38,11 +57,60 @@ pub(crate) async fn reserve(
     let decided = &permit.0;
     let hold = decided.worst_case();
     let guard = rates.enter(decided.resolved.rates.clone(), hold.tokens)?;
-    let policy = &decided.policy;
-    let legs = decided.resolved.legs_for(policy, &decided.candidates, decided.at)?;
+    let mut left_out = Vec::new();
+    loop {
+        let legs = legs_without(decided, &left_out)?;
+        let decision = match ledger.reserve(ask(decided, hold, &legs, &left_out)).await {
+            Ok(charge) => {
+                return Ok(Hold { decided: decided.clone(), charge, rates: guard, left_out });
+            }
+            Err(Refused::Unavailable(error)) => return Err(error.into()),
+            Err(Refused::By(decision)) => decision,
+        };
+        if !leave_out(decided, &legs, &decision, &mut left_out) {
+            return Err(refusal(decided, &legs, &decision).into());
+        }
+    }
+}
+
+/// The accounts of the call, where these candidates are not asked.
+fn legs_without(decided: &Decided, left_out: &[usize]) -> Result<Arc<[LegAsk]>, Error> {
+    let candidates = decided.candidates.iter().enumerate();
+    let left = candidates.filter(|(at, _)| !left_out.contains(at)).map(|(_, candidate)| candidate);
+    decided.resolved.legs_for(&decided.policy, left, decided.at)
+}
+
+/// Leaves out the candidates that the account which refused belongs to. `false`: that would be all
+/// that are left, or it is an account of the caller's.
+fn leave_out(
+    decided: &Decided,
+    legs: &[LegAsk],
+    decision: &Decision,
+    left_out: &mut Vec<usize>,
+) -> bool {
+    let (Decision::Exhausted { leg, .. } | Decision::InUse { leg, .. }) = decision else {
+        return false;
+    };
+    let Some(leg) = legs.get(*leg) else { return false };
+    let candidates = decided.candidates.iter().enumerate();
+    let charged = candidates
+        .filter(|(at, candidate)| {
+            !left_out.contains(at) && candidate.is_charged_to(&leg.account, &decided.policy)
+        })
+        .map(|(at, _)| at);
+    let charged: Vec<usize> = charged.collect();
+    let goes_on = !charged.is_empty() && left_out.len() + charged.len() < decided.candidates.len();
+    if goes_on {
+        left_out.extend(charged);
+    }
+    goes_on
+}
+
+fn ask(decided: &Decided, hold: Charged, legs: &Arc<[LegAsk]>, left_out: &[usize]) -> Ask {
     let known = &decided.principal.known;
-    let first = decided.candidates.first();
-    let ask = Ask {
+    let candidates = decided.candidates.iter().enumerate();
+    let first = candidates.filter(|(at, _)| !left_out.contains(at)).map(|(_, first)| first).next();
+    Ask {
         key: EntryKey { call: decided.id, attempt: 1 },
         at: decided.at,
         request: decided.call.id,
@@ -55,11 +123,6 @@ pub(crate) async fn reserve(
         priced: decided.is_priced(),
         hold,
         legs: legs.clone(),
-    };
-    match ledger.reserve(ask).await {
-        Ok(charge) => Ok(Hold { decided: decided.clone(), charge, rates: guard }),
-        Err(Refused::Unavailable(error)) => Err(error.into()),
-        Err(Refused::By(decision)) => Err(refusal(decided, &legs, &decision).into()),
     }
 }
 

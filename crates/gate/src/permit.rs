@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{CallId, Charged, Error, Kind, Price, Timestamp, Unit};
+use tollgate_kernel::{Account, CallId, Charged, Error, Holder, Kind, Price, Timestamp, Unit};
 use tollgate_protocol::openai::Route;
 
 use crate::call::ModelCall;
@@ -40,6 +40,16 @@ pub(crate) struct Candidate {
     pub(crate) price: Option<Arc<Price>>,
 }
 
+impl Candidate {
+    /// Whether its calls are charged to `account`: a budget of another model is not.
+    pub(crate) fn is_charged_to(&self, account: &Account, policy: &Policy) -> bool {
+        match &account.holder {
+            Holder::Model(alias) => policy.names(alias, self.upstream.id(), &self.model),
+            _ => true,
+        }
+    }
+}
+
 /// A candidate of one permit, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -48,12 +58,6 @@ pub struct Target {
 }
 
 impl Permit {
-    /// The candidates, the first choice first.
-    pub fn targets(&self) -> impl Iterator<Item = Target> + use<> {
-        let permit = self.0.id;
-        (0..self.0.candidates.len()).map(move |at| Target { permit, at })
-    }
-
     /// The ceiling that we set because the caller named none, or a higher one.
     pub fn ceiling_set(&self) -> Option<u64> {
         let asked = self.0.call.request.output_ceiling();
@@ -202,8 +206,8 @@ impl Decider<'_> {
         call: &ModelCall,
     ) -> (Vec<Candidate>, Vec<Option<ModelFacts>>) {
         let extras = call.request.extras();
-        // The table has no price for what runs at the provider, nor for other service tiers.
-        let has_price = !extras.hosted_tools
+        // The table has no price for sound, for pictures that are made, for other service tiers.
+        let has_price = !extras.images_out
             && !extras.audio
             && extras.service_tier.is_none()
             && !extras.prediction;
@@ -229,15 +233,15 @@ impl Decider<'_> {
             return Ok(());
         }
         let model = call.request.model();
-        let legs = resolved.legs_for(self.policy, candidates, self.now)?;
+        let legs = resolved.legs_for(self.policy, candidates.iter(), self.now)?;
         if legs.iter().any(|leg| leg.account.unit == Unit::Money) {
             return Err(Error::new(
                 Kind::PriceUnknown,
                 format!(
                     "A budget in money applies to this call, and it has no price: the model \
                      {model} is not in the price table, or the call asks for something that \
-                     the table does not price (sound, predicted output, tools that run at the \
-                     provider, another service tier)."
+                     the table does not price (sound, pictures as output, predicted output, \
+                     another service tier)."
                 ),
             )
             .with_param("model"));
@@ -251,7 +255,7 @@ impl Decider<'_> {
 fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Error> {
     let extras = call.request.extras();
     let bytes = call.request.input_bytes();
-    if !(extras.images || extras.audio || extras.hosted_tools || extras.prediction) {
+    if !(extras.images || extras.images_out || extras.audio || extras.prediction) {
         return Ok(bytes);
     }
     let windows: Option<Vec<u64>> =
@@ -259,9 +263,9 @@ fn input_bound(call: &ModelCall, facts: &[Option<ModelFacts>]) -> Result<u64, Er
     let window = windows.and_then(|windows| windows.into_iter().max());
     let window = window.ok_or_else(|| {
         Error::invalid(
-            "This call holds more than text (pictures, files, sound, tools that run at the \
-             provider), and the context window of the model is not known, so nothing bounds its \
-             cost. Use a model whose window is in the price table, or send text.",
+            "This call holds more than text (pictures, files, sound), and the context window of \
+             the model is not known, so nothing bounds its cost. Use a model whose window is in \
+             the price table, or send text.",
         )
         .with_param("model")
     })?;

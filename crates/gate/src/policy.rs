@@ -129,6 +129,12 @@ impl Policy {
         })
     }
 
+    /// Whether `alias` is a name for `model` of `upstream`.
+    pub(crate) fn names(&self, alias: &str, upstream: &Slug, model: &str) -> bool {
+        let alias = self.aliases.get(alias);
+        alias.is_some_and(|alias| alias.upstream == *upstream && alias.model == model)
+    }
+
     /// The window of `period` in `zone` that contains `now`.
     pub(crate) fn window(
         &self,

@@ -295,7 +295,8 @@ mod tests {
             body.push_str(&format!("{after}\\u00e9\"}}"));
             let key = needle(KEY);
             prop_assert_eq!(SecretScan::new(key.as_ref()).is_in_json(body.as_bytes()), hidden);
-            let (mut plain, mut scan) = (SecretScan::new(key.as_ref()), EscapedScan::new(key.as_ref()));
+            let mut plain = SecretScan::new(key.as_ref());
+            let mut scan = EscapedScan::new(key.as_ref());
             let (mut rest, mut found) = (body.as_bytes(), false);
             for cut in cuts.iter().cycle().take(body.len()) {
                 let (piece, more) = rest.split_at(rest.len().min(*cut));

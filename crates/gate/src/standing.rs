@@ -172,17 +172,15 @@ impl Standing {
 }
 
 impl Resolved {
-    /// The accounts of a call of `model`, in the order of their keys.
-    pub(crate) fn legs_for(
+    /// The accounts of a call that these candidates may answer, in the order of their keys.
+    pub(crate) fn legs_for<'a>(
         &self,
-        policy: &Policy,
-        candidates: &[Candidate],
+        policy: &'a Policy,
+        candidates: impl Iterator<Item = &'a Candidate>,
         now: Timestamp,
     ) -> Result<Arc<[LegAsk]>, Error> {
-        let mut of_models = candidates
-            .iter()
-            .flat_map(|c| policy.budgets_of_target(c.upstream.id(), &c.model))
-            .peekable();
+        let mut of_models =
+            candidates.flat_map(|c| policy.budgets_of_target(c.upstream.id(), &c.model)).peekable();
         if of_models.peek().is_none() {
             return Ok(self.legs.clone());
         }

@@ -27,9 +27,11 @@ pub(crate) async fn first_call(
     let request = ModelRequest::parse(Route::ChatCompletions, bytes)?;
     let call = ModelCall { request, id, headers: HeaderMap::new() };
     let permit = gate.decide(caller, Call::Model(call))?;
-    let mut hold = Some(gate.reserve(&permit).await?);
+    let hold = gate.reserve(&permit).await?;
+    let targets = hold.targets();
+    let mut hold = Some(hold);
     let mut last = Error::internal("a permit without a target");
-    for target in permit.targets() {
+    for target in targets {
         let Some(unspent) = hold.take() else { break };
         match gate.forward(unspent, &target).await {
             Ok(answer) => {

@@ -48,7 +48,7 @@ pub enum Kind {
     BudgetExhausted,
     /// What is left of a budget is held by calls in flight.
     BudgetInUse,
-    /// A budget in money applies, and the model has no price.
+    /// The call has no price, and a budget in money applies or nothing bounds what it costs.
     PriceUnknown,
     /// The store cannot record a hold.
     BudgetUnavailable,

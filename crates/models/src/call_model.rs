@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
-use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, Permit, RateStanding, Refusal};
+use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, RateStanding, Refusal};
 use tollgate_kernel::Error;
 use tollgate_protocol::openai::{ModelRequest, Route};
 
@@ -88,7 +88,7 @@ async fn call(
         Err(refusal) => return Ok(refused(refusal)),
     };
     let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set() };
-    let mut answer = forward(gate, &permit, hold).await?;
+    let mut answer = forward(gate, hold).await?;
     told.write(answer.headers_mut());
     Ok(speak(answer, route, &exchange))
 }
@@ -101,10 +101,11 @@ fn refused(refusal: Refusal) -> Response<Body> {
 }
 
 /// Asks one candidate after the other, as long as nothing was used.
-async fn forward(gate: &Gate, permit: &Permit, hold: Hold) -> Result<Response<Metered>, Fault> {
+async fn forward(gate: &Gate, hold: Hold) -> Result<Response<Metered>, Fault> {
+    let targets = hold.targets();
     let mut hold = Some(hold);
     let mut last = None;
-    for target in permit.targets() {
+    for target in targets {
         let Some(unspent) = hold.take() else { break };
         match gate.forward(unspent, &target).await {
             Ok(answer) => return Ok(answer),

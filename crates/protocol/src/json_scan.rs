@@ -37,7 +37,7 @@ pub(crate) trait Visitor<'a> {
     fn member(&mut self, member: &Member<'a>) -> Result<(), Error>;
 
     /// An object at this depth has ended.
-    fn object_end(&mut self, _depth: usize) {}
+    fn object_end(&mut self, _depth: usize, _object: Value<'a>) {}
 }
 
 /// Scans `text`, which must be one JSON object with nothing but white space around it.
@@ -131,6 +131,7 @@ impl<'a, V: Visitor<'a>> Scanner<'a, '_, V> {
     }
 
     fn object(&mut self) -> Result<(), Error> {
+        let at = self.at;
         self.enter()?;
         if self.peek() != Some(b'}') {
             loop {
@@ -143,7 +144,8 @@ impl<'a, V: Visitor<'a>> Scanner<'a, '_, V> {
             }
         }
         self.take(b'}', "expected ',' or '}'")?;
-        self.visitor.object_end(self.depth);
+        let object = Value { text: self.since(at), at };
+        self.visitor.object_end(self.depth, object);
         self.depth -= 1;
         Ok(())
     }

@@ -162,6 +162,26 @@ async function responsesStream(peer) {
   return seen;
 }
 
+// A model that reasons calls a tool, and what it put out goes back as it came.
+async function responsesLoop(peer) {
+  const tools = [{ type: "function", ...TOOL.function }];
+  const options = { model: MODEL, tools, reasoning: { effort: "low" } };
+  const input = [{ role: "user", content: "What is the weather in Oslo?" }];
+  const seen = { types: [], texts: [] };
+  for (let turn = 0; turn < 3; turn += 1) {
+    const answer = await peer.client.responses.create({ input, ...options });
+    seen.types.push(answer.output.map((item) => item.type));
+    seen.texts.push(answer.output_text);
+    input.push(...answer.output);
+    const calls = answer.output.filter((item) => item.type === "function_call");
+    for (const { call_id } of calls) {
+      input.push({ type: "function_call_output", call_id, output: "Rain, 7 °C" });
+    }
+    if (calls.length === 0) input.push({ role: "user", content: "Thank you." });
+  }
+  return seen;
+}
+
 async function embeddings(peer) {
   const request = { model: EMBEDDING_MODEL, input: ["one", "two"] };
   const answer = await peer.client.embeddings.create(request);
@@ -231,6 +251,7 @@ const SCENARIOS = {
   cancel_mid_stream: [cancelMidStream],
   responses: [responses],
   responses_stream: [responsesStream],
+  responses_loop: [responsesLoop],
   embeddings: [embeddings],
   tool_call: [toolCall],
   models_list: [modelsList],

@@ -167,6 +167,27 @@ def responses_stream(peer):
     return seen
 
 
+def responses_loop(peer):
+    """A model that reasons calls a tool, and what it put out goes back as it came."""
+    function = {"type": "function", **TOOL["function"]}
+    options = {"model": MODEL, "tools": [function], "reasoning": {"effort": "low"}}
+    turns = [{"role": "user", "content": "What is the weather in Oslo?"}]
+    seen = {"types": [], "texts": []}
+    for _ in range(3):
+        answer = peer.client.responses.create(input=turns, **options)
+        seen["types"].append([item.type for item in answer.output])
+        seen["texts"].append(answer.output_text)
+        turns += answer.output
+        calls = [item for item in answer.output if item.type == "function_call"]
+        for call in calls:
+            turns.append(
+                {"type": "function_call_output", "call_id": call.call_id, "output": "Rain, 7 °C"}
+            )
+        if not calls:
+            turns.append({"role": "user", "content": "Thank you."})
+    return seen
+
+
 def embeddings(peer):
     answer = peer.client.embeddings.create(model=EMBEDDING_MODEL, input=["one", "two"])
     return {
@@ -239,6 +260,7 @@ SCENARIOS = {
     "cancel_mid_stream": (cancel_mid_stream, Peer),
     "responses": (responses, Peer),
     "responses_stream": (responses_stream, Peer),
+    "responses_loop": (responses_loop, Peer),
     "embeddings": (embeddings, Peer),
     "tool_call": (tool_call, Peer),
     "models_list": (models_list, Peer),

@@ -1,5 +1,5 @@
-//! A connection's bytes, with deadlines for the next request, for a head that drips and for a reader
-//! that does not read, and an eye on how lines end.
+//! A connection's bytes, with deadlines for the next request, for a head that drips and for a
+//! reader that does not read, and an eye on how lines end.
 
 use std::io;
 use std::pin::Pin;

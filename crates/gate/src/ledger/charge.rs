@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Charged, EntryKey, EntryState, Slug, Tally, Usage};
+use tollgate_kernel::{Account, Charged, EntryKey, EntryState, Slug, Tally, Usage};
 use tollgate_store::ledger::{Decision, Fold, Opened, Record, Settlement};
 
 use super::memory::Ask;
@@ -43,13 +43,24 @@ pub(crate) struct Charge {
     stage: Stage,
     opened: Option<Arc<Opened>>,
     ticket: Option<Arc<Ticket>>,
+    /// Accounts that the target is not charged to, by their places.
+    spared: Vec<usize>,
 }
 
 impl Charge {
     /// A hold that was taken from memory.
     pub(super) fn held(ledger: Arc<Ledger>, ask: Arc<Ask>, cells: Arc<[usize]>) -> Self {
         let key = ask.key;
-        Self { ledger, ask, cells, key, stage: Stage::Held, opened: None, ticket: None }
+        Self {
+            ledger,
+            ask,
+            cells,
+            key,
+            stage: Stage::Held,
+            opened: None,
+            ticket: None,
+            spared: Vec::new(),
+        }
     }
 
     /// A hold that the database gave, with its open record in the same commit.
@@ -71,6 +82,14 @@ impl Charge {
     /// What is held.
     pub(crate) fn hold(&self) -> Charged {
         self.ask.hold
+    }
+
+    /// From now on the call is for a target that is charged to these accounts alone. The others are
+    /// held on, for another target may follow.
+    pub(crate) fn aim(&mut self, is_charged: impl Fn(&Account) -> bool) {
+        let legs = self.ask.legs.iter().enumerate();
+        let spared = legs.filter(|(_, leg)| !is_charged(&leg.account)).map(|(at, _)| at);
+        self.spared = spared.collect();
     }
 
     /// Sends the open record on its way. `true`: the upstream may be called at once. `false`: only
@@ -156,8 +175,11 @@ impl Charge {
         let Some(opened) = self.opened.take() else {
             return;
         };
-        let legs = self.ask.legs.iter().zip(&opened.legs);
-        let charges = legs.map(|(ask, leg)| tally.charged.of(ask.account.unit).clamp(0, leg.hold));
+        let legs = self.ask.legs.iter().zip(&opened.legs).enumerate();
+        let charges = legs.map(|(at, (ask, leg))| match self.spared.contains(&at) {
+            true => 0,
+            false => tally.charged.of(ask.account.unit).clamp(0, leg.hold),
+        });
         let settlement = Arc::new(Settlement { key: self.key, tally, charges: charges.collect() });
         let mut memory = self.ledger.lock();
         memory.settle(Fold { opened, settlement }, self.cells.clone());

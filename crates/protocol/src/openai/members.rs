@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use tollgate_kernel::Error;
 
+use super::closed;
 use crate::json_scan::{Member, Value, Visitor, folded};
 
 /// The most members that a body may have. The provider's longest has some forty; without a cap,
@@ -34,7 +35,7 @@ pub(super) enum Known {
     Modalities,
     Audio,
     Tools,
-    WebSearchOptions,
+    Include,
     Prediction,
     Reasoning,
     ReasoningEffort,
@@ -68,7 +69,7 @@ impl Known {
             Self::Modalities => "modalities",
             Self::Audio => "audio",
             Self::Tools => "tools",
-            Self::WebSearchOptions => "web_search_options",
+            Self::Include => "include",
             Self::Prediction => "prediction",
             Self::Reasoning => "reasoning",
             Self::ReasoningEffort => "reasoning_effort",
@@ -98,7 +99,7 @@ impl Known {
             "modalities" => Self::Modalities,
             "audio" => Self::Audio,
             "tools" => Self::Tools,
-            "web_search_options" => Self::WebSearchOptions,
+            "include" => Self::Include,
             "prediction" => Self::Prediction,
             "reasoning" => Self::Reasoning,
             "reasoning_effort" => Self::ReasoningEffort,
@@ -113,11 +114,13 @@ pub(super) struct Found<'a> {
     names: Vec<Cow<'a, str>>,
     known: [Option<Value<'a>>; Known::COUNT],
     /// What stands inside the outermost member that is being scanned.
-    inside: Inside,
+    inside: Inside<'a>,
     /// What stood inside `messages` or `input`; of `audio`, which voice it names.
-    pub(super) content: Inside,
-    /// Whether a tool runs at the provider.
-    pub(super) hosted_tools: bool,
+    pub(super) content: Inside<'a>,
+    /// Reasoning that the provider kept and that is not in the items themselves: it is not sent.
+    pub(super) unsaid: Vec<Value<'a>>,
+    /// The member that asks for tools that run at the provider.
+    pub(super) hosted_tools: Option<&'static str>,
     /// The member of a tool that names an object kept at the provider.
     pub(super) stored_for_tools: Option<&'static str>,
 }
@@ -149,24 +152,39 @@ impl<'a> Found<'a> {
         let inside = std::mem::take(&mut self.inside);
         match Known::named(&name) {
             Some(known) => self.keep_known(known, member.value, inside),
-            None if Known::named(&folded(&name)).is_some() => {
-                return Err(at_fault("This member's name must be in lower case."));
+            None => {
+                let folded = folded(&name);
+                if Known::named(&folded).is_some() {
+                    return Err(at_fault("This member's name must be in lower case."));
+                }
+                if let Some(error) = closed::refusal(&folded).filter(|_| !member.value.is_null()) {
+                    return Err(error.with_param(member.short_name()));
+                }
             }
-            None => {}
         }
         self.names.push(name);
         Ok(())
     }
 
-    fn keep_known(&mut self, known: Known, value: Value<'a>, inside: Inside) {
+    fn keep_known(&mut self, known: Known, value: Value<'a>, mut inside: Inside<'a>) {
         if let Some(place) = self.known.get_mut(known as usize) {
             *place = Some(value);
         }
         match known {
-            Known::Messages | Known::Input => self.content.add(inside),
+            Known::Messages | Known::Input => {
+                if inside.hosted_tools {
+                    self.hosted_tools = Some(known.name());
+                }
+                if known == Known::Input && value.text.starts_with('[') {
+                    self.unsaid = std::mem::take(&mut inside.unsaid);
+                }
+                self.content.add(inside);
+            }
             Known::Audio => self.content.stored.extend(inside.stored),
             Known::Tools => {
-                self.hosted_tools = inside.foreign_type;
+                if inside.foreign_type {
+                    self.hosted_tools = Some(known.name());
+                }
                 self.stored_for_tools = inside.stored_object();
             }
             _ => {}
@@ -183,9 +201,9 @@ impl<'a> Visitor<'a> for Found<'a> {
         Ok(())
     }
 
-    fn object_end(&mut self, depth: usize) {
+    fn object_end(&mut self, depth: usize, object: Value<'a>) {
         if depth == ITEM_DEPTH {
-            self.inside.item_ends();
+            self.inside.item_ends(object);
         }
     }
 }
@@ -193,11 +211,14 @@ impl<'a> Visitor<'a> for Found<'a> {
 /// The depth of an object in a list that an outermost member holds: a message, an item, a tool.
 const ITEM_DEPTH: usize = 3;
 
+/// The depth of the members of an object in a list that an item holds: a tool that an item brings.
+const INNER_DEPTH: usize = ITEM_DEPTH + 2;
+
 /// What stands inside an outermost member, as far as it matters. Names are compared without regard
 /// to case and any occurrence counts, so that what is hidden from one parser by a duplicate or a
 /// spelling, and found by another, is found here too.
 #[derive(Default)]
-pub(super) struct Inside {
+pub(super) struct Inside<'a> {
     /// Pictures, films, documents: content whose tokens its bytes do not bound.
     pub(super) media: bool,
     /// Sound.
@@ -207,8 +228,14 @@ pub(super) struct Inside {
     stored: Vec<(usize, &'static str)>,
     /// An item that is kept at the provider.
     pub(super) stored_item: bool,
-    /// An item whose type is neither `function` nor `custom`.
+    /// Items of reasoning without the reasoning.
+    unsaid: Vec<Value<'a>>,
+    /// An item that is neither a function nor a custom tool.
     foreign_type: bool,
+    /// An item brings a tool that is neither.
+    hosted_tools: bool,
+    /// Where the last type starts that is neither, of what stands in a list in an item.
+    foreign_at: Option<usize>,
     /// Where the value of the last `id` starts that stands in an item's member.
     id_at: Option<usize>,
     item: Item,
@@ -218,6 +245,11 @@ pub(super) struct Inside {
 #[derive(Default)]
 struct Item {
     has_id: bool,
+    /// How often it says its type.
+    types: u8,
+    /// It says its type as a provider reads it: reasoning.
+    says_reasoning: bool,
+    has_function: bool,
     is_reference: bool,
     is_reasoning: bool,
     is_picture: bool,
@@ -225,6 +257,16 @@ struct Item {
     says_something: bool,
     thought: Substance,
     picture: Substance,
+}
+
+/// What becomes of an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Sent,
+    /// It says nothing and what it refers to was not kept: it is left out.
+    LeftOut,
+    /// It is at the provider.
+    Stored,
 }
 
 /// Whether what an item would be looked up for is in the item itself.
@@ -250,7 +292,7 @@ impl Substance {
     }
 }
 
-impl Inside {
+impl<'a> Inside<'a> {
     /// The member that names an object kept at the provider.
     pub(super) fn stored_object(&self) -> Option<&'static str> {
         self.stored.first().map(|(_, name)| *name)
@@ -260,42 +302,38 @@ impl Inside {
         self.media |= other.media;
         self.audio |= other.audio;
         self.stored.extend(other.stored);
-        self.stored_item |= other.stored_item;
+        self.stored_item |= other.stored_item || !other.unsaid.is_empty();
     }
 
     fn note(&mut self, member: &Member<'_>) {
         let Some(name) = member.name() else { return };
+        let folded = folded(&name);
         if member.depth == ITEM_DEPTH {
-            self.item.note(&name, member.value);
+            self.item.note(&name, &folded, member.value);
         }
         if member.value.is_null() {
             return;
         }
-        let is = |word: &str| name.eq_ignore_ascii_case(word);
-        match name.len() {
-            2 if is("id") && member.depth == ITEM_DEPTH + 1 => self.id_at = Some(member.value.at),
-            4 if is("type") => self.note_type(member),
-            4 if is("file") => self.media = true,
-            5 if is("audio") => self.note_audio(member),
-            5 if is("voice") && member.depth == 2 && member.value.text.starts_with(['{', '[']) => {
+        match folded.as_ref() {
+            "id" if member.depth == ITEM_DEPTH + 1 => self.id_at = Some(member.value.at),
+            "type" => self.note_type(member),
+            "file" | "image_url" | "video_url" | "input_file" | "input_image" => self.media = true,
+            "audio" => self.note_audio(member),
+            "audio_url" | "input_audio" => self.audio = true,
+            "tools" if member.depth == ITEM_DEPTH => {
+                self.hosted_tools |= self.foreign_at.is_some_and(|at| at > member.value.at);
+            }
+            "voice" if member.depth == 2 && member.value.text.starts_with(['{', '[']) => {
                 self.refers(member, "audio.voice.id");
             }
-            7 if is("file_id") => self.refers(member, "file_id"),
-            8 if is("file_ids") => self.refers(member, "file_ids"),
-            8 if is("skill_id") => self.refers(member, "skill_id"),
-            9 if is("container") && member.value.text.starts_with('"') => {
-                self.refers(member, "container");
-            }
-            9 if is("image_url") || is("video_url") => self.media = true,
-            9 if is("audio_url") => self.audio = true,
-            10 if is("input_file") => self.media = true,
-            10 if name == "parameters" => self.forget(member),
-            11 if is("input_image") => self.media = true,
-            11 if is("input_audio") => self.audio = true,
-            12 if is("container_id") => self.refers(member, "container_id"),
-            12 if name == "input_schema" => self.forget(member),
-            15 if is("vector_store_id") => self.refers(member, "vector_store_id"),
-            16 if is("vector_store_ids") => self.refers(member, "vector_store_ids"),
+            "file_id" => self.refers(member, "file_id"),
+            "file_ids" => self.refers(member, "file_ids"),
+            "skill_id" => self.refers(member, "skill_id"),
+            "container" if member.value.text.starts_with('"') => self.refers(member, "container"),
+            "container_id" => self.refers(member, "container_id"),
+            "vector_store_id" => self.refers(member, "vector_store_id"),
+            "vector_store_ids" => self.refers(member, "vector_store_ids"),
+            "parameters" | "input_schema" if folded == name => self.forget(member),
             _ => {}
         }
     }
@@ -319,15 +357,22 @@ impl Inside {
     }
 
     fn note_type(&mut self, member: &Member<'_>) {
-        let Some(word) = member.value.as_text() else { return };
-        let word = word.to_ascii_lowercase();
+        let text = member.value.as_text();
+        // What is not text is no type that we know.
+        let word = folded(text.as_deref().unwrap_or_default());
+        // Tools that the caller runs cost what their text costs.
+        const OURS: [&str; 4] = ["function", "custom", "local_shell", "apply_patch"];
+        let is_foreign = !OURS.contains(&word.as_ref());
         if member.depth <= ITEM_DEPTH {
-            self.foreign_type |= !matches!(word.as_str(), "function" | "custom");
+            self.foreign_type |= is_foreign;
             self.item.is_reference |= word == "item_reference";
             self.item.is_reasoning |= word == "reasoning";
             self.item.is_picture |= word == "image_generation_call";
         }
-        if matches!(word.as_str(), "container_reference" | "skill_reference") {
+        if member.depth == INNER_DEPTH && is_foreign {
+            self.foreign_at = Some(member.value.at);
+        }
+        if matches!(word.as_ref(), "container_reference" | "skill_reference") {
             self.refers(member, "type");
         }
         self.audio |= word.contains("audio");
@@ -336,37 +381,58 @@ impl Inside {
             .any(|medium| word.contains(medium));
     }
 
-    fn item_ends(&mut self) {
+    fn item_ends(&mut self, object: Value<'a>) {
         let item = std::mem::take(&mut self.item);
-        self.stored_item |= item.is_stored();
+        self.foreign_type |= item.types == 0 && !item.has_function;
+        match item.fate() {
+            Fate::Sent => {}
+            Fate::LeftOut => self.unsaid.push(object),
+            Fate::Stored => self.stored_item = true,
+        }
     }
 }
 
 impl Item {
     /// Substance counts under its exact name alone: a provider that does not know the name looks
     /// the item up.
-    fn note(&mut self, name: &str, value: Value<'_>) {
+    fn note(&mut self, name: &str, folded: &str, value: Value<'_>) {
         match name {
             "encrypted_content" => self.thought.note(1, value),
-            "summary" => self.thought.note(2, value),
-            "content" => self.thought.note(4, value),
+            "content" => self.thought.note(2, value),
             "result" => self.picture.note(1, value),
             _ => {}
         }
-        let is = |word: &str| name.eq_ignore_ascii_case(word);
-        if is("id") {
-            self.has_id |= !value.is_null();
-        } else if !is("type") && !is("status") {
-            self.says_something |= !value.is_null();
+        match folded {
+            "id" => self.has_id |= !value.is_null(),
+            "type" => {
+                self.types = self.types.saturating_add(1);
+                self.says_reasoning |= name == "type" && value.text == r#""reasoning""#;
+            }
+            "status" => {}
+            _ => {
+                self.has_function |= folded == "function";
+                self.says_something |= !value.is_null();
+            }
         }
     }
 
-    /// An item that says nothing but its id is a reference too: its type may be left out.
-    fn is_stored(&self) -> bool {
-        let is_bare = !self.says_something
-            || (self.is_reasoning && self.thought.is_missing())
-            || (self.is_picture && self.picture.is_missing());
-        self.is_reference || (self.has_id && is_bare)
+    /// An item that says nothing but its id is a reference: its type may be left out. Reasoning
+    /// without its substance is what every answer of a reasoning model holds, so it is not refused
+    /// where nobody could read it as something else.
+    fn fate(&self) -> Fate {
+        let lacks_thought = self.is_reasoning && self.thought.is_missing();
+        let is_plain = self.says_reasoning && self.types == 1 && !self.thought.is_doubtful;
+        let lacks_picture = self.is_picture && self.picture.is_missing();
+        let is_bare = !self.says_something || lacks_thought || lacks_picture;
+        if self.is_reference {
+            Fate::Stored
+        } else if lacks_thought && is_plain {
+            Fate::LeftOut
+        } else if self.has_id && is_bare {
+            Fate::Stored
+        } else {
+            Fate::Sent
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`classify`], [`error_body`], [`stream_error_event`] | errors: the upstream's, and ours |
 //! | [`ModelCard`] | an entry of `/models` |
 
+mod closed;
 mod error;
 mod members;
 mod meter;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use tollgate_kernel::Error;
 
 use super::Route;
+use super::closed;
 use super::members::{Found, Known};
+use super::splice::cuts;
 use crate::json_scan::{Member, Value, Visitor, folded, scan_object};
 
 #[cfg(test)]
@@ -33,8 +35,8 @@ pub struct ModelRequest {
     prompt_cache_key: Option<String>,
     service_tier: Option<String>,
     images: bool,
+    images_out: bool,
     audio: bool,
-    hosted_tools: bool,
     prediction: bool,
     reasons: bool,
     /// Boxed: a request is moved from step to step.
@@ -51,6 +53,20 @@ pub(super) struct Places {
     pub(super) options: Option<OptionsPlace>,
     /// The output limits that were given.
     pub(super) limits: [Option<u64>; 3],
+    /// Where reasoning is to be asked for that can be sent again.
+    pub(super) include: Include,
+    /// What is left out of the list in `input`, in order.
+    pub(super) cuts: Vec<Span>,
+}
+
+/// What becomes of `include` where nothing is stored at the provider.
+pub(super) enum Include {
+    /// It stays as it is.
+    AsIs,
+    /// It is set.
+    Whole,
+    /// A word is added to the list of the caller's.
+    Longer { close: usize, is_empty: bool },
 }
 
 /// A stretch of the body, in bytes.
@@ -73,12 +89,12 @@ pub(super) struct OptionsPlace {
 /// What a request asks for whose cost its own text and limits do not bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extras<'a> {
-    /// Pictures, films or documents, in or out.
+    /// Pictures, films or documents among the input.
     pub images: bool,
+    /// Pictures among the output, or something else that is neither text nor sound.
+    pub images_out: bool,
     /// Sound, in or out.
     pub audio: bool,
-    /// Tools that run at the provider.
-    pub hosted_tools: bool,
     /// A service tier with a price of its own.
     pub service_tier: Option<&'a str>,
     /// A predicted output: what is rejected of it is billed.
@@ -94,14 +110,18 @@ impl ModelRequest {
     ///
     /// Refuses, as `InvalidRequest` with the member as `param`: what is not one JSON object; a
     /// member that appears twice, or whose name differs from a known one in case alone; known
-    /// members of the wrong type or range; and what would reach objects that are stored at the
-    /// provider, since they belong to everybody who shares its key.
+    /// members of the wrong type or range; members that would change what was authorised; and what
+    /// would reach objects that are stored at the provider, since they belong to everybody who
+    /// shares its key. Tools that run at the provider are refused as `PriceUnknown`.
     pub fn parse(route: Route, body: Bytes) -> Result<Self, Error> {
         let text = std::str::from_utf8(&body)
             .map_err(|_| Error::invalid("The body is not JSON: it is not UTF-8."))?;
         let mut found = Found::default();
         let close = scan_object(text, &mut found)?;
         refuse_stored_objects(route, &found)?;
+        if let Some(member) = found.hosted_tools {
+            return Err(closed::hosted_tools().with_param(member));
+        }
         let (options, include_usage) = stream_options(&found)?;
         let limits = output_limits(&found)?;
         let stream = stream(route, &found)?;
@@ -117,13 +137,23 @@ impl ModelRequest {
             output_ceiling: ceiling(route, limits),
             prompt_cache_key: text_of(&found, Known::PromptCacheKey)?.map(Cow::into_owned),
             service_tier: service_tier.map(Cow::into_owned),
-            images: found.content.media || images_out,
+            images: found.content.media,
+            images_out,
             audio: found.content.audio || audio_out,
-            hosted_tools: found.hosted_tools || found.value(Known::WebSearchOptions).is_some(),
             prediction: found.value(Known::Prediction).is_some(),
             reasons: found.value(Known::Reasoning).is_some()
                 || found.value(Known::ReasoningEffort).is_some(),
-            places: Box::new(Places { close, known: spans(&found), options, limits }),
+            places: Box::new(Places {
+                close,
+                known: spans(&found),
+                options,
+                limits,
+                include: include(route, &found)?,
+                cuts: match route {
+                    Route::Responses => cuts(text, &found.unsaid),
+                    Route::ChatCompletions | Route::Embeddings => Vec::new(),
+                },
+            }),
             body,
         })
     }
@@ -186,8 +216,8 @@ impl ModelRequest {
     pub fn extras(&self) -> Extras<'_> {
         Extras {
             images: self.images,
+            images_out: self.images_out,
             audio: self.audio,
-            hosted_tools: self.hosted_tools,
             service_tier: self.service_tier.as_deref(),
             prediction: self.prediction,
         }
@@ -292,6 +322,25 @@ fn modalities(found: &Found<'_>) -> (bool, bool) {
     let audio = words.iter().any(|word| word == "audio");
     let other = words.iter().any(|word| word != "audio" && word != "text");
     (other, audio)
+}
+
+/// The word in `include` that has reasoning come with the answer, sealed, to be sent again: the one
+/// way to go on with it where nothing is stored.
+pub(super) const SEALED_REASONING: &str = "reasoning.encrypted_content";
+
+/// Reads `include`. Reasoning is asked for where the request speaks of it: a model that does not
+/// reason refuses the word.
+fn include(route: Route, found: &Found<'_>) -> Result<Include, Error> {
+    if route != Route::Responses || found.value(Known::Reasoning).is_none() {
+        return Ok(Include::AsIs);
+    }
+    let Some(value) = found.value(Known::Include) else { return Ok(Include::Whole) };
+    let words = serde_json::from_str::<Vec<Cow<'_, str>>>(value.text)
+        .map_err(|_| wrong_type(Known::Include, "a list of strings"))?;
+    if words.iter().any(|word| word == SEALED_REASONING) {
+        return Ok(Include::AsIs);
+    }
+    Ok(Include::Longer { close: value.at + value.text.len() - 1, is_empty: words.is_empty() })
 }
 
 /// Reads `stream_options`: its places, and whether usage was asked for.

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::Route;
 use super::members::Known;
-use super::request::{LIMITS, ModelRequest, Span};
+use super::request::{Include, LIMITS, ModelRequest, Span};
 use crate::json::append_json;
+use crate::json_scan::Value;
 
 /// What we set in a request before it is forwarded.
 #[derive(Clone, Copy)]
@@ -23,7 +24,9 @@ pub struct Splice<'a> {
     /// Asks for the usage of a chat stream; other requests are left alone.
     pub include_usage: bool,
     /// Responses: sets `store` to false. Chat: does so where the caller sent it, since nothing is
-    /// stored there unless it is asked for.
+    /// stored there unless it is asked for. What follows from it for reasoning is done too: it is
+    /// asked for in a form that can be sent again, and items of it that only refer to what was
+    /// not stored are left out.
     pub store_false: bool,
 }
 
@@ -69,7 +72,7 @@ impl ModelRequest {
         if set.store_false {
             self.put_store_false(&mut edits);
         }
-        edits.write(self.body())
+        edits.write(self.body(), if set.store_false { &self.places.cuts } else { &[] })
     }
 
     /// Replaces the value of `known`, or adds the member.
@@ -138,6 +141,20 @@ impl ModelRequest {
         if applies {
             self.put(edits, Known::Store, Put::Raw("false"));
         }
+        match self.places.include {
+            Include::AsIs => {}
+            Include::Whole => {
+                self.put(edits, Known::Include, Put::Raw(r#"["reasoning.encrypted_content"]"#));
+            }
+            Include::Longer { close, is_empty } => {
+                let put = if is_empty {
+                    Put::Raw(r#""reasoning.encrypted_content""#)
+                } else {
+                    Put::Raw(r#","reasoning.encrypted_content""#)
+                };
+                edits.add(Edit { at: Span { start: close, end: close }, name: None, put });
+            }
+        }
     }
 
     fn place(&self, known: Known) -> Option<Span> {
@@ -153,8 +170,9 @@ impl<'a> Edits<'a> {
         }
     }
 
-    /// Writes `body` with the changes made, into one allocation.
-    fn write(mut self, body: &Bytes) -> Bytes {
+    /// Writes `body` with the changes made and without `cuts`, into one allocation. No change lies
+    /// in a cut.
+    fn write(mut self, body: &Bytes, cuts: &[Span]) -> Bytes {
         // Stable, so that members are added in the order in which they were put.
         self.list.sort_by_key(|edit| edit.map_or(usize::MAX, |edit| edit.at.start));
         let edits = || self.list.iter().flatten();
@@ -162,11 +180,11 @@ impl<'a> Edits<'a> {
         let mut out = Vec::with_capacity(body.len() + more);
         let mut done = 0;
         for edit in edits() {
-            out.extend_from_slice(body.get(done..edit.at.start).unwrap_or_default());
+            copy(&mut out, body, Span { start: done, end: edit.at.start }, cuts);
             done = edit.at.end;
             edit.write(&mut out);
         }
-        out.extend_from_slice(body.get(done..).unwrap_or_default());
+        copy(&mut out, body, Span { start: done, end: body.len() }, cuts);
         Bytes::from(out)
     }
 }
@@ -200,3 +218,36 @@ impl Edit<'_> {
         }
     }
 }
+
+/// Copies a stretch of `body` without the `cuts` that lie in it.
+fn copy(out: &mut Vec<u8>, body: &[u8], stretch: Span, cuts: &[Span]) {
+    let mut from = stretch.start;
+    for cut in cuts.iter().filter(|cut| stretch.start <= cut.start && cut.end <= stretch.end) {
+        out.extend_from_slice(body.get(from..cut.start).unwrap_or_default());
+        from = cut.end;
+    }
+    out.extend_from_slice(body.get(from..stretch.end).unwrap_or_default());
+}
+
+/// The stretches of `text` to leave out so that these elements of a list are gone, each with the
+/// comma before it, and those that the list begins with, with the comma behind them.
+pub(super) fn cuts(text: &str, elements: &[Value<'_>]) -> Vec<Span> {
+    let mut cuts: Vec<Span> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let end = element.at + element.text.len();
+        let before = text.get(..element.at).unwrap_or_default().trim_end_matches(SPACE);
+        let behind = text.get(end..).unwrap_or_default().trim_start_matches(SPACE);
+        let next = behind.strip_prefix(',').map(|rest| rest.trim_start_matches(SPACE).len());
+        let next = next.map_or(end, |left| text.len() - left);
+        match cuts.last_mut() {
+            // All before it are gone too.
+            Some(first) if first.end == element.at => first.end = next,
+            _ if before.ends_with(',') => cuts.push(Span { start: before.len() - 1, end }),
+            _ => cuts.push(Span { start: element.at, end: next }),
+        }
+    }
+    cuts
+}
+
+/// The white space of JSON (RFC 8259, section 2).
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];

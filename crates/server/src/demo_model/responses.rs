@@ -21,6 +21,9 @@ struct Responses {
     #[serde(default)]
     tools: Vec<Offered>,
     tool_choice: Option<Value>,
+    reasoning: Option<Value>,
+    #[serde(default)]
+    include: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +35,10 @@ enum Input {
 
 #[derive(Deserialize)]
 struct Item {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    id: Option<String>,
+    encrypted_content: Option<String>,
     role: Option<String>,
     #[serde(default)]
     content: Content,
@@ -52,6 +59,7 @@ struct Offered {
 /// Answers a Responses request.
 pub(super) fn answer(request: &Request, control: &Control) -> Result<Reply, Failure> {
     let asked: Responses = request.parse()?;
+    refuse_what_was_not_kept(&asked)?;
     let answer = Answer::to(
         Asked {
             prompt_tokens: prompt_tokens(&asked),
@@ -76,6 +84,8 @@ pub(super) fn answer(request: &Request, control: &Control) -> Result<Reply, Fail
             end => end,
         },
         max_output_tokens: asked.max_output_tokens,
+        reasons: asked.reasoning.is_some(),
+        seals: asked.include.iter().flatten().any(|word| word == "reasoning.encrypted_content"),
         answer,
     };
     if asked.stream == Some(true) {
@@ -84,6 +94,19 @@ pub(super) fn answer(request: &Request, control: &Control) -> Result<Reply, Fail
     let body = writer.response(true).to_string();
     let chunk = Chunk::content(body, counts.output).reporting(writer.reports);
     Ok(Reply::json(chunk, counts.input))
+}
+
+/// Nothing is kept here, so reasoning that is sent back has to be in the item itself.
+fn refuse_what_was_not_kept(asked: &Responses) -> Result<(), Failure> {
+    let Input::Items(items) = &asked.input else { return Ok(()) };
+    let is_lost = |item: &&Item| {
+        item.kind.as_deref() == Some("reasoning")
+            && item.encrypted_content.as_deref().is_none_or(str::is_empty)
+    };
+    let Some(lost) = items.iter().find(is_lost) else { return Ok(()) };
+    let id = lost.id.as_deref().unwrap_or_default();
+    let words = format!("Item with id '{id}' not found. Items are not kept here.");
+    Err(Failure::invalid(words, Some("input")))
 }
 
 fn prompt_tokens(asked: &Responses) -> u64 {
@@ -119,6 +142,10 @@ struct Writer {
     reports: bool,
     end: End,
     max_output_tokens: Option<u64>,
+    /// Whether reasoning comes first.
+    reasons: bool,
+    /// Whether the caller gets it in a form that can be sent back.
+    seals: bool,
     answer: Answer,
 }
 
@@ -135,7 +162,9 @@ impl Writer {
         let error = json!({"code": "server_error",
             "message": "The demo model failed, as it was asked to."});
         let only = |when, value| if done && self.end == when { value } else { Value::Null };
-        let output = if done { vec![self.item(true)] } else { vec![] };
+        let reasoning = Some(self.reasoning()).filter(|_| self.reasons);
+        let output =
+            if done { reasoning.into_iter().chain([self.item(true)]).collect() } else { vec![] };
         json!({
             "id": self.id, "object": "response", "created_at": self.created, "status": status,
             "background": false, "error": only(End::Failed, error),
@@ -150,7 +179,22 @@ impl Writer {
         })
     }
 
-    /// The one item of the output, before or after its content.
+    /// The item of reasoning, as OpenAI's is where no summary is asked for.
+    fn reasoning(&self) -> Value {
+        let id = format!("rs_{}", self.id.trim_start_matches("resp-"));
+        let mut item = json!({"id": id, "type": "reasoning", "summary": []});
+        if let (true, Some(members)) = (self.seals, item.as_object_mut()) {
+            members.insert("encrypted_content".to_owned(), "c2VhbGVk".into());
+        }
+        item
+    }
+
+    /// The place of the item that answers.
+    fn index(&self) -> u64 {
+        u64::from(self.reasons)
+    }
+
+    /// The item that answers, before or after its content.
     fn item(&self, done: bool) -> Value {
         let status = if !done {
             "in_progress"
@@ -183,8 +227,8 @@ impl Writer {
 
     /// All events, made one after the other as they are asked for.
     fn stream(self) -> impl Iterator<Item = Chunk> + Send + use<> {
-        let heads = if self.answer.tool.is_some() { 3 } else { 4 };
-        let tails = if self.answer.tool.is_some() { 3 } else { 4 };
+        let parts = if self.answer.tool.is_some() { 3 } else { 4 };
+        let (heads, tails) = (parts + 2 * self.index(), parts);
         let count = self.answer.count;
         (0..heads + count + tails).map(move |number| {
             if number < heads {
@@ -198,7 +242,7 @@ impl Writer {
                 at => {
                     // The tail of a function call has no content part.
                     let at = at - count;
-                    let step = if heads == 3 && at > 0 { at + 1 } else { at };
+                    let step = if parts == 3 && at > 0 { at + 1 } else { at };
                     event(number, self.tail(step)).reporting(self.reports && step == 3)
                 }
             }
@@ -209,10 +253,14 @@ impl Writer {
         match at {
             0 => json!({"type": "response.created", "response": self.response(false)}),
             1 => json!({"type": "response.in_progress", "response": self.response(false)}),
-            2 => json!({"type": "response.output_item.added", "output_index": 0,
-                "item": self.item(false)}),
+            2 if self.reasons => json!({"type": "response.output_item.added",
+                "output_index": 0, "item": self.reasoning()}),
+            3 if self.reasons => json!({"type": "response.output_item.done",
+                "output_index": 0, "item": self.reasoning()}),
+            _ if at == 2 + 2 * self.index() => json!({"type": "response.output_item.added",
+                "output_index": self.index(), "item": self.item(false)}),
             _ => json!({"type": "response.content_part.added", "item_id": self.item_id(),
-                "output_index": 0, "content_index": 0, "part": self.part(false)}),
+                "output_index": self.index(), "content_index": 0, "part": self.part(false)}),
         }
     }
 
@@ -220,22 +268,24 @@ impl Writer {
         let (id, piece) = (self.item_id(), self.answer.words.piece(at));
         match self.answer.tool {
             None => json!({"type": "response.output_text.delta", "item_id": id,
-                "output_index": 0, "content_index": 0, "delta": piece, "logprobs": []}),
+                "output_index": self.index(), "content_index": 0, "delta": piece, "logprobs": []}),
             Some(_) => json!({"type": "response.function_call_arguments.delta", "item_id": id,
-                "output_index": 0, "delta": piece}),
+                "output_index": self.index(), "delta": piece}),
         }
     }
 
     fn tail(&self, step: u64) -> Value {
-        let id = self.item_id();
+        let (id, index) = (self.item_id(), self.index());
         match (step, &self.answer.tool) {
             (0, None) => json!({"type": "response.output_text.done", "item_id": id,
-                "output_index": 0, "content_index": 0, "text": self.text(), "logprobs": []}),
+                "output_index": index, "content_index": 0, "text": self.text(),
+                "logprobs": []}),
             (0, Some(tool)) => json!({"type": "response.function_call_arguments.done",
-                "item_id": id, "output_index": 0, "name": tool.name, "arguments": self.text()}),
+                "item_id": id, "output_index": index, "name": tool.name,
+                "arguments": self.text()}),
             (1, _) => json!({"type": "response.content_part.done", "item_id": id,
-                "output_index": 0, "content_index": 0, "part": self.part(true)}),
-            (2, _) => json!({"type": "response.output_item.done", "output_index": 0,
+                "output_index": index, "content_index": 0, "part": self.part(true)}),
+            (2, _) => json!({"type": "response.output_item.done", "output_index": index,
                 "item": self.item(true)}),
             _ => {
                 let name = match self.end {

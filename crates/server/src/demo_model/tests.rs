@@ -314,6 +314,47 @@ async fn responses_come_whole_and_as_numbered_events() {
 }
 
 #[tokio::test]
+async fn reasoning_comes_first_and_comes_back_sealed_alone() {
+    let model = model().await;
+    let item = json!({"id": "rs_1", "type": "reasoning", "summary": []});
+    let mut sealed = item.clone();
+    sealed["encrypted_content"] = json!("c2VhbGVk");
+    for (include, input, status) in [
+        (json!(null), json!("Hello"), 200),
+        (json!(["reasoning.encrypted_content"]), json!([sealed]), 200),
+        (json!(null), json!([item]), 400),
+    ] {
+        let seals = include.is_array();
+        let mut body = json!({"model": "x", "input": input, "reasoning": {}, "include": include});
+        let got = post(&model, "/v1/responses", body.clone()).await;
+        assert_eq!(got.status, status, "{}", got.body());
+        if status != 200 {
+            continue;
+        }
+        let output = got.json()["output"].clone();
+        assert_eq!(
+            (&output[0]["type"], &output[1]["type"]),
+            (&json!("reasoning"), &json!("message"))
+        );
+        assert_eq!(output[0]["encrypted_content"].is_string(), seals);
+        body["stream"] = json!(true);
+        let events = post(&model, "/v1/responses", body).await.events();
+        for (at, event) in events.iter().enumerate() {
+            assert_eq!(event["sequence_number"], at);
+        }
+        assert_eq!(events[3]["item"]["type"], "reasoning");
+        assert_eq!(
+            (&events[4]["item"]["type"], &events[4]["output_index"]),
+            (&json!("message"), &json!(1))
+        );
+        let delta = events.iter().find(|event| event["delta"].is_string()).unwrap();
+        assert_eq!(delta["output_index"], 1);
+        let last = &events.last().unwrap()["response"]["output"];
+        assert_eq!(last.as_array().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn responses_call_functions() {
     let model = model().await;
     let body = json!({"model": "x", "stream": true,

@@ -47,7 +47,8 @@ macro_rules! suite {
                 rotation_keeps_the_old_secret_for_the_overlap, a_revoked_key_stays_revoked,
                 keys_of_apps_and_services_have_no_user, t87_foreign_keys_do_not_exist,
                 keys_are_changed_by_version, keys_are_listed_by_holder,
-                what_was_made_with_a_key_ends_with_it, a_key_knows_the_keys_that_made_it, keys_that_work_are_counted_by_holder;
+                what_was_made_with_a_key_ends_with_it, a_key_knows_the_keys_that_made_it,
+                keys_that_work_are_counted_by_holder;
             sessions: a_session_is_found_by_the_hash_of_its_cookie,
                 ended_sessions_are_gone_and_announced, t87_foreign_sessions_do_not_exist,
                 expired_sessions_are_not_listed;

@@ -50,6 +50,30 @@ async fn everyday(sdk: Sdk) {
     server.stop().await.unwrap();
 }
 
+/// What a model that reasons puts out goes back in, though nothing is stored at the provider.
+async fn reasoning_loop(sdk: Sdk) {
+    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
+    let seen = sdk.run(&server, &key, &["responses_loop"], &[]).await;
+    let seen = &seen["responses_loop"];
+    assert_eq!(seen["types"][0], serde_json::json!(["reasoning", "function_call"]), "{seen}");
+    for turn in 1..3 {
+        assert_eq!(seen["types"][turn], serde_json::json!(["reasoning", "message"]), "{seen}");
+        assert!(!seen["texts"][turn].as_str().unwrap().is_empty(), "{seen}");
+    }
+    assert_eq!(seen["attempts"], 3, "{seen}");
+    // The provider got its own reasoning back, sealed.
+    let calls = server.model.seen();
+    let last = calls.iter().rfind(|call| call.path == "/v1/responses").unwrap();
+    let last: serde_json::Value = serde_json::from_slice(&last.body).unwrap();
+    let sent = last["input"].as_array().unwrap();
+    let reasoning: Vec<_> = sent.iter().filter(|item| item["type"] == "reasoning").collect();
+    assert_eq!(reasoning.len(), 2, "{sent:?}");
+    assert!(reasoning.iter().all(|item| item["encrypted_content"].is_string()), "{sent:?}");
+    assert_eq!(last["store"], false);
+    server.stop().await.unwrap();
+}
+
 async fn refusals(sdk: Sdk) {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
     let (_, key) = server.caller("ada", Vec::new()).await.unwrap();
@@ -148,6 +172,16 @@ async fn cancel(sdk: Sdk) {
 #[tokio::test(flavor = "multi_thread")]
 async fn python_everyday_calls() {
     everyday(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_goes_on_with_a_model_that_reasons() {
+    reasoning_loop(Sdk::Python).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_goes_on_with_a_model_that_reasons() {
+    reasoning_loop(Sdk::Node).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

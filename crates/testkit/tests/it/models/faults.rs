@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_kernel::EntryState;
+use tollgate_kernel::{Budget, EntryState, Period, Unit};
 use tollgate_server::demo_model;
 use tollgate_store::ledger::EntryRow;
-use tollgate_testkit::{Answer, Client, Engine, PROVIDER_KEY, TestServer, chat_body, count};
+use tollgate_testkit::{Answer, Client, Engine, PROVIDER_KEY, Setup, TestServer, chat_body, count};
 
 use super::both::until;
 
@@ -358,21 +358,54 @@ async fn an_upstream_that_cannot_be_reached_costs_nothing() {
     server.stop().await.unwrap();
 }
 
+/// A provider that lists our model and fails whenever it is called. Gives its base URL.
+async fn failing_lister() -> String {
+    let listed = json!({"object": "list", "data": [{"id": "tollgate-demo", "object": "model",
+        "created": 0, "owned_by": "nobody"}]});
+    parrot_by("500 Oh", "{}".to_owned(), Some(listed.to_string())).await
+}
+
 #[tokio::test]
 async fn the_next_candidate_is_asked_where_the_first_used_nothing() {
-    let (server, client) = server().await;
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
-    // Asked first, by its name; nothing is known of its models, so it is asked for all.
-    server.add_upstream("aaa", &format!("http://127.0.0.1:{port}/v1"), PROVIDER_KEY).await.unwrap();
+    let prices = "model,also_matches,input,output\ntollgate-demo,,1,2\n";
+    let setup = Setup { prices: Some(prices), ..Setup::on(Engine::Sqlite) };
+    let server = TestServer::start_as(setup).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    // Asked first, by its name.
+    server.add_upstream("aaa", &failing_lister().await, PROVIDER_KEY).await.unwrap();
+    server.gate.refresh_lists().await;
+    let one = Budget { unit: Unit::Calls, limit: 1, period: Period::Day };
+    server.add_model("counted", "demo", "tollgate-demo", vec![one]).await.unwrap();
+
     let good = client.chat("tollgate-demo", 5).await.unwrap();
     assert_eq!(good.status, 200, "{}", good.text);
-    let entry = server.entry_of(good.header("x-request-id")).await.unwrap();
-    assert_eq!(entry.upstream.as_deref(), Some("demo"), "who lists the model is asked alone");
-    assert_eq!(entry.attempt, 1);
-    tokio::time::timeout(Duration::from_secs(5), server.stop()).await.unwrap().unwrap();
+    let id = good.header("x-request-id");
+    let mut entries = server.entries(2).await.unwrap();
+    entries.sort_by_key(|entry| entry.attempt);
+    let [first, second] = &entries[..] else { panic!("two attempts: {entries:?}") };
+    assert!(entries.iter().all(|entry| entry.request_id == id));
+    let of = |entry: &EntryRow| (entry.upstream.clone(), entry.attempt, entry.state);
+    assert_eq!(of(first), (Some("aaa".to_owned()), 1, EntryState::Failed));
+    assert_eq!((first.charged_tokens, first.charged_nano, first.cost_nano), (0, 0, Some(0)));
+    assert_eq!(of(second), (Some("demo".to_owned()), 2, EntryState::Settled));
+    let usage = second.usage;
+    assert!(usage.output_tokens > 0, "{second:?}");
+    let cost = i64::try_from(usage.input_tokens * 1_000 + usage.output_tokens * 2_000).unwrap();
+    assert_eq!((second.cost_nano, second.charged_nano), (Some(cost), cost));
+
+    // The second's own budget was charged, and is spent: the first is asked alone, and no more is
+    // said than that it failed.
+    let failed = client.chat("tollgate-demo", 5).await.unwrap();
+    assert_eq!(
+        (failed.status, failed.code().as_str()),
+        (502, "upstream_failed"),
+        "{}",
+        failed.text
+    );
+    assert_eq!(server.entries(3).await.unwrap().len(), 3);
+    assert_eq!(client.chat("counted", 5).await.unwrap().status, 429);
+    server.stop().await.unwrap();
 }
 
 /// Whether our model is in the list of `client`.
@@ -415,6 +448,11 @@ async fn lists_of_models_follow_their_upstreams() {
 
 /// A provider that answers everything with `status` and `body`. Gives its base URL.
 async fn parrot(status: &'static str, body: String) -> String {
+    parrot_by(status, body, None).await
+}
+
+/// The same, with a list of its models where it is asked for that.
+async fn parrot_by(status: &'static str, body: String, list: Option<String>) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -422,6 +460,8 @@ async fn parrot(status: &'static str, body: String) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut heard = vec![0; 65_536];
             drop(stream.read(&mut heard).await);
+            let list = list.as_ref().filter(|_| heard.starts_with(b"GET"));
+            let (status, body) = list.map_or((status, &body), |list| ("200 OK", list));
             let length = body.len();
             let head = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\

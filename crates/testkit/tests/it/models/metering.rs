@@ -313,6 +313,31 @@ async fn a_ceiling_is_set_and_told_where_the_caller_gives_none() {
 }
 
 #[tokio::test]
+async fn reasoning_that_the_provider_did_not_keep_does_not_end_the_loop() {
+    let (server, client) = server().await;
+    let items = json!([
+        {"role": "user", "content": "Hi"},
+        {"id": "rs_1", "type": "reasoning", "summary": []},
+        {"id": "fc_1", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "7"},
+        {"id": "rs_2", "type": "reasoning", "summary": [], "encrypted_content": "c2VhbGVk"},
+        {"id": "msg_1", "type": "message", "role": "assistant",
+            "content": [{"type": "output_text", "text": "Seven.", "annotations": []}]},
+        {"role": "user", "content": "Thanks"},
+    ]);
+    let body = json!({"model": "tollgate-demo", "input": items, "reasoning": {"effort": "low"}});
+    let answer = client.post(RESPONSES, &body).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.json()["output"][0]["encrypted_content"].is_string(), "{}", answer.text);
+    let (_, sent) = seen(&server);
+    let mut left = items.as_array().unwrap().clone();
+    left.remove(1);
+    assert_eq!(sent["input"], json!(left));
+    assert_eq!(sent["include"], json!(["reasoning.encrypted_content"]));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn og56_every_other_byte_reaches_the_provider_as_it_came() {
     let (server, client) = server().await;
     let body = "{ \"unknown\" : [1.0e2, \"\\u00e9\\/\"],\n \"messages\":[{\"role\":\"user\",\

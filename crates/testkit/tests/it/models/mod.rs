@@ -7,5 +7,6 @@ mod metering;
 mod plans;
 mod rates;
 mod refusals;
+mod unseen;
 
 both::suite!(Sqlite);

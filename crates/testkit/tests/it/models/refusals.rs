@@ -365,6 +365,54 @@ async fn objects_that_are_stored_at_the_provider_are_refused() {
 }
 
 #[tokio::test]
+async fn m5_tools_that_run_at_the_provider_are_refused_under_any_plan() {
+    let server = server().await;
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    for (member, value) in [
+        ("tools", json!([{"type": "web_search"}])),
+        ("tools", json!([{"type": "mcp", "server_url": "https://example.com"}])),
+        ("web_search_options", json!({})),
+        ("search_parameters", json!({"mode": "on"})),
+        ("plugins", json!([{"id": "web"}])),
+    ] {
+        for (route, input) in [("/v1/responses", "input"), (CHAT, "messages")] {
+            let mut body = json!({"model": "tollgate-demo"});
+            body[input] = json!([{"role": "user", "content": "Hi"}]);
+            body[member] = value.clone();
+            let answer = client.post(route, &body).await.unwrap();
+            is_final(&answer, 400, "price_unknown");
+            assert_eq!(answer.json()["error"]["param"], member);
+            assert!(answer.message().contains("no price here yet"), "{}", answer.text);
+        }
+    }
+    nothing_happened(&server).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn m14_nothing_is_called_beside_the_model_that_was_authorised() {
+    let server = server().await;
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    for (member, value) in [
+        ("models", json!(["dear/model"])),
+        ("route", json!("fallback")),
+        ("data_sources", json!([{"type": "azure_search"}])),
+        ("access_programs", json!(["x"])),
+        ("context_management", json!([{"type": "compaction"}])),
+    ] {
+        let mut body = chat_body("tollgate-demo", 5);
+        body[member] = value;
+        let answer = client.post(CHAT, &body).await.unwrap();
+        assert_eq!(answer.status, 400, "{member}: {}", answer.text);
+        assert_eq!(answer.json()["error"]["param"], member);
+    }
+    nothing_happened(&server).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn names_of_models_with_control_characters_are_refused_before_anything_is_sent() {
     let server = server().await;
     let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
@@ -410,7 +458,7 @@ async fn a_budget_in_money_needs_a_price_and_content_needs_a_bound() {
     is_final(&answer, 400, "price_unknown");
     for (member, value) in [
         ("service_tier", json!("priority")),
-        ("web_search_options", json!({})),
+        ("modalities", json!(["text", "image"])),
         ("prediction", json!({"type": "content", "content": "x"})),
     ] {
         let mut body = chat_body("priced", 5);

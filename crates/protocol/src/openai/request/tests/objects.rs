@@ -1,5 +1,7 @@
 //! Objects that are stored at the provider, wherever a request may name them.
 
+use serde_json::{Value, json};
+
 use super::*;
 
 #[test]
@@ -15,6 +17,7 @@ fn stored_objects_are_refused_with_words() {
         (r#""input":[{"type":null,"id":"i"}]"#, "input"),
         (r#""input":[{"role":"user","content":"x"},{"TYPE":"item\u005freference"}]"#, "input"),
         (r#""input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]"#, "file_id"),
+        (r#""context_management":[{"type":"compaction"}]"#, "context_management"),
     ] {
         assert_eq!(refused(Responses, &with(members)).as_deref(), Some(param), "{members}");
     }
@@ -53,8 +56,7 @@ fn objects_that_tools_would_use_are_refused() {
     for fine in [
         format!(r#"{{"type":"function","name":"f","parameters":{schema}}}"#),
         format!(r#"{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}"#),
-        r#"{"type":"code_interpreter","container":{"type":"auto","file_ids":null}}"#.to_owned(),
-        r#"{"type":"web_search","container":null}"#.to_owned(),
+        r#"{"type":"custom","name":"c","container":null}"#.to_owned(),
     ] {
         good(Responses, &with(&format!(r#""tools":[{fine}]"#)));
         good(ChatCompletions, &with(&format!(r#""tools":[{fine}]"#)));
@@ -86,11 +88,9 @@ fn objects_in_messages_are_refused_however_they_are_named() {
 #[test]
 fn items_that_only_refer_are_refused() {
     for (item, param) in [
-        (r#"{"type":"reasoning","id":"r"}"#, "input"),
-        (r#"{"type":"reasoning","id":"r","summary":[ ],"status":"completed"}"#, "input"),
-        (r#"{"type":"reasoning","id":"r","encrypted_content":"","content":[]}"#, "input"),
-        (r#"{"type":"reasoning","id":"r","Summary":["x"],"role":"user"}"#, "input"),
         (r#"{"id":"r","summary":["x"],"summary":[],"TYPE":"Reasoning"}"#, "input"),
+        (r#"{"type":"reasoning","type":"reasoning","id":"r","summary":[]}"#, "input"),
+        (r#"{"type":"reasoning","type":"item_reference","summary":[]}"#, "input"),
         (
             r#"{"type":"reasoning","id":"r","encrypted_content":"x","encrypted_content":null}"#,
             "input",
@@ -106,15 +106,167 @@ fn items_that_only_refer_are_refused() {
         let body = with(&format!(r#""input":[{{"role":"user","content":"x"}},{item}]"#));
         assert_eq!(refused(Responses, &body).as_deref(), Some(param), "{body}");
     }
+    // What is left out is left out of a list.
+    let alone = with(r#""input":{"a":{"type":"reasoning","id":"r"}}"#);
+    assert_eq!(refused(Responses, &alone).as_deref(), Some("input"));
     for fine in [
         r#"{"type":"reasoning","id":"r","summary":[],"encrypted_content":"gAAAA"}"#,
-        r#"{"type":"reasoning","id":"r","summary":[{"type":"summary_text","text":"x"}]}"#,
         r#"{"type":"reasoning","id":"r","content":[{"type":"reasoning_text","text":"x"}]}"#,
-        r#"{"type":"reasoning","id":null,"summary":[]}"#,
         r#"{"type":"message","id":"m","role":"assistant","content":[{"text":"x"}]}"#,
         r#"{"type":"function_call","id":"fc","call_id":"c","name":"f","arguments":"{}"}"#,
         r#"{"type":"image_generation_call","id":"ig","result":"iVBOR"}"#,
     ] {
-        good(Responses, &with(&format!(r#""input":[{fine}]"#)));
+        let body = with(&format!(r#""input":[{fine}]"#));
+        let out = spliced(Responses, &body, &Splice { store_false: true, ..SET });
+        assert!(out.contains(fine), "{out}");
+    }
+}
+
+#[test]
+fn m10_names_are_folded_inside_too() {
+    for (members, param) in [
+        ("\"input\":[{\"content\":[{\"file_id\u{17f}\":[\"f\"]}]}]", "file_ids"),
+        ("\"input\":[{\"content\":[{\"\u{17f}kill_id\":\"s\"}]}]", "skill_id"),
+        ("\"input\":[{\"content\":[{\"s\u{212a}ill_id\":\"s\"}]}]", "skill_id"),
+        (
+            "\"tools\":[{\"type\":\"custom\",\"vector_\u{17f}tore_ids\":[\"v\"]}]",
+            "vector_store_ids",
+        ),
+        ("\"input\":[{\"id\":\"m\",\"\u{17f}tatus\":\"completed\"}]", "input"),
+        ("\"input\":[{\"content\":[{\"type\":\"\u{17f}kill_reference\"}]}]", "type"),
+    ] {
+        assert_eq!(refused(Responses, &with(members)).as_deref(), Some(param), "{members}");
+    }
+}
+
+/// What becomes of the list in `input`.
+fn sent(route: Route, list: &str) -> String {
+    let body = with(&format!(r#""user":"S","safety_identifier":"S","store":false,"input":{list}"#));
+    let out = spliced(route, &body, &Splice { store_false: true, ..SET });
+    let (_, input) = out.split_once(r#""input":"#).unwrap();
+    input.strip_suffix('}').unwrap().to_owned()
+}
+
+#[test]
+fn reasoning_that_was_not_kept_is_left_out_of_what_is_sent() {
+    let gone = [
+        r#"{"id":"rs_1","type":"reasoning","summary":[]}"#,
+        r#"{"type":"reasoning","id":"r"}"#,
+        r#"{"type":"reasoning","summary":[ ],"status":"completed"}"#,
+        r#"{"type":"reasoning","id":"r","encrypted_content":"","content":[]}"#,
+        r#"{"type":"reasoning","id":"r","encrypted_content":null,"summary":[{"text":"x"}]}"#,
+        r#"{ "type" : "reasoning" , "Summary":["],}"],"role":"user"}"#,
+    ];
+    let (a, b) = (r#"{"role":"user","content":"],"}"#, r#""b""#);
+    for x in gone {
+        for y in gone {
+            for (list, left) in [
+                (format!("[{x}]"), "[]".to_owned()),
+                (format!("[ {x} , {y} ]"), "[  ]".to_owned()),
+                (format!("[{x}, {a} ,{b}]"), format!("[{a} ,{b}]")),
+                (format!("[ {x} ,{y} , {a}]"), format!("[ {a}]")),
+                (format!("[{a} , {x} , {b} ]"), format!("[{a}  , {b} ]")),
+                (format!("[{a}, {x} ,{y},\n{b}]"), format!("[{a} ,\n{b}]")),
+                (format!("[{a} ,{x},{y} ]"), format!("[{a}  ]")),
+                (format!("[{x},{a},{y}]"), format!("[{a}]")),
+                (format!("[{a},{b}]"), format!("[{a},{b}]")),
+            ] {
+                assert_eq!(sent(Responses, &list), left, "{list}");
+                assert_eq!(sent(Embeddings, &list), list, "not a list of items");
+            }
+        }
+    }
+    // Nothing is cut where the provider may keep it.
+    let body = with(&format!(r#""input":[{}]"#, gone[0]));
+    assert!(spliced(Responses, &body, &SET).contains(gone[0]));
+}
+
+#[test]
+fn reasoning_is_asked_for_in_a_form_that_can_be_sent_again() {
+    let set = Splice { store_false: true, ..SET };
+    let include = |route, members: &str| {
+        let out: Value = serde_json::from_str(&spliced(route, &with(members), &set)).unwrap();
+        out.get("include").cloned()
+    };
+    const WORD: &str = "reasoning.encrypted_content";
+    for (given, expected) in [
+        ("", json!([WORD])),
+        (r#","include":null"#, json!([WORD])),
+        (r#","include":[ ]"#, json!([WORD])),
+        (r#","include":["a" ]"#, json!(["a", WORD])),
+        (r#","include":["a","reasoning.encrypted\u005fcontent"]"#, json!(["a", WORD])),
+    ] {
+        let members = format!(r#""reasoning":{{"effort":"low"}}{given}"#);
+        assert_eq!(include(Responses, &members), Some(expected), "{given}");
+    }
+    assert_eq!(include(Responses, r#""x":1"#), None, "a model that does not reason refuses it");
+    assert_eq!(include(Responses, r#""reasoning":null,"include":["a"]"#), Some(json!(["a"])));
+    assert_eq!(include(ChatCompletions, r#""reasoning":{}"#), None);
+    let odd = with(r#""reasoning":{},"include":"a""#);
+    assert_eq!(refused(Responses, &odd).as_deref(), Some("include"));
+}
+
+#[test]
+fn m14_members_that_change_what_was_authorised_are_refused() {
+    for (name, value) in [
+        ("models", r#"["dear/model"]"#),
+        ("fallbacks", r#"[{"model":"dear"}]"#),
+        ("route", r#""fallback""#),
+        ("preset", r#""x""#),
+        ("data_sources", r#"[{"type":"azure_search"}]"#),
+        ("dataSources", "[]"),
+        ("access_programs", r#"["x"]"#),
+        ("MODELS", "[]"),
+        ("model\u{17f}", "[]"),
+        ("context_management", "[]"),
+    ] {
+        for route in Route::ALL {
+            let body = with(&format!(r#""{name}":{value}"#));
+            assert_eq!(refused(route, &body).as_deref(), Some(name), "{body}");
+            good(route, &with(&format!(r#""{name}":null,"metadata":{{"{name}":{value}}}"#)));
+        }
+    }
+}
+
+#[test]
+fn m5_tools_that_run_at_the_provider_are_refused() {
+    let nested = r#"{"type":"function","function":{"parameters":{"type":"object"}}}"#;
+    let flat = r#"{"type":"function","name":"f","parameters":{"type":"object"}}"#;
+    let bare = r#"{"function":{"name":"f"}}"#;
+    let custom = r#"{"type":"custom","name":"c","format":{"type":"grammar"}}"#;
+    let listed = r#"{"type":"mcp_list_tools","id":"m","tools":[{"name":"f","input_schema":
+        {"type":"object"}}]}"#;
+    for fine in [
+        format!(r#""tools":[{nested},{flat},{bare},{custom}]"#),
+        format!(r#""input":[{listed},{{"type":"x","tools":[{flat}]}}]"#),
+        r#""input":[{"content":[{"type":"input_text"}],"tools":[]}]"#.to_owned(),
+        r#""tools":[],"web_search_options":null,"plugins":null"#.to_owned(),
+        r#""tools":[{"type":"local_shell"},{"type":"apply_patch"}]"#.to_owned(),
+    ] {
+        good(ChatCompletions, &with(&fine));
+        good(Responses, &with(&fine));
+    }
+    for (members, param) in [
+        (format!(r#""tools":[{nested},{{"type":"web_search"}}]"#), "tools"),
+        (r#""tools":[{"type":"image_generation"}]"#.to_owned(), "tools"),
+        (
+            r#""tools":[{"type":"code_interpreter","container":{"type":"auto"}}]"#.to_owned(),
+            "tools",
+        ),
+        (r#""tools":[{"type":"mcp","server_url":"https://x"}]"#.to_owned(), "tools"),
+        (r#""tools":[{"type":"web\u005fsearch","type":"function"}]"#.to_owned(), "tools"),
+        (r#""tools":[{"TYPE":"mcp","type":"function"}]"#.to_owned(), "tools"),
+        (r#""tools":[{"type":["mcp"],"function":{}}]"#.to_owned(), "tools"),
+        (r#""tools":[{"google_search":{}}]"#.to_owned(), "tools"),
+        (r#""tools":{"type":"web_search"}"#.to_owned(), "tools"),
+        (format!(r#""input":[{{"type":"x","tools":[{flat},{{"type":"mcp"}}]}}]"#), "input"),
+        (r#""web_search_options":{}"#.to_owned(), "web_search_options"),
+        (r#""plugins":[{"id":"web"}]"#.to_owned(), "plugins"),
+        (r#""search_parameters":{"mode":"on"}"#.to_owned(), "search_parameters"),
+    ] {
+        for route in [ChatCompletions, Responses] {
+            let param_told = refused_as(Kind::PriceUnknown, route, &with(&members));
+            assert_eq!(param_told.as_deref(), Some(param), "{members}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tollgate_kernel::{Budget, CallId, Charged, EntryKey, EntryState, Period, RequestId, Unit};
 use tollgate_root::Root;
+use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_store::ledger::{self, Batch, Opened, Record};
 use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer, chat_body, count};
 
@@ -176,6 +177,33 @@ pub(crate) async fn groups_models_and_the_installation_have_budgets_too(engine: 
     let words = call(&carols, "plenty").await;
     assert!(words.contains("budget of this installation"), "{words}");
     assert_eq!(server.entries(6).await.unwrap().len(), 6);
+    server.stop().await.unwrap();
+}
+
+/// Two upstreams have one model, and a name for the second's has a budget: calls that the first
+/// answers neither use it up nor are refused by it.
+pub(crate) async fn a_models_budget_counts_where_it_answers(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    let second = DemoModel::start(demo_model::Options::default()).await.unwrap();
+    server.add_upstream("other", &second.base_url(), "sk-another-key").await.unwrap();
+    server.gate.refresh_lists().await;
+    let two = vec![budget(Unit::Calls, 2)];
+    server.add_model("scarce", "other", "tollgate-demo", two).await.unwrap();
+    let status = async |model: &str| client.chat(model, 5).await.unwrap().status;
+    for _ in 0..3 {
+        assert_eq!(status("tollgate-demo").await, 200, "held for both, charged to none");
+    }
+    server.entries(3).await.unwrap();
+    assert_eq!(status("scarce").await, 200);
+    assert_eq!(status("scarce").await, 200);
+    assert_eq!(status("scarce").await, 429);
+    assert_eq!(status("tollgate-demo").await, 200, "the second alone is not asked");
+    let entries = server.entries(6).await.unwrap();
+    let of = |id| entries.iter().filter(|entry| entry.upstream.as_deref() == Some(id)).count();
+    assert_eq!((of("demo"), of("other")), (4, 2));
+    second.stop().await;
     server.stop().await.unwrap();
 }
 

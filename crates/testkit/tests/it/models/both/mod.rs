@@ -25,7 +25,7 @@ macro_rules! suite {
             budgets: several_scopes_are_held_at_once, each_unit_has_its_budget,
                 a_refusal_says_what_would_fit, what_is_in_use_comes_back,
                 groups_models_and_the_installation_have_budgets_too,
-                usage_counts_calls_and_not_attempts;
+                a_models_budget_counts_where_it_answers, usage_counts_calls_and_not_attempts;
             changes: a_raised_limit_lets_calls_in_at_once, a_lowered_limit_refuses_at_once,
                 changes_at_once_all_count, a_restart_keeps_what_was_spent;
             overshoot: m1_of_a_thousand_calls_at_once_fifty_fit,
