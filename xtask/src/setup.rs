@@ -46,6 +46,7 @@ const CHROMIUM: Need = Need {
 const NPM: Need = Need { what: "npm", package: "npm", find: || on_path("npm") };
 const PYTHON: Need =
     Need { what: "Python ≥ 3.10 with venv", package: "python3-venv", find: python3 };
+const CURL: Need = Need { what: "curl", package: "curl", find: || on_path("curl") };
 const SETPRIV: Need = Need { what: "setpriv", package: "util-linux", find: || on_path("setpriv") };
 
 /// Finds everything; installs Debian packages when we are root or `install` says so, and the peers'
@@ -54,7 +55,7 @@ const SETPRIV: Need = Need { what: "setpriv", package: "util-linux", find: || on
 /// # Errors
 /// When something is missing and was not installed; the error names it and the command.
 pub(crate) fn setup(root: &Path, install: bool) -> Result<Found> {
-    let needs = [&POSTGRES, &CHROMIUM, &NPM, &PYTHON, &SETPRIV];
+    let needs = [&POSTGRES, &CHROMIUM, &NPM, &PYTHON, &CURL, &SETPRIV];
     let missing: Vec<&Need> = needs.into_iter().filter(|need| (need.find)().is_none()).collect();
     if !missing.is_empty() {
         install_packages(&missing, install)?;

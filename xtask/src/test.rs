@@ -24,9 +24,9 @@ const SERVICES: &[Step] = &[
         "whole server on PostgreSQL",
         &["--workspace", "--test", "it_postgres"],
     ),
+    Step::call("program", build_program),
     Step::tests("official SDKs", &["--workspace", "--test", "peers"]),
     Step::tests("pages in Chromium", &["--workspace", "--test", "browser"]),
-    Step::call("program", build_program),
     Step::tests_on_postgres("crash loop", CRASH_LOOP),
 ];
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::flight::Refusal;
@@ -99,13 +99,16 @@ impl Drain {
 }
 
 impl Drainer {
-    /// Works until every [`Drain`] is gone and all jobs are done.
-    pub(crate) async fn run(mut self) {
+    /// Works until every [`Drain`] is gone or `finish` says so, and all jobs that were left by then
+    /// are done: none of them takes longer than the bounds say.
+    pub(crate) async fn run(mut self, finish: impl Future<Output = ()>) {
         let most = usize::try_from(self.bounds.answers).unwrap_or(usize::MAX);
         let mut running = FuturesUnordered::new();
+        let mut finish = std::pin::pin!(finish.fuse());
         let mut open = true;
         while open || !running.is_empty() {
             tokio::select! {
+                () = &mut finish => self.jobs.close(),
                 job = self.jobs.recv(), if open => match job {
                     Some(job) if running.len() < most => {
                         running.push(read_on(job, self.bounds));

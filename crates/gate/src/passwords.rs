@@ -26,7 +26,10 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(crate) fn new(vault: Arc<Vault>, rng: Arc<dyn Rng>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let turns = (cores / 2).max(1);
+        Self::with_turns(vault, rng, turns_of(cores))
+    }
+
+    fn with_turns(vault: Arc<Vault>, rng: Arc<dyn Rng>, turns: usize) -> Self {
         // Each turn is some 20 ms: this many are waited for in two seconds.
         let waiting = Semaphore::new(turns * PLACES);
         Self {
@@ -97,7 +100,77 @@ impl Passwords {
     }
 }
 
+/// Half the cores, at least one: the other half goes on answering calls.
+fn turns_of(cores: usize) -> usize {
+    (cores / 2).max(1)
+}
+
 fn busy() -> Error {
     Error::new(Kind::Unavailable, "Too many people are signing in right now. Try again shortly.")
         .with_retry_after(Duration::from_secs(2))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use tollgate_root::Root;
+    use tollgate_vault::{MasterKey, SystemRng};
+
+    use super::*;
+
+    fn passwords(turns: usize) -> Arc<Passwords> {
+        let (vault, _) =
+            tollgate_vault::unlock(&Root::new(), MasterKey::generate(&SystemRng)).unwrap();
+        Arc::new(Passwords::with_turns(Arc::new(vault), Arc::new(SystemRng), turns))
+    }
+
+    fn spare(passwords: &Passwords) -> usize {
+        passwords.spare.lock().unwrap().len()
+    }
+
+    #[test]
+    fn half_the_cores_hash_and_at_least_one() {
+        assert_eq!([1, 2, 3, 4, 8, 9].map(turns_of), [1, 1, 1, 2, 4, 4]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_storm_has_no_more_turns_and_memory_than_there_are_and_all_get_theirs() {
+        let passwords = passwords(2);
+        let hashes = (0..8).map(|_| {
+            let passwords = passwords.clone();
+            tokio::spawn(async move {
+                let hashed = passwords.hash(PlainToken::new("a password".to_owned())).await;
+                let (hashing, _) = passwords.at_work();
+                assert!(hashing <= 2, "{hashing} at once");
+                hashed.unwrap()
+            })
+        });
+        for hash in hashes.collect::<Vec<_>>() {
+            let hash = hash.await.unwrap();
+            assert!(hash.contains("argon2id"), "{hash}");
+        }
+        assert_eq!(passwords.at_work(), (0, 0));
+        assert!((1..=2).contains(&spare(&passwords)), "{} memories for two", spare(&passwords));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn memory_is_used_again_and_freed_at_rest() {
+        let passwords = passwords(1);
+        assert_eq!(spare(&passwords), 0, "none before somebody signs in");
+        for _ in 0..3 {
+            passwords.hash(PlainToken::new("a password".to_owned())).await.unwrap();
+            assert_eq!(spare(&passwords), 1);
+        }
+        passwords.rest();
+        assert_eq!(spare(&passwords), 0);
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_to_come_back() {
+        let passwords = passwords(1);
+        let _all = passwords.waiting.acquire_many(u32::try_from(PLACES).unwrap()).await.unwrap();
+        let refused = passwords.hash(PlainToken::new("a password".to_owned())).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unavailable);
+        assert_eq!(refused.retry_after(), Some(Duration::from_secs(2)));
+    }
 }

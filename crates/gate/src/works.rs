@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tollgate_kernel::Error;
 use tracing::warn;
 
@@ -26,11 +27,15 @@ pub struct Works {
 }
 
 impl Works {
-    /// Runs until `stop` says so, then finishes what is under way: answers that are still read, and
-    /// everything that is to be written.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Runs until `stop` says so, then finishes what is under way: answers that are still read,
+    /// each within the drainer's bounds, and everything that is to be written. `now` ends the
+    /// reading at once; what is not read to its end by then is charged in full.
+    pub async fn run(self, stop: impl Future<Output = ()>, now: impl Future<Output = ()>) {
         let Self { gate, drainer, mut thread, mut seen } = self;
-        let drainer = tokio::spawn(drainer.run());
+        let (finish, finishing) = oneshot::channel::<()>();
+        let mut drainer = tokio::spawn(drainer.run(async {
+            drop(finishing.await);
+        }));
         let beside = async {
             tokio::join!(
                 poll_events(&gate, &mut seen),
@@ -46,9 +51,15 @@ impl Works {
         }
         write_touches(&gate).await;
         drop(gate);
-        drainer.abort();
-        // What the drainer still held is dropped by the abort, and charged in full.
-        drop(drainer.await);
+        drop(finish);
+        tokio::select! {
+            _ = &mut drainer => {}
+            () = now => {
+                // What the drainer still held is dropped by the abort, and charged in full.
+                drainer.abort();
+                drop(drainer.await);
+            }
+        }
         if tokio::task::spawn_blocking(move || thread.stop()).await.is_err() {
             warn!("the ledger did not stop in good order");
         }

@@ -63,16 +63,20 @@ pub async fn run(global: &Global, args: &DemoArgs) -> Result<(), Exit> {
     let admin_key = owner.admin_key.expose().to_owned();
     let gate = installation.gate.clone();
     gate.refresh_lists().await;
+    let principal = gate.system(&installation.jobs.token(Job::Setup));
+    let warrant = gate.allow(&principal, Manage::read(Noun::Settings))?;
     let (stop, serving) = serve(installation, listener, args.once)?;
     let shown = first_call(bound, &origin, &admin_key, &owner.user.id.to_string(), link).await?;
-    drop(gate);
     tell(global, &shown);
     if args.once {
         stop.send_replace(Phase::Now);
     }
     serving.await.map_err(|error| Exit::run_time(error.to_string()))??;
     model.stop().await;
-    Ok(())
+    // The folder can go when no connection makes files in it any more.
+    gate.read(&warrant).close().await;
+    gate.entries(&warrant).close().await;
+    folder.close().map_err(|error| Exit::io("the temporary folder cannot be removed", &error))
 }
 
 type Serving = tokio::task::JoinHandle<Result<(), Exit>>;
@@ -200,8 +204,7 @@ fn tell(global: &Global, shown: &Shown) {
     println!("    -d '{body}'\n");
     println!("Or with the official SDK (pip install openai):");
     println!("  from openai import OpenAI");
-    println!("  client = OpenAI(base_url=\"{origin}/v1\",");
-    println!("                  api_key=\"{key}\")");
+    println!("  client = OpenAI(base_url=\"{origin}/v1\", api_key=\"{key}\")");
     println!("  messages = [{{\"role\": \"user\", \"content\": \"Hi\"}}]");
     println!("  answer = client.chat.completions.create(model=\"{MODEL}\", messages=messages)");
     println!("  print(answer.choices[0].message.content)\n");

@@ -141,7 +141,12 @@ pub fn request_log(log: &Log) -> Result<RequestLog, Exit> {
 pub fn tracing(log: &Log) {
     let level = log.level.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written (the log's disk is full) is lost; to say so on stderr, as the
+    // subscriber would, panics where stderr is the log.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // A second call, as in tests, leaves the first one's subscriber.
     let _ = match style(log) {
         Style::Json => {

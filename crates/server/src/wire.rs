@@ -145,7 +145,7 @@ impl Installation {
     pub async fn close(self) -> Result<(), Error> {
         let Self { gate, works, .. } = self;
         drop(gate);
-        works.run(std::future::ready(())).await;
+        works.run(std::future::ready(()), std::future::pending()).await;
         Ok(())
     }
 
@@ -175,15 +175,24 @@ impl Installation {
             }
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let works = tokio::spawn(works.run(async {
+        let stopped = async {
             drop(stopped.await);
-        }));
+        };
+        let works = tokio::spawn(works.run(stopped, now(shutdown.clone())));
         tokio::join!(doors, command_line, metrics);
         drop(gate);
         drop(stop);
         works.await.map_err(Error::internal)?;
         drop(std::fs::remove_file(socket_path(&data_dir)));
         Ok(())
+    }
+}
+
+/// Returns when somebody wants the end at once.
+async fn now(mut shutdown: watch::Receiver<Phase>) {
+    if shutdown.wait_for(|phase| *phase == Phase::Now).await.is_err() {
+        // Nobody is left who could say it.
+        std::future::pending::<()>().await;
     }
 }
 

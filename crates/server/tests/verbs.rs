@@ -2,6 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "verbs/demo.rs"]
+mod demo;
+#[path = "verbs/first_start.rs"]
+mod first_start;
+#[path = "verbs/memory.rs"]
+mod memory;
+#[path = "verbs/visitor.rs"]
+mod visitor;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -13,48 +22,72 @@ use serde_json::Value;
 /// Our key at the demo model. Only the server has it.
 const PROVIDER_KEY: &str = "sk-provider-key-0123456789abcdef";
 
+/// A program whose words are read. Dropped, it is killed.
+struct Talking {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Talking {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// Asks it to stop, and waits until it has ended well.
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 /// A program that said `ready URL`. Dropped, it is killed.
 struct Running {
-    child: Child,
-    _stdout: BufReader<ChildStdout>,
+    program: Talking,
     port: u16,
 }
 
 impl Running {
     fn start(command: &mut Command, talk: Stdio) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(talk).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut program = Talking::start(command.stderr(talk));
         let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
+        program.stdout.read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line:?}"));
         let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
-        Self { child, _stdout: stdout, port }
+        Self { program, port }
     }
 
-    /// The status and body of a request.
+    /// The status and the whole answer of a request with a JSON body.
     fn ask(&self, head: &str, bearer: Option<&str>, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let bearer = bearer.map(|key| format!("Authorization: Bearer {key}\r\n"));
-        let (bearer, length) = (bearer.unwrap_or_default(), body.len());
-        let request = format!(
-            "{head} HTTP/1.1\r\nHost: localhost:{}\r\n{bearer}Content-Type: application/json\r\n\
-             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",
-            self.port
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, answer)
+        let headers = format!("{}Content-Type: application/json\r\n", bearer.unwrap_or_default());
+        ask(self.port, head, &headers, body)
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// The status and the whole answer of a request with these headers.
+fn ask(port: u16, head: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{head} HTTP/1.1\r\nHost: localhost:{port}\r\n{headers}Content-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
 }
 
 /// The command line on one configuration file, without what only the server has.

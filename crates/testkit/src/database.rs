@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -81,10 +83,14 @@ impl Database {
     pub async fn lock_ledger(&self) -> Result<Locked> {
         match self {
             Self::Sqlite(folder) => {
-                let mut command = Command::new("sqlite3");
-                command.arg(folder.join("ledger.db"));
-                let lock = "PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; SELECT 'locked';\n";
-                Locked::take(command, lock).await
+                let file = folder.join("ledger.db");
+                let taken = tokio::task::spawn_blocking(move || {
+                    let connection = Connection::open(file)?;
+                    connection.busy_timeout(Duration::from_secs(5))?;
+                    connection.execute_batch("BEGIN IMMEDIATE")?;
+                    Ok::<_, rusqlite::Error>(Locked::Here(connection))
+                });
+                Ok(taken.await??)
             }
             Self::Postgres { url, .. } => {
                 let mut command = Command::new("psql");
@@ -95,11 +101,11 @@ impl Database {
         }
     }
 
-    /// Cuts every connection that the server has to the database; nothing on SQLite, which has
+    /// Cuts every connection that the server has to the database. An error on SQLite, which has
     /// none.
     pub async fn cut_connections(&self) -> Result<()> {
         match self {
-            Self::Sqlite(_) => Ok(()),
+            Self::Sqlite(_) => Err(anyhow!("SQLite has no connections to cut")),
             Self::Postgres { server, name, .. } => {
                 let sql = format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -126,8 +132,13 @@ impl Database {
     }
 }
 
-/// A lock that another process holds. Dropped, that process ends and the lock with it.
-pub struct Locked(Child);
+/// A lock that somebody else holds. Dropped, it is given back.
+pub enum Locked {
+    /// A connection of this process to a file of SQLite's, in a transaction.
+    Here(Connection),
+    /// Another process, with the client that comes with PostgreSQL.
+    There(Child),
+}
 
 impl Locked {
     async fn take(mut command: Command, sql: &str) -> Result<Self> {
@@ -139,16 +150,21 @@ impl Locked {
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         while let Some(line) = lines.next_line().await? {
             if line == "locked" {
-                return Ok(Self(child));
+                return Ok(Self::There(child));
             }
         }
         Err(anyhow!("the lock was not given"))
     }
 
     /// Gives the lock back.
-    pub async fn release(mut self) -> Result<()> {
-        drop(self.0.stdin.take());
-        self.0.wait().await?;
+    pub async fn release(self) -> Result<()> {
+        match self {
+            Self::Here(connection) => connection.execute_batch("ROLLBACK")?,
+            Self::There(mut child) => {
+                drop(child.stdin.take());
+                child.wait().await?;
+            }
+        }
         Ok(())
     }
 }

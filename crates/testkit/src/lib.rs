@@ -1,8 +1,10 @@
 //! The whole server in a struct, for tests: on a free port, with a store of its own and a demo
 //! model behind it.
 
+mod apart;
 mod browser;
 mod client;
+mod clock;
 mod database;
 mod ledger;
 mod people;
@@ -10,8 +12,10 @@ pub mod process;
 mod raw;
 mod server;
 
+pub use apart::ModelApart;
 pub use browser::Browser;
 pub use client::{Answer, Client, chat_body};
+pub use clock::LeapingClock;
 pub use database::{Database, Engine, Locked};
 pub use ledger::count;
 pub use people::{KeySpec, PlanSpec};

@@ -28,6 +28,8 @@ pub struct PlanSpec {
     pub models: Vec<&'static str>,
     /// Its output ceiling.
     pub max_output_tokens: u32,
+    /// Where its days, weeks and months begin.
+    pub time_zone: &'static str,
 }
 
 impl Default for PlanSpec {
@@ -37,6 +39,7 @@ impl Default for PlanSpec {
             budgets: Vec::new(),
             models: Vec::new(),
             max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS,
+            time_zone: "UTC",
         }
     }
 }
@@ -48,7 +51,7 @@ impl PlanSpec {
             models: names.into_iter().map(ModelPattern::parse).collect::<Result<_, _>>()?,
             rates: self.rates,
             budgets: self.budgets.clone(),
-            time_zone: "UTC".to_owned(),
+            time_zone: self.time_zone.to_owned(),
             max_output_tokens: self.max_output_tokens,
         })
     }
@@ -108,11 +111,21 @@ impl TestServer {
     /// Makes names for models of upstream `demo`: each alias with what the demo model is to do
     /// (`chunks=3,every=1ms`).
     pub async fn mocks<A: AsRef<str>, D: AsRef<str>>(&self, mocks: &[(A, D)]) -> Result<()> {
+        self.mocks_of("demo", mocks).await
+    }
+
+    /// The same for another demo model, which is this upstream.
+    pub async fn mocks_of<A: AsRef<str>, D: AsRef<str>>(
+        &self,
+        upstream: &str,
+        mocks: &[(A, D)],
+    ) -> Result<()> {
+        let upstream = Slug::parse(upstream)?;
         let mut tx = self.gate.begin(&self.system).await?;
         for (alias, directives) in mocks {
             let (alias, directives) = (Slug::parse(alias.as_ref())?, directives.as_ref());
             let model = format!("mock/{directives}");
-            tx.put_model(&ModelRecord::new(alias, Slug::parse("demo")?, model)).await?;
+            tx.put_model(&ModelRecord::new(alias, upstream.clone(), model)).await?;
         }
         tx.commit(AuditEvent::new("model.make", "mocks")).await?;
         self.gate.heed().await;

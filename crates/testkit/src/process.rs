@@ -38,6 +38,7 @@ pub struct Running {
     _stdout: BufReader<ChildStdout>,
     url: String,
     ready_after: Duration,
+    queued: Duration,
 }
 
 impl Running {
@@ -49,11 +50,12 @@ impl Running {
         let mut line = String::new();
         let read = tokio::time::timeout(PATIENCE, stdout.read_line(&mut line)).await;
         let ready_after = started.elapsed();
+        let queued = child.id().map(queued).unwrap_or_default();
         read.context("the program is not ready in 30 seconds")??;
         let Some(url) = line.trim().strip_prefix("ready ") else {
             bail!("not a word of being ready, but {line:?}; its log is {}", log.display());
         };
-        Ok(Self { child, _stdout: stdout, url: url.to_owned(), ready_after })
+        Ok(Self { child, _stdout: stdout, url: url.to_owned(), ready_after, queued })
     }
 
     /// Starts `command` and kills it after `life`, ready or not.
@@ -79,6 +81,17 @@ impl Running {
         self.ready_after
     }
 
+    /// How long its threads had by then waited for a processor, all together: what a machine adds
+    /// that is busy with other things. Nothing where the system does not tell.
+    pub fn queued(&self) -> Duration {
+        self.queued
+    }
+
+    /// Its process id, as long as it has not ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Kills it at once (SIGKILL) and returns when the system has cleared it away.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("cannot kill the program")
@@ -102,4 +115,15 @@ fn spawn(mut command: Command, log: &Path) -> Result<Child> {
     let log = File::options().create(true).append(true).open(log).context("no log file")?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
     command.spawn().context("the program cannot be started")
+}
+
+/// The time that the threads of a process stood in line for a processor (Linux: the second number
+/// of `schedstat`, in nanoseconds).
+fn queued(process: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let of_task = |task: std::fs::DirEntry| -> Option<u64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse().ok()
+    };
+    Duration::from_nanos(tasks.filter_map(of_task).sum())
 }

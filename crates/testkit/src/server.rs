@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Warrant};
-use tollgate_kernel::{Job, Manage, Noun, Secret, SystemClock};
+use tollgate_kernel::{Clock, Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
 use tollgate_server::wire::{Installation, Options};
@@ -38,14 +38,21 @@ pub struct Setup {
     pub request_bytes: usize,
     /// How often one network may try what is limited.
     pub network_limits: NetworkLimits,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Setup {
     /// The usual server on this store.
     pub fn on(engine: Engine) -> Self {
-        let request_bytes = 32 * 1024 * 1024;
-        let network_limits = NetworkLimits::LAX;
-        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes, network_limits }
+        Self {
+            engine,
+            drain: DrainBounds::default(),
+            prices: None,
+            request_bytes: 32 * 1024 * 1024,
+            network_limits: NetworkLimits::LAX,
+            clock: Arc::new(SystemClock::new()),
+        }
     }
 }
 
@@ -129,7 +136,7 @@ impl TestServer {
             keys_in_the_clear: true,
             extra_roots: Vec::new(),
             log: RequestLog::start(log.clone(), Style::Json)?,
-            clock: Arc::new(SystemClock::new()),
+            clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),
         };
         let installation = Installation::open(options).await?;

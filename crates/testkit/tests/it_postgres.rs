@@ -6,5 +6,7 @@
 
 #[path = "it/models/both/mod.rs"]
 mod both;
+#[path = "it/models/cut.rs"]
+mod cut;
 
 both::suite!(Postgres);

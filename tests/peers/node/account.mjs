@@ -1,44 +1,17 @@
 // Walks a person's pages in Chromium; see ../README.md for what goes in and what comes out.
 
-import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 
-const require = createRequire(import.meta.url);
-const AXE = require.resolve("axe-core/axe.min.js");
-const ORIGIN = process.env.TOLLGATE_URL.replace(/\/$/, "");
+import { AXE, ORIGIN, open, say, walking } from "./browser.mjs";
+
 const LINK = process.env.TOLLGATE_LINK;
 const ADMIN = process.env.TOLLGATE_ADMIN_PAGES.split(" ");
 const FOLDER = process.env.TOLLGATE_SHOTS;
-const EXECUTABLE = process.env.TOLLGATE_TEST_CHROMIUM;
-const ARGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
-
-const say = (value) => console.log(JSON.stringify(value));
-
-/** Opens a context whose every request and complaint is noted. */
-async function open(browser, options) {
-  const context = await browser.newContext(options);
-  const noted = { foreign: [], complaints: [] };
-  context.on("request", (request) => {
-    if (!request.url().startsWith(ORIGIN) && !request.url().startsWith("data:")) {
-      noted.foreign.push(request.url());
-    }
-  });
-  context.on("console", (message) => {
-    if (message.type() === "error") noted.complaints.push(message.text());
-  });
-  const page = await context.newPage();
-  page.on("pageerror", (error) => noted.complaints.push(String(error)));
-  return { context, page, noted };
-}
 
 /** What axe finds, run outside the page's own policy. */
 async function faults(page) {
-  await page.evaluate(require("node:fs").readFileSync(AXE, "utf8"));
+  await page.evaluate(readFileSync(AXE, "utf8"));
   const found = await page.evaluate(() => globalThis.axe.run(document));
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
 }
@@ -58,14 +31,16 @@ async function administer(page, prefix, paths, sizes) {
   }
 }
 
+/** Looks at a person's page, with axe once and at each width. */
 async function look(page, path, name, sizes) {
-  if (path) await page.goto(ORIGIN + path, { waitUntil: "networkidle" });
+  const load = () => page.goto(ORIGIN + path, { waitUntil: "networkidle" });
+  await load();
   const axe = await faults(page);
   for (const width of sizes) {
     await page.setViewportSize({ width, height: 900 });
-    if (path) await page.goto(ORIGIN + path, { waitUntil: "networkidle" });
+    const status = (await load()).status();
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    say({ page: name, width, wide, title: await page.title(), axe });
+    say({ page: name, width, wide, title: await page.title(), status, axe });
     if (FOLDER) await page.screenshot({ path: join(FOLDER, `${name}-${width}.png`), fullPage: true });
   }
 }
@@ -88,15 +63,14 @@ async function resized(page) {
 }
 
 if (FOLDER) mkdirSync(FOLDER, { recursive: true });
-const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
-try {
+await walking(async (browser) => {
   const sizes = [1280, 360];
   const { context, page, noted } = await open(browser, { bypassCSP: false, locale: "en-US" });
   await look(page, "/login", "login", sizes);
   await page.goto(LINK);
   await page.locator("#link-submit").click();
   await page.waitForURL("**/account");
-  await look(page, null, "account", sizes);
+  await look(page, "/account", "account", sizes);
   await look(page, "/account/keys", "keys", sizes);
   await look(page, "/account/usage", "usage", sizes);
   say({ chart: await resized(page) });
@@ -118,6 +92,4 @@ try {
   }
   say({ noted });
   await context.close();
-} finally {
-  await browser.close();
-}
+});

@@ -33,10 +33,14 @@ class Peer {
   constructor(options = {}) {
     this.retryCounts = [];
     this.statuses = [];
+    this.times = [];
+    this.retryAfter = null;
     const fetchAndNote = async (url, init) => {
       this.retryCounts.push(new Headers(init.headers).get("x-stainless-retry-count"));
+      this.times.push(performance.now());
       const response = await fetch(url, init);
       this.statuses.push(response.status);
+      this.retryAfter = response.headers.get("retry-after-ms") ?? this.retryAfter;
       return response;
     };
     this.client = new OpenAI({ baseURL: URL_V1, apiKey: KEY, fetch: fetchAndNote, ...options });
@@ -235,7 +239,9 @@ async function retries(peer) {
   seen.error = await caught(async () => {
     seen.text = (await peer.chat()).choices[0].message.content;
   });
-  return { ...seen, statuses: peer.statuses, retry_counts: peer.retryCounts };
+  const waited_ms = Math.round(peer.times.at(-1) - peer.times[0]);
+  const told_ms = peer.retryAfter && Number(peer.retryAfter);
+  return { ...seen, statuses: peer.statuses, retry_counts: peer.retryCounts, waited_ms, told_ms };
 }
 
 const SCENARIOS = {

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import openai
 
@@ -36,15 +37,19 @@ class Peer:
     def __init__(self, key=KEY, **options):
         self.retry_counts = []
         self.statuses = []
+        self.times = []
+        self.retry_after = None
         hooks = {"request": [self._request], "response": [self._response]}
         http_client = openai.DefaultHttpxClient(event_hooks=hooks)
         self.client = openai.OpenAI(base_url=URL, api_key=key, http_client=http_client, **options)
 
     def _request(self, request):
         self.retry_counts.append(request.headers.get("x-stainless-retry-count"))
+        self.times.append(time.monotonic())
 
     def _response(self, response):
         self.statuses.append(response.status_code)
+        self.retry_after = response.headers.get("retry-after-ms") or self.retry_after
 
     @property
     def attempts(self):
@@ -238,7 +243,14 @@ def retries(peer):
         seen["text"] = peer.chat().choices[0].message.content
     except openai.APIError as error:
         seen["error"] = error_of(error)
-    return seen | {"statuses": peer.statuses, "retry_counts": peer.retry_counts}
+    waited_ms = round((peer.times[-1] - peer.times[0]) * 1000)
+    told_ms = peer.retry_after and int(peer.retry_after)
+    return seen | {
+        "statuses": peer.statuses,
+        "retry_counts": peer.retry_counts,
+        "waited_ms": waited_ms,
+        "told_ms": told_ms,
+    }
 
 
 SCENARIOS = {

@@ -89,7 +89,7 @@ impl House {
         })
         .await
         .unwrap();
-        tokio::spawn(works.run(std::future::pending()));
+        tokio::spawn(works.run(std::future::pending(), std::future::pending()));
         let networks = NetworkBook::new(limits, clock.clone());
         let state = IdentityState::new(gate.clone(), networks.clone());
         let edge = Edge::new(tollgate_edge::Parts {

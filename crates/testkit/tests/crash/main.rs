@@ -9,6 +9,7 @@
 
 mod books;
 mod dice;
+mod full;
 mod load;
 mod manage;
 mod phases;

@@ -15,10 +15,13 @@ use crate::rounds::model_at_rest;
 use crate::stage::{CREW, Engine, Stage};
 
 /// Streams at the moment of the signal.
-const STREAMS: usize = 12;
+pub(crate) const STREAMS: usize = 12;
 
 /// How long a busy machine may take until all streams have begun, or have ended, or the server has.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Less than what answers are read on for whose callers left: the second signal ends that too.
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_asked_to_stop_finishes_its_streams() {
@@ -27,11 +30,7 @@ async fn a_server_that_is_asked_to_stop_finishes_its_streams() {
     let address = server.address();
     let (load, streams) = streams(&stage, &server, LONG).await;
     server.terminate().await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(&address).await.is_ok() {
-        assert!(Instant::now() < deadline, "it still takes new callers");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    takes_nobody(&address).await;
     assert_eq!(load.counts.borrow().ended, 0, "the streams were too short for this test");
     for call in finished(streams).await {
         assert_eq!((call.status, call.seen), (Some(200), Seen::Ended), "{call:?}");
@@ -57,10 +56,10 @@ async fn a_second_signal_cuts_streams_and_each_of_them_is_charged() {
     let server = stage.serve().await.unwrap();
     let (load, streams) = streams(&stage, &server, ENDLESS).await;
     server.terminate().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    takes_nobody(&server.address()).await;
     assert!(streams.iter().all(|stream| !stream.is_finished()), "one signal does not cut");
     server.terminate().await.unwrap();
-    assert!(server.ended(PATIENCE).await.unwrap().success());
+    assert!(server.ended(AT_ONCE).await.unwrap().success());
     for call in finished(streams).await {
         assert_eq!((call.status, call.seen), (Some(200), Seen::Begun), "{call:?}");
     }
@@ -78,8 +77,17 @@ async fn a_second_signal_cuts_streams_and_each_of_them_is_charged() {
     assert_eq!(at_rest(&stage).await, entries);
 }
 
+/// Waits until nobody can come in any more: the signal is heeded.
+async fn takes_nobody(address: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(Instant::now() < deadline, "it still takes new callers");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Streams of this kind, each of which has begun.
-async fn streams(
+pub(crate) async fn streams(
     stage: &Stage,
     server: &Running,
     kind: Kind,
@@ -96,7 +104,7 @@ async fn streams(
     (load, streams)
 }
 
-async fn finished(streams: Vec<JoinHandle<anyhow::Result<Call>>>) -> Vec<Call> {
+pub(crate) async fn finished(streams: Vec<JoinHandle<anyhow::Result<Call>>>) -> Vec<Call> {
     let mut calls = Vec::new();
     for stream in streams {
         calls.push(tokio::time::timeout(PATIENCE, stream).await.unwrap().unwrap().unwrap());
@@ -105,7 +113,7 @@ async fn finished(streams: Vec<JoinHandle<anyhow::Result<Call>>>) -> Vec<Call> {
 }
 
 /// The entries, once it is sure that nothing is leased and that all accounts add up.
-async fn at_rest(stage: &Stage) -> Vec<EntryRow> {
+pub(crate) async fn at_rest(stage: &Stage) -> Vec<EntryRow> {
     model_at_rest(stage).await.unwrap();
     let mut books = Books::new(stage).unwrap();
     let ledger = reader(&stage.target).await.unwrap();

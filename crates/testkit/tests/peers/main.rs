@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod demo;
 mod sdk;
 
 use std::path::PathBuf;
@@ -133,6 +134,22 @@ async fn retries(sdk: Sdk) {
     let dry = [("TOLLGATE_MODEL", "dry")];
     let seen = sdk.run(&server, &key, &["retries"], &dry).await;
     assert_eq!(seen["retries"]["attempts"], 1, "{}", seen["retries"]);
+
+    // Six requests a minute, and these six are made: the seventh fits ten seconds later.
+    let rates = Rates { requests_per_minute: Some(6), ..Rates::default() };
+    server.add_plan("slow", &PlanSpec { rates, ..PlanSpec::default() }).await.unwrap();
+    let user = server.add_user("slow@example.com", Some("slow")).await.unwrap();
+    let (_, key) = server.add_key(user, &KeySpec::default()).await.unwrap();
+    for _ in 0..6 {
+        assert_eq!(server.with_bearer(&key).chat("tollgate-demo", 5).await.unwrap().status, 200);
+    }
+    let seen = sdk.run(&server, &key, &["retries"], &[]).await;
+    let seen = &seen["retries"];
+    assert_eq!(seen["statuses"], serde_json::json!([429, 200]), "the retry succeeds: {seen}");
+    assert!(seen["text"].as_str().is_some_and(|text| !text.is_empty()), "{seen}");
+    let told = seen["told_ms"].as_u64().unwrap();
+    assert!((1..=10_000).contains(&told), "{seen}");
+    assert!(seen["waited_ms"].as_u64().unwrap() >= told, "it waits as long as it was told: {seen}");
     server.stop().await.unwrap();
 }
 

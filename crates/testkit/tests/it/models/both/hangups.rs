@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{EntryState, Rng, SeededRng};
 use tollgate_store::ledger::EntryRow;
-use tollgate_testkit::{Engine, RawCall, Setup, TestServer, chat_body, count};
+use tollgate_testkit::{Engine, ModelApart, RawCall, Setup, TestServer, chat_body, count};
 
 use super::until;
 
@@ -37,21 +37,28 @@ impl Dice {
     }
 }
 
-/// Makes `calls` names, each for a model of its own that does what the function says. The last
-/// directive tells them apart in the demo model's meter and does nothing else.
-async fn models(server: &TestServer, calls: usize, directives: impl Fn(usize) -> String) {
+/// Makes `calls` names, each for a model of its own that does what the function says, at a demo
+/// model in a process of its own. The last directive tells them apart in its meter and does nothing
+/// else.
+async fn models(
+    server: &TestServer,
+    calls: usize,
+    directives: impl Fn(usize) -> String,
+) -> ModelApart {
+    let model = server.model_apart("apart").await.unwrap();
     let named = |at| (format!("m{at}"), format!("{},retry-after={at}", directives(at)));
     let mocks: Vec<_> = (0..calls).map(named).collect();
     // A transaction has two seconds, on a busy machine too.
     for some in mocks.chunks(100) {
-        server.mocks(some).await.unwrap();
+        server.mocks_of("apart", some).await.unwrap();
     }
+    model
 }
 
 /// Compares every entry with what the demo model metered of the same call. Entries of calls that
 /// the function calls hopeless are estimates, and not below the meter.
-async fn compare(server: &TestServer, entries: &[EntryRow], hopeless: impl Fn(usize) -> bool) {
-    let lines = server.metered(PATIENCE).await.unwrap();
+async fn compare(model: &ModelApart, entries: &[EntryRow], hopeless: impl Fn(usize) -> bool) {
+    let lines = model.metered(PATIENCE).await.unwrap();
     assert_eq!(lines.len(), entries.len(), "calls that the demo model metered");
     let number = |model: &str| -> usize {
         model.rsplit("retry-after=").next().unwrap().parse().expect("a model of this test")
@@ -87,13 +94,13 @@ pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: En
     let drain = DrainBounds { time: Duration::from_secs(15), ..DrainBounds::default() };
     let server = TestServer::start_as(Setup { drain, ..Setup::on(engine) }).await.unwrap();
     let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
-    models(&server, CALLS, |at| {
+    let model = models(&server, CALLS, |at| {
         let tail = if hopeless(at) { ",slow-tail=120s" } else { "" };
         format!("chunks={},every=1ms{tail}", 20 + at % 50)
     })
     .await;
 
-    let server = Arc::new(server);
+    let (server, model) = (Arc::new(server), Arc::new(model));
     let dice = Arc::new(Dice(SeededRng::new(7)));
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
     let callers: Vec<_> = (0..CALLS)
@@ -103,9 +110,11 @@ pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: En
             let most = if hopeless(at) { 1_800 } else { 14_000 };
             let bytes = 1 + usize::try_from(dice.below(most)).unwrap();
             let (server, key, at_once) = (server.clone(), key.clone(), at_once.clone());
+            let model = model.clone();
             tokio::spawn(async move {
                 let _turn = at_once.acquire().await.unwrap();
-                let few = || async { server.model.totals().open < (HOPELESS + AT_ONCE) as u64 };
+                let few =
+                    || async { model.totals().await.unwrap().open < (HOPELESS + AT_ONCE) as u64 };
                 assert!(until(PATIENCE, few).await, "answers are read to their end");
                 let body = streamed(&format!("m{at}"));
                 let call = RawCall::post(&server.url, "/v1/chat/completions", &key, &body).await;
@@ -117,7 +126,7 @@ pub(crate) async fn m2_a_thousand_streams_are_cut_and_metered_exactly(engine: En
         caller.await.unwrap();
     }
     let entries = server.entries_within(CALLS, PATIENCE).await.unwrap();
-    compare(&server, &entries, hopeless).await;
+    compare(&model, &entries, hopeless).await;
     assert_eq!(count(&entries, EntryState::Estimated), HOPELESS);
     Arc::into_inner(server).unwrap().stop().await.unwrap();
 }
@@ -135,7 +144,7 @@ async fn cut_before_the_answer(engine: Engine, streams: bool) {
     const CALLS: usize = 50;
     let server = TestServer::start(engine).await.unwrap();
     let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
-    models(&server, CALLS, |at| format!("chunks={},delay=300ms", 5 + at)).await;
+    let model = models(&server, CALLS, |at| format!("chunks={},delay=300ms", 5 + at)).await;
     let mut calls = Vec::new();
     for at in 0..CALLS {
         let model = format!("m{at}");
@@ -144,12 +153,40 @@ async fn cut_before_the_answer(engine: Engine, streams: bool) {
         calls.push(call.unwrap());
     }
     let all_open = || async {
-        let totals = server.model.totals();
+        let totals = model.totals().await.unwrap();
         totals.open + totals.finished == u64::try_from(CALLS).unwrap()
     };
     assert!(until(PATIENCE, all_open).await, "the provider has all requests");
     drop(calls);
     let entries = server.entries_within(CALLS, PATIENCE).await.unwrap();
-    compare(&server, &entries, |_| false).await;
+    compare(&model, &entries, |_| false).await;
+    server.stop().await.unwrap();
+}
+
+/// How many answers the server says that it reads on.
+async fn draining(server: &TestServer) -> String {
+    let text = server.metrics().get("/metrics").await.unwrap().text;
+    let line = text.lines().find_map(|line| line.strip_prefix("tollgate_draining "));
+    line.unwrap_or_default().to_owned()
+}
+
+/// A server that is asked to stop reads on what callers left, as it would have without the stop.
+pub(crate) async fn m2_a_stop_lets_the_rest_be_read(engine: Engine) {
+    const CALLS: usize = 12;
+    let server = TestServer::start(engine).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let model = models(&server, CALLS, |at| format!("chunks={},slow-tail=3s", 20 + at)).await;
+    for at in 0..CALLS {
+        let body = streamed(&format!("m{at}"));
+        let call = RawCall::post(&server.url, "/v1/chat/completions", &key, &body).await;
+        assert!(call.unwrap().hear(1).await.unwrap(), "its answer has begun");
+    }
+    let all_read_on = || async { draining(&server).await == CALLS.to_string() };
+    assert!(until(PATIENCE, all_read_on).await, "{} are read on", draining(&server).await);
+    assert!(server.entries_now().await.unwrap().is_empty(), "none of them is over");
+
+    let server = server.restart().await.unwrap();
+    let entries = server.entries(CALLS).await.unwrap();
+    compare(&model, &entries, |_| false).await;
     server.stop().await.unwrap();
 }

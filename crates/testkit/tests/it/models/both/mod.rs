@@ -1,5 +1,6 @@
 //! What depends on the store, as plain functions of the engine.
 
+pub(crate) mod bounds;
 pub(crate) mod budgets;
 pub(crate) mod changes;
 pub(crate) mod descent;
@@ -7,9 +8,11 @@ pub(crate) mod hangups;
 pub(crate) mod once;
 pub(crate) mod overshoot;
 pub(crate) mod reserves;
+pub(crate) mod revocation;
 pub(crate) mod store_down;
 pub(crate) mod tokens;
 pub(crate) mod walk;
+pub(crate) mod windows;
 
 use std::future::Future;
 use std::time::Duration;
@@ -29,7 +32,12 @@ macro_rules! suite {
                 settled_and_held_never_exceed_the_limit;
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
                 m2_calls_cut_before_their_first_byte_are_metered_exactly,
-                m2_json_calls_cut_before_their_answer_are_metered_exactly;
+                m2_json_calls_cut_before_their_answer_are_metered_exactly,
+                m2_a_stop_lets_the_rest_be_read;
+            bounds: m2_a_thousand_tokens_more_are_read_and_no_more,
+                m2_so_many_answers_are_read_on_and_no_more;
+            windows: a_budget_starts_anew_when_its_day_ends;
+            revocation: revocation_bites_within_a_second_and_ends_running_streams;
             descent: t86_what_a_key_made_narrows_with_it;
             tokens: a_token_for_somebody_calls_as_them_and_ends_with_its_maker,
                 t86_a_token_for_somebody_is_for_those_who_make_their_keys,
@@ -38,8 +46,7 @@ macro_rules! suite {
             once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
                 a_caller_who_hangs_up_gets_the_answer_later,
                 a_crash_in_between_neither_repeats_an_act_nor_loses_it;
-            store_down: m7_a_locked_ledger_is_unavailable_and_comes_back,
-                m7_cut_connections_come_back;
+            store_down: m7_a_locked_ledger_is_unavailable_and_comes_back;
         }
     };
     ($engine:ident: $($module:ident: $($name:ident),+;)+) => {$($(

@@ -21,7 +21,7 @@ fn is_our_fault(answer: &Answer) {
     assert_eq!(answer.header("x-should-retry"), "", "a retry may succeed");
 }
 
-async fn a_dozen(client: &Client) -> Vec<Answer> {
+pub(crate) async fn a_dozen(client: &Client) -> Vec<Answer> {
     let calls: Vec<_> = (0..12)
         .map(|_| {
             let client = client.clone();
@@ -35,7 +35,7 @@ async fn a_dozen(client: &Client) -> Vec<Answer> {
     answers
 }
 
-async fn comes_back(client: &Client) {
+pub(crate) async fn comes_back(client: &Client) {
     let started = Instant::now();
     let good = || async { client.chat("tollgate-demo", 5).await.unwrap().status == 200 };
     assert!(until(RECOVERY, good).await, "calls are answered again");
@@ -43,7 +43,10 @@ async fn comes_back(client: &Client) {
 }
 
 /// Every call that the provider answered has one entry, and the account has the sum of them.
-async fn nothing_is_lost(server: &TestServer, key: &str) {
+pub(crate) async fn nothing_is_lost(server: &TestServer, key: &str) {
+    // The provider counts a call when its answer is written: maybe later than a caller has it.
+    let none_open = || async { server.model.totals().open == 0 };
+    assert!(until(RECOVERY, none_open).await, "the provider is done");
     let reached = usize::try_from(server.model.totals().finished).unwrap();
     let entries = server.entries(reached).await.unwrap();
     assert_eq!(count(&entries, EntryState::Settled), reached, "{entries:#?}");
@@ -77,27 +80,6 @@ pub(crate) async fn m7_a_locked_ledger_is_unavailable_and_comes_back(engine: Eng
     comes_back(&client).await;
     assert_eq!(server.anonymous().get("/readyz").await.unwrap().status, 200);
     assert!(a_dozen(&client).await.iter().all(|answer| answer.status == 200));
-    nothing_is_lost(&server, &key).await;
-    server.stop().await.unwrap();
-}
-
-/// SQLite has no connections that could be cut; there this is a walk.
-pub(crate) async fn m7_cut_connections_come_back(engine: Engine) {
-    let server = TestServer::start(engine).await.unwrap();
-    let limit = Budget { unit: Unit::Tokens, limit: 1_000_000, period: Period::Month };
-    let (user, key) = server.caller("alice", vec![limit]).await.unwrap();
-    let client = server.with_bearer(&key);
-    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
-    for _ in 0..3 {
-        server.database().cut_connections().await.unwrap();
-        for answer in a_dozen(&client).await {
-            assert!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text);
-        }
-        comes_back(&client).await;
-        let (_, fresh) = server.add_key(user, &KeySpec::default()).await.unwrap();
-        let answer = server.with_bearer(&fresh).chat("tollgate-demo", 5).await.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text);
-    }
     nothing_is_lost(&server, &key).await;
     server.stop().await.unwrap();
 }

@@ -1,0 +1,62 @@
+//! What `tollgate demo` prints to be pasted, pasted: a line for curl and a script for the SDK.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tollgate_testkit::process::binary;
+
+/// How long a busy machine may take for what is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts the demo; what it printed, up to its last line.
+async fn demo() -> (Child, String) {
+    let mut command = Command::new(binary().unwrap());
+    command.arg("demo").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    let read = async {
+        while !text.contains("Ctrl-C ends it") {
+            assert!(stdout.read_line(&mut text).await.unwrap() > 0, "the demo ended: {text}");
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.unwrap();
+    (child, text)
+}
+
+/// The lines after `title`, as they are pasted.
+fn lines(text: &str, title: &str) -> String {
+    let (_, rest) = text.split_once(title).unwrap_or_else(|| panic!("no {title:?} in {text}"));
+    let block = rest.split_once('\n').unwrap().1.split_once("\n\n").unwrap().0;
+    block.lines().map(|line| line.strip_prefix("  ").unwrap().to_owned() + "\n").collect()
+}
+
+fn said(done: &Output) -> String {
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout.clone()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_demo_prints_can_be_pasted() {
+    let (mut child, text) = demo().await;
+    let line = lines(&text, "Call it yourself:");
+    assert!(line.starts_with("curl ") && line.contains("Bearer tg_user_"), "{line}");
+    let done = Command::new("sh").args(["-c", &line.replace("curl ", "curl -sS ")]).output();
+    let answer: serde_json::Value = serde_json::from_str(&said(&done.await.unwrap())).unwrap();
+    let content = answer["choices"][0]["message"]["content"].as_str();
+    assert!(content.is_some_and(|words| !words.is_empty()), "{answer}");
+
+    let script = lines(&text, "Or with the official SDK");
+    assert_eq!(script.lines().count(), 5, "{script}");
+    let python = std::env::var("TOLLGATE_TEST_PYTHON")
+        .expect("TOLLGATE_TEST_PYTHON names an interpreter: cargo xtask test");
+    let done = Command::new(python).args(["-c", &script]).output().await.unwrap();
+    assert!(!said(&done).trim().is_empty(), "it prints an answer");
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap();
+    assert!(ended.unwrap().success());
+}
