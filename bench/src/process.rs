@@ -20,6 +20,19 @@ impl Process {
         Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
     }
 
+    /// The same of those of its threads that have this name.
+    pub fn cpu_of(self, thread: &str) -> anyhow::Result<Duration> {
+        let mut ticks = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.0))? {
+            // A thread that has ended meanwhile was none that works.
+            let text = std::fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+            if name(&text) == Some(thread) {
+                ticks += cpu_ticks(&text).context("/proc/PID/task/TID/stat has another form")?;
+            }
+        }
+        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+    }
+
     /// Its resident memory now, in KiB.
     pub fn rss_kib(self) -> anyhow::Result<u64> {
         self.status("VmRSS:")
@@ -39,6 +52,11 @@ impl Process {
         let path = PathBuf::from(format!("/proc/{}/{file}", self.0));
         std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     }
+}
+
+/// Field 2 of proc(5)'s stat, without its parentheses.
+fn name(stat: &str) -> Option<&str> {
+    Some(stat.split_once('(')?.1.rsplit_once(')')?.0)
 }
 
 /// Fields 14 and 15 of proc(5)'s stat; the second field may hold spaces and parentheses.
@@ -64,6 +82,7 @@ mod tests {
         let stat = "12 (a b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 7 8";
         assert_eq!(cpu_ticks(stat), Some(300));
         assert_eq!(cpu_ticks("12 (x) S 1"), None);
+        assert_eq!(name(stat), Some("a b) c"));
         let status = "Name:\tx\nVmHWM:\t  900 kB\nVmRSS:\t  123 kB\n";
         assert_eq!(status_kib(status, "VmRSS:"), Some(123));
         assert_eq!(status_kib(status, "VmHWM:"), Some(900));

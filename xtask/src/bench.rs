@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use crate::process;
 
-/// Measures the cases of these names, or all, and writes `docs/benchmarks.md`.
+/// Measures the cases of these names, or all, and writes `docs/benchmarks.md`; with `quick` a table
+/// in `target`.
 ///
 /// # Errors
 /// When a build fails or the measuring does.
@@ -17,5 +18,10 @@ pub(crate) fn bench(root: &Path, quick: bool, names: &[String]) -> Result<()> {
     let mut suite = process::cargo(root);
     suite.args(["run", "--release", "--quiet", "--package", "tollgate-bench"]);
     suite.args(["--bin", "tollgate-bench-suite", "--"]);
-    process::run(suite.args(quick.then_some("--quick")).args(names))
+    if quick {
+        // A quick look is no reason to change the table.
+        suite.args(["--quick", "--table", "target/bench/quick.md"]);
+        suite.args(["--results", "target/bench/quick.json"]);
+    }
+    process::run(suite.args(names))
 }

@@ -39,20 +39,16 @@ impl Machine {
         })
     }
 
-    /// The facts as a list.
+    /// What stays as it is, as a list.
     pub(crate) fn told(&self) -> String {
-        let Self { processor, cores, memory_mib, kernel, load, fsync_us } = self;
-        let fsync = fsync_us.map_or_else(String::new, |us| {
-            format!(
-                "- a write of 4 KiB and fdatasync on the disk of the data folders: median \
-                 {:.0} µs, quartiles {:.0} to {:.0} µs\n",
-                us.median, us.low, us.high
-            )
-        });
-        format!(
-            "- {processor}, {cores} cores, {memory_mib} MiB of memory, Linux {kernel}\n\
-             - load average before the run: {load} (what other work the cores had)\n{fsync}"
-        )
+        let Self { processor, cores, memory_mib, kernel, .. } = self;
+        format!("- {processor}, {cores} cores, {memory_mib} MiB of memory, Linux {kernel}\n")
+    }
+
+    /// How the machine was when a run began: the median of its fdatasync in µs, and its load.
+    pub(crate) fn moment(&self) -> String {
+        let fsync = self.fsync_us.map_or_else(|| "–".to_owned(), |us| format!("{:.0}", us.median));
+        format!("{fsync} µs, {}", self.load)
     }
 }
 

@@ -60,7 +60,7 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     let place = Place::beside_this_program()?;
     let machine = Machine::look(&place.work)?;
-    eprint!("{}", machine.told());
+    eprintln!("{}- fdatasync, load: {}", machine.told(), machine.moment());
     let rounds = cli.rounds.unwrap_or(if cli.quick { QUICK_ROUNDS } else { FEWEST_ROUNDS });
     let seconds = cli.seconds;
     let bench = Bench { place, rounds, seconds, quick: cli.quick, open_files: open_files()? };

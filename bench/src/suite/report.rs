@@ -27,6 +27,9 @@ pub(crate) struct Row {
     pub(crate) note: String,
     /// When, in UTC.
     pub(crate) at: String,
+    /// How the machine was then.
+    #[serde(default)]
+    pub(crate) machine: String,
 }
 
 impl Row {
@@ -48,6 +51,7 @@ impl Row {
             rounds: 1,
             note: String::new(),
             at: now(),
+            machine: String::new(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Row {
             rounds: 0,
             note: why.to_owned(),
             at: now(),
+            machine: String::new(),
         }
     }
 
@@ -109,7 +114,7 @@ impl Row {
         let median = found(|f| format!("**{}**", number(f.median)));
         let spread = found(|f| format!("{} to {}", number(f.low), number(f.high)));
         format!(
-            "| `{}` | {} | {} | {median} {} | {spread} | {} | {} | {} |",
+            "| `{}` | {} | {} | {median} {} | {spread} | {} | {} | {} | {} |",
             self.case,
             self.what,
             self.bar_text(),
@@ -117,6 +122,7 @@ impl Row {
             self.rounds,
             self.verdict(),
             self.note,
+            self.machine,
         )
     }
 }
@@ -155,8 +161,9 @@ impl Report {
     }
 
     /// Puts the lines of one case in the place of its earlier ones.
-    pub(crate) fn put(&mut self, machine: &Machine, case: &str, rows: Vec<Row>) {
+    pub(crate) fn put(&mut self, machine: &Machine, case: &str, mut rows: Vec<Row>) {
         self.machine = machine.clone();
+        rows.iter_mut().for_each(|row| row.machine = machine.moment());
         self.rows.retain(|row| row.case != case);
         self.rows.extend(rows);
     }
@@ -180,8 +187,8 @@ impl Report {
         let mut text = include_str!("head.md").to_owned();
         text.push_str(&self.machine.told());
         text.push_str(
-            "\n| case | what | bar | median | quartiles | rounds | verdict | figures behind it |\n\
-             |---|---|---|---|---|---|---|---|\n",
+            "\n| case | what | bar | median | quartiles | rounds | verdict | figures behind it | \
+             fdatasync, load |\n|---|---|---|---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
             text.push_str(&row.line());

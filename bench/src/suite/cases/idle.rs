@@ -81,7 +81,7 @@ pub(super) async fn memory(bench: &Bench) -> Result<Vec<Row>> {
 /// Memory with many streams that are open and silent.
 pub(super) async fn streams(bench: &Bench) -> Result<Vec<Row>> {
     const MODEL: &str = "mock/chunks=200,every=600s";
-    let rounds = if bench.quick { 1 } else { 3 };
+    let rounds = bench.rounds;
     // A proxy has two connections for each stream, and some other files.
     let fitting = usize::try_from(bench.open_files.saturating_sub(400) / 2)?;
     let count = STREAMS.min(fitting);

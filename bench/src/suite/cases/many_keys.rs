@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tollgate_bench::load::{Choice, Load};
 
 use super::{Bench, figure};
@@ -33,7 +33,8 @@ pub(super) async fn compare(bench: &Bench) -> Result<Vec<Row>> {
         use_all(&b).await?;
         let figures = bench.compare(&a, &b).await?;
         let cpu = figure(&figures, "cpu_us_per_call")?;
-        let note = note(&many, &few, before, (cpu.a.median, cpu.b.median)).await?;
+        let ledger = (ledger_us(&a).await?, ledger_us(&b).await?);
+        let note = note(&many, &few, before, (cpu.a.median, cpu.b.median), ledger)?;
         let row = if own_budgets {
             let what = "the same with a budget for each user as well, in both";
             Row::shown("many-keys", what, "×", cpu.ratio)
@@ -66,10 +67,28 @@ async fn use_all(load: &Load) -> Result<()> {
     Ok(())
 }
 
-async fn note(many: &Running, few: &Running, before: u64, (a, b): (f64, f64)) -> Result<String> {
+/// The CPU time of a call that the ledger's thread takes: for account rows, entries and journal.
+async fn ledger_us(load: &Load) -> Result<f64> {
+    let process = load.process.context("nobody to watch")?;
+    let before = process.cpu_of("ledger")?;
+    let report = load.run().await?;
+    let calls = u32::try_from(report.calls)?.max(1);
+    // The warm-up's calls are some of them: as many a second as the others.
+    let share = load.measure.as_secs_f64() / (load.measure + load.warm_up).as_secs_f64();
+    Ok((process.cpu_of("ledger")? - before).as_secs_f64() * 1e6 * share / f64::from(calls))
+}
+
+fn note(
+    many: &Running,
+    few: &Running,
+    before: u64,
+    (a, b): (f64, f64),
+    (ledger_a, ledger_b): (f64, f64),
+) -> Result<String> {
     let mib = |kib: u64| kib / 1_024;
     Ok(format!(
-        "CPU {a:.1} and {b:.1} µs a call; resident {} MiB with 100,000 keys in use ({} MiB at the \
+        "CPU {a:.1} and {b:.1} µs a call, {ledger_a:.1} and {ledger_b:.1} of it the ledger's \
+         thread, which writes accounts, entries and journal; resident {} MiB with 100,000 keys in use ({} MiB at the \
          start; {} MiB with 10 keys)",
         mib(many.process()?.rss_kib()?),
         mib(before),
