@@ -223,6 +223,8 @@ pub(super) struct Memory {
     pub(super) writer_sleeps: bool,
     /// The writer sleeps and has nothing to write.
     pub(super) writer_idles: bool,
+    /// The writer sleeps, and longer than an open record may wait.
+    pub(super) writer_dozes: bool,
     pub(super) down: bool,
     pub(super) stopping: bool,
     /// What was counted so far.

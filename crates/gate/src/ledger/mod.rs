@@ -132,11 +132,10 @@ impl Ledger {
         self.ring(memory, wakes);
     }
 
-    /// An open record has joined the queue. A writer that sleeps starts at once, so that the record
-    /// is on the disk before the upstream has answered.
-    fn rouse(&self, mut memory: MutexGuard<'_, Memory>) {
-        memory.urgent = true;
-        let wakes = memory.writer_sleeps;
+    /// An open record has joined the queue. It is to be on the disk before the upstream has
+    /// answered; nobody waits for that yet.
+    fn rouse(&self, memory: MutexGuard<'_, Memory>) {
+        let wakes = memory.writer_dozes || (memory.writer_sleeps && memory.is_full());
         self.ring(memory, wakes);
     }
 

@@ -21,6 +21,13 @@ use super::memory::{Memory, Queued};
 /// How long a record waits for company when nobody waits for it.
 pub(super) const GATHER: Duration = Duration::from_millis(50);
 
+/// How long an open record waits for company while its upstream thinks. Whoever has an answer
+/// before that says so. In times of calls the writer looks up as often, so that nobody wakes it.
+const SOON: Duration = Duration::from_millis(3);
+
+/// So long after the last call that was opened times are no times of calls.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// How often cold leases are disarmed and idle ones given back.
 const CHECKPOINT: Duration = Duration::from_secs(2);
 
@@ -92,12 +99,15 @@ struct Writer {
     checkpoint: Duration,
     /// When the last commit was made up.
     gathered: Duration,
+    /// When the last call was opened, as far as commits tell.
+    opened: Duration,
 }
 
 impl Writer {
     fn new(ledger: Arc<Ledger>, store: LedgerStore) -> Self {
         let checkpoint = ledger.clock.elapsed();
-        Self { ledger, store, last: 0, checkpoint, gathered: checkpoint }
+        let (gathered, opened) = (checkpoint, checkpoint);
+        Self { ledger, store, last: 0, checkpoint, gathered, opened }
     }
 
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
@@ -128,23 +138,34 @@ impl Writer {
         let ledger = self.ledger.clone();
         let mut memory = ledger.lock();
         let mut started = ledger.clock.elapsed();
-        let mut idle = memory.is_idle();
+        let (mut slept, mut idle) = (started, memory.is_idle());
         while !(memory.urgent || memory.is_full() || memory.stopping) {
             let now = ledger.clock.elapsed();
             if idle && !memory.is_idle() {
-                (idle, started) = (false, now);
+                // It came at some time since the writer looked last.
+                (idle, started) = (false, slept);
             }
             let waited = now.saturating_sub(started);
-            let due = if idle { CHECKPOINT } else { GATHER };
+            let due = match (idle, memory.opens.is_empty()) {
+                (true, _) => CHECKPOINT,
+                (false, true) => GATHER,
+                (false, false) => SOON,
+            };
             if waited >= due {
                 break;
             }
-            memory.writer_idles = idle;
-            memory = sleep(&ledger, memory, due - waited);
-            memory.writer_idles = false;
+            let looks_up = now.saturating_sub(self.opened) < QUIET;
+            let most = if looks_up { SOON } else { CHECKPOINT };
+            (memory.writer_idles, memory.writer_dozes) = (idle && !looks_up, !looks_up);
+            slept = now;
+            memory = sleep(&ledger, memory, most.min(due - waited));
+            (memory.writer_idles, memory.writer_dozes) = (false, false);
         }
         memory.urgent = false;
         let now = ledger.clock.elapsed();
+        if !memory.opens.is_empty() {
+            self.opened = now;
+        }
         memory.now = now;
         self.gathered = now;
         let mut pending = Pending::default();
