@@ -38,6 +38,8 @@ pub struct Setup {
     pub request_bytes: usize,
     /// How often one network may try what is limited.
     pub network_limits: NetworkLimits,
+    /// Whether its way to a database that has connections is a [`crate::Line`].
+    pub line: bool,
 }
 
 impl Setup {
@@ -45,7 +47,14 @@ impl Setup {
     pub fn on(engine: Engine) -> Self {
         let request_bytes = 32 * 1024 * 1024;
         let network_limits = NetworkLimits::LAX;
-        Self { engine, drain: DrainBounds::default(), prices: None, request_bytes, network_limits }
+        Self {
+            engine,
+            drain: DrainBounds::default(),
+            prices: None,
+            request_bytes,
+            network_limits,
+            line: false,
+        }
     }
 }
 
@@ -99,7 +108,7 @@ impl TestServer {
             ..demo_model::Options::default()
         })
         .await?;
-        let database = Database::make(setup.engine, &folder).await?;
+        let database = Database::make(setup.engine, &folder, setup.line).await?;
         let master_key = MasterKey::generate(&SystemRng).to_text();
         let house = House { setup, master_key, database, folder };
         let server = Self::open(house, model, Log::default()).await?;
@@ -116,7 +125,7 @@ impl TestServer {
             None => PriceTable::embedded()?,
         };
         let options = Options {
-            target: house.database.target(),
+            target: house.database.target()?,
             data_dir: house.folder.path().to_owned(),
             master_key: MasterKey::from_text(house.master_key.expose())?,
             public_url: Url::parse(&url)?,
@@ -187,7 +196,7 @@ impl TestServer {
     ) -> Result<Self> {
         let Self { model, gate, log, house, stop, serving, .. } = self;
         close(stop, serving, gate).await?;
-        between(house.database.target()).await?;
+        between(house.database.target()?).await?;
         let server = Self::open(house, model, log).await?;
         server.gate.refresh_lists().await;
         Ok(server)

@@ -6,5 +6,7 @@
 
 #[path = "it/models/both/mod.rs"]
 mod both;
+#[path = "postgres/silence.rs"]
+mod silence;
 
 both::suite!(Postgres);

@@ -12,7 +12,7 @@ use super::until;
 /// What the issue allows until calls are answered again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-fn is_our_fault(answer: &Answer) {
+pub(crate) fn is_our_fault(answer: &Answer) {
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert_eq!(answer.code(), "budget_unavailable", "{}", answer.text);
     assert_eq!(answer.json()["error"]["type"], "server_error");
@@ -21,7 +21,7 @@ fn is_our_fault(answer: &Answer) {
     assert_eq!(answer.header("x-should-retry"), "", "a retry may succeed");
 }
 
-async fn a_dozen(client: &Client) -> Vec<Answer> {
+pub(crate) async fn a_dozen(client: &Client) -> Vec<Answer> {
     let calls: Vec<_> = (0..12)
         .map(|_| {
             let client = client.clone();
@@ -35,7 +35,7 @@ async fn a_dozen(client: &Client) -> Vec<Answer> {
     answers
 }
 
-async fn comes_back(client: &Client) {
+pub(crate) async fn comes_back(client: &Client) {
     let started = Instant::now();
     let good = || async { client.chat("tollgate-demo", 5).await.unwrap().status == 200 };
     assert!(until(RECOVERY, good).await, "calls are answered again");
@@ -43,7 +43,7 @@ async fn comes_back(client: &Client) {
 }
 
 /// Every call that the provider answered has one entry, and the account has the sum of them.
-async fn nothing_is_lost(server: &TestServer, key: &str) {
+pub(crate) async fn nothing_is_lost(server: &TestServer, key: &str) {
     let reached = usize::try_from(server.model.totals().finished).unwrap();
     let entries = server.entries(reached).await.unwrap();
     assert_eq!(count(&entries, EntryState::Settled), reached, "{entries:#?}");
