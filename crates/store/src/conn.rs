@@ -6,7 +6,8 @@ use tollgate_kernel::Error;
 use crate::direct::Direct;
 use crate::engine::{Statement, failed, postgres};
 use crate::sql::{
-    File, Health, SQLITE_CACHE, at_most_one, create_private, kept, postgres_connection, rendered,
+    File, Health, SQLITE_CACHE, at_most_one, create_private, in_time, kept, postgres_connection,
+    rendered,
 };
 use crate::value::{Row, Value};
 use crate::{Target, dialect};
@@ -20,7 +21,8 @@ pub(crate) struct Conn {
 
 enum Link {
     Sqlite(Direct),
-    Postgres(PgConnection),
+    /// None after an answer that did not come in time: what would be read next is that answer.
+    Postgres(Option<PgConnection>),
 }
 
 impl Conn {
@@ -37,7 +39,7 @@ impl Conn {
                 create_private(&path)?;
                 Link::Sqlite(Direct::open(&path, SQLITE_CACHE)?)
             }
-            Target::Postgres { url } => Link::Postgres(postgres_connection(url).await?),
+            Target::Postgres { url } => Link::Postgres(Some(postgres_connection(url).await?)),
         };
         Ok(Self { link, open: false, health: Health::default() })
     }
@@ -105,7 +107,8 @@ impl Conn {
                 drop(direct);
                 Ok(())
             }
-            Link::Postgres(connection) => connection.close().await.map_err(failed),
+            Link::Postgres(Some(connection)) => in_time(connection.close()).await?.map_err(failed),
+            Link::Postgres(None) => Ok(()),
         }
     }
 
@@ -156,7 +159,12 @@ impl Conn {
         self.health.start()?;
         let rows = match &mut self.link {
             Link::Sqlite(direct) => direct.all(statement.sql.as_str(), &statement.args),
-            Link::Postgres(connection) => postgres::all(connection, statement).await,
+            Link::Postgres(slot) => {
+                let mut connection = slot.take().ok_or_else(silent)?;
+                let rows = in_time(postgres::all(&mut connection, statement)).await?;
+                *slot = Some(connection);
+                rows
+            }
         };
         self.health.ended(rows)
     }
@@ -164,7 +172,16 @@ impl Conn {
     async fn send(&mut self, statement: Statement) -> Result<u64, Error> {
         match &mut self.link {
             Link::Sqlite(direct) => direct.execute(statement.sql.as_str(), &statement.args),
-            Link::Postgres(connection) => postgres::execute(connection, statement).await,
+            Link::Postgres(slot) => {
+                let mut connection = slot.take().ok_or_else(silent)?;
+                let done = in_time(postgres::execute(&mut connection, statement)).await?;
+                *slot = Some(connection);
+                done
+            }
         }
     }
+}
+
+fn silent() -> Error {
+    Error::unavailable("the connection was given up, for the database did not answer on it")
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite,
-    SqlitePool,
+    AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr,
+    SqlStr, Sqlite, SqlitePool,
 };
 use tollgate_kernel::Error;
 
@@ -22,6 +22,18 @@ use crate::{Target, dialect};
 
 /// How long a statement, a lock or a free connection is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long an answer of PostgreSQL is waited for. The server itself gives up before, so past this
+/// it is silent: a network that swallows packets would make us wait for many minutes.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// The same for a connection on which nothing is asked: so short that another one can be made
+/// within [`PATIENCE`].
+const SILENCE_OF_IDLE: Duration = Duration::from_millis(500);
+
+/// When PostgreSQL rolls a transaction back in which nothing happens any more: one that we have
+/// given up would keep its locks. Ours end before, see [`crate::Options::deadline`].
+const ABANDONED: Duration = Duration::from_secs(5);
 
 /// Connections that read on SQLite. Each is a thread with a page cache of its own.
 const SQLITE_READERS: u32 = 3;
@@ -89,6 +101,9 @@ impl Db {
             Target::Postgres { url } => PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(PATIENCE)
+                .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(still_answers(connection)))
+                .after_release(|connection, _| Box::pin(still_answers(connection)))
                 .connect_with(postgres_options(url)?)
                 .await
                 .map(Self::Postgres)
@@ -104,7 +119,8 @@ impl Db {
                 sqlite::all(&mut *readers.acquire().await.map_err(failed)?, statement).await
             }
             Self::Postgres(pool) => {
-                postgres::all(&mut *pool.acquire().await.map_err(failed)?, statement).await
+                let mut connection = pool.acquire().await.map_err(failed)?;
+                in_time(postgres::all(&mut connection, statement)).await?
             }
         }
     }
@@ -130,7 +146,8 @@ impl Db {
                 Open::Sqlite(writer.begin_with(dialect::BEGIN_SQLITE).await.map_err(failed)?)
             }
             Self::Postgres(pool) => {
-                Open::Postgres(pool.begin_with(dialect::BEGIN_POSTGRES).await.map_err(failed)?)
+                let begun = in_time(pool.begin_with(dialect::BEGIN_POSTGRES)).await?;
+                Open::Postgres(begun.map_err(failed)?)
             }
         };
         Ok(Transaction { open, health: Health::default() })
@@ -169,7 +186,9 @@ impl Transaction {
         self.health.start()?;
         let rows = match &mut self.open {
             Open::Sqlite(transaction) => sqlite::all(transaction, kept(sql, args)).await,
-            Open::Postgres(transaction) => postgres::all(transaction, kept(sql, args)).await,
+            Open::Postgres(transaction) => {
+                in_time(postgres::all(transaction, kept(sql, args))).await?
+            }
         };
         self.health.ended(rows)
     }
@@ -211,7 +230,7 @@ impl Transaction {
         self.health.start()?;
         match self.open {
             Open::Sqlite(transaction) => transaction.commit().await,
-            Open::Postgres(transaction) => transaction.commit().await,
+            Open::Postgres(transaction) => in_time(transaction.commit()).await?,
         }
         .map_err(failed)
     }
@@ -220,7 +239,9 @@ impl Transaction {
         self.health.start()?;
         let done = match &mut self.open {
             Open::Sqlite(transaction) => sqlite::execute(transaction, statement).await,
-            Open::Postgres(transaction) => postgres::execute(transaction, statement).await,
+            Open::Postgres(transaction) => {
+                in_time(postgres::execute(transaction, statement)).await?
+            }
         };
         self.health.ended(done)
     }
@@ -328,6 +349,18 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
     Error::unavailable(format!("cannot open {}: {error}", path.display()))
 }
 
+/// The answer, unless PostgreSQL is silent: then the connection is not to be used again.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(SILENCE, answer).await.map_err(Error::unavailable)
+}
+
+/// Whether a connection of the pool is of use. One that is silent is closed: it would keep its
+/// place there for as long as the network is waited for.
+async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(SILENCE_OF_IDLE, connection.ping()).await;
+    Ok(matches!(answer, Ok(Ok(()))))
+}
+
 /// Connects to PostgreSQL outside the pool.
 pub(crate) async fn postgres_connection(url: &str) -> Result<PgConnection, Error> {
     let options = postgres_options(url)?;
@@ -344,9 +377,14 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
             .with_param("store.url")
     })?;
     let patience_ms = PATIENCE.as_millis().to_string();
+    let abandoned_ms = ABANDONED.as_millis().to_string();
     Ok(options
         .application_name("tollgate")
-        .options([("statement_timeout", &patience_ms), ("lock_timeout", &patience_ms)])
+        .options([
+            ("statement_timeout", &patience_ms),
+            ("lock_timeout", &patience_ms),
+            ("idle_in_transaction_session_timeout", &abandoned_ms),
+        ])
         .disable_statement_logging())
 }
 

@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 use tollgate_store::Target;
 use url::Url;
 
+use crate::line::Line;
+
 /// The environment variable that names a PostgreSQL server where databases may be made.
 const POSTGRES: &str = "TOLLGATE_TEST_POSTGRES";
 
@@ -36,12 +38,14 @@ pub enum Database {
         name: String,
         /// The URL of the database.
         url: String,
+        /// The way of our server to it, where a test asked for one that can be made silent.
+        line: Option<Line>,
     },
 }
 
 impl Database {
-    /// Makes one.
-    pub(crate) async fn make(engine: Engine, folder: &TempDir) -> Result<Self> {
+    /// Makes one; where it has connections and `with_line` says so, they go by a [`Line`].
+    pub(crate) async fn make(engine: Engine, folder: &TempDir, with_line: bool) -> Result<Self> {
         if engine == Engine::Sqlite {
             return Ok(Self::Sqlite(folder.path().to_owned()));
         }
@@ -58,14 +62,26 @@ impl Database {
         psql(&server, &format!("CREATE DATABASE {name}")).await?;
         let mut url = Url::parse(&server)?;
         url.set_path(&name);
-        Ok(Self::Postgres { server, name, url: url.into() })
+        let line = if with_line { Some(Line::lay(&url).await?) } else { None };
+        Ok(Self::Postgres { server, name, url: url.into(), line })
     }
 
     /// Where the server finds it.
-    pub(crate) fn target(&self) -> Target {
-        match self {
+    pub(crate) fn target(&self) -> Result<Target> {
+        Ok(match self {
             Self::Sqlite(data_dir) => Target::Sqlite { data_dir: data_dir.clone() },
-            Self::Postgres { url, .. } => Target::Postgres { url: url.clone() },
+            Self::Postgres { url, line: Some(line), .. } => {
+                Target::Postgres { url: line.url(url)? }
+            }
+            Self::Postgres { url, line: None, .. } => Target::Postgres { url: url.clone() },
+        })
+    }
+
+    /// The line to it, if there is one.
+    pub fn line(&self) -> Option<&Line> {
+        match self {
+            Self::Postgres { line, .. } => line.as_ref(),
+            Self::Sqlite(_) => None,
         }
     }
 

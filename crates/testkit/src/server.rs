@@ -40,6 +40,8 @@ pub struct Setup {
     pub network_limits: NetworkLimits,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
+    /// Whether its way to a database that has connections is a [`crate::Line`].
+    pub line: bool,
 }
 
 impl Setup {
@@ -52,6 +54,7 @@ impl Setup {
             request_bytes: 32 * 1024 * 1024,
             network_limits: NetworkLimits::LAX,
             clock: Arc::new(SystemClock::new()),
+            line: false,
         }
     }
 }
@@ -106,7 +109,7 @@ impl TestServer {
             ..demo_model::Options::default()
         })
         .await?;
-        let database = Database::make(setup.engine, &folder).await?;
+        let database = Database::make(setup.engine, &folder, setup.line).await?;
         let master_key = MasterKey::generate(&SystemRng).to_text();
         let house = House { setup, master_key, database, folder };
         let server = Self::open(house, model, Log::default()).await?;
@@ -123,7 +126,7 @@ impl TestServer {
             None => PriceTable::embedded()?,
         };
         let options = Options {
-            target: house.database.target(),
+            target: house.database.target()?,
             data_dir: house.folder.path().to_owned(),
             master_key: MasterKey::from_text(house.master_key.expose())?,
             public_url: Url::parse(&url)?,
@@ -194,7 +197,7 @@ impl TestServer {
     ) -> Result<Self> {
         let Self { model, gate, log, house, stop, serving, .. } = self;
         close(stop, serving, gate).await?;
-        between(house.database.target()).await?;
+        between(house.database.target()?).await?;
         let server = Self::open(house, model, log).await?;
         server.gate.refresh_lists().await;
         Ok(server)

@@ -8,5 +8,7 @@
 mod both;
 #[path = "it/models/cut.rs"]
 mod cut;
+#[path = "postgres/silence.rs"]
+mod silence;
 
 both::suite!(Postgres);

@@ -88,8 +88,8 @@ fn note(
     let mib = |kib: u64| kib / 1_024;
     Ok(format!(
         "CPU {a:.1} and {b:.1} µs a call, {ledger_a:.1} and {ledger_b:.1} of it the ledger's \
-         thread, which writes accounts, entries and journal; resident {} MiB with 100,000 keys in use ({} MiB at the \
-         start; {} MiB with 10 keys)",
+         thread, which writes accounts, entries and journal; resident {} MiB with 100,000 keys in \
+         use ({} MiB at the start; {} MiB with 10 keys)",
         mib(many.process()?.rss_kib()?),
         mib(before),
         mib(few.process()?.rss_kib()?),

@@ -11,7 +11,7 @@ use tollgate_store::ledger::{Decision, Fold, Opened, Record, Settlement};
 
 use super::memory::Ask;
 use super::ticket::Ticket;
-use super::{Ledger, unavailable};
+use super::{Ledger, STALLED, unavailable};
 
 /// Why a hold was not given.
 pub(crate) enum Refused {
@@ -104,12 +104,13 @@ impl Charge {
         self.opened = Some(opened.clone());
         self.ticket = Some(ticket.clone());
         let mut memory = self.ledger.lock();
-        if memory.down {
+        let down = self.ledger.is_down(&memory);
+        if down {
             ticket.down();
         }
         let covered = memory.open(opened, &self.cells, ticket);
         self.ledger.rouse(memory);
-        covered
+        covered && !down
     }
 
     /// The request goes out now.
@@ -117,7 +118,7 @@ impl Charge {
         self.stage = Stage::Sent;
     }
 
-    /// Waits until the open record is durable.
+    /// Waits until the open record is durable, or the store is known to be away.
     pub(crate) async fn durable(&self) -> Result<(), tollgate_kernel::Error> {
         let Some(ticket) = &self.ticket else {
             return Ok(());
@@ -126,9 +127,12 @@ impl Charge {
             return Ok(());
         }
         self.ledger.hurry(self.ledger.lock());
-        match std::future::poll_fn(|context| ticket.poll(context)).await {
-            true => Ok(()),
-            false => Err(unavailable()),
+        let told = std::future::poll_fn(|context| ticket.poll(context));
+        match tokio::time::timeout(STALLED, told).await {
+            Ok(true) => Ok(()),
+            // A commit that stalls may come to its end later: the call is in the journal then, and
+            // ends there as one that was refused.
+            Ok(false) | Err(_) => Err(unavailable()),
         }
     }
 

@@ -226,6 +226,8 @@ pub(super) struct Memory {
     /// The writer sleeps, and longer than an open record may wait.
     pub(super) writer_dozes: bool,
     pub(super) down: bool,
+    /// Since when the writer commits, if it does.
+    pub(super) committing: Option<Duration>,
     pub(super) stopping: bool,
     /// What was counted so far.
     pub(super) counted: LedgerFigures,
@@ -447,14 +449,14 @@ impl Memory {
         old.take(MOST).map(|(_, opened)| opened.clone()).collect()
     }
 
-    /// What was counted so far, and what memory is at.
-    pub(super) fn figures(&self) -> LedgerFigures {
+    /// What was counted so far, and what memory is at; `up` says whether the store can be written.
+    pub(super) fn figures(&self, up: bool) -> LedgerFigures {
         let count = |n: usize| n as u64;
         LedgerFigures {
             queued: (count(self.records.len()), count(self.folds.len()), count(self.waiting.len())),
             open: count(self.live.len()),
             accounts: count(self.index.len()),
-            up: !self.down,
+            up,
             ..self.counted.clone()
         }
     }

@@ -30,6 +30,10 @@ use crate::figures::LedgerFigures;
 /// How long a call waits for the database's word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A commit that has run for so long counts as one that failed, though it may come to its end yet:
+/// new calls are refused, and those that wait for it are told. Also how long one of them waits.
+const STALLED: Duration = Duration::from_secs(3);
+
 /// What the calls and the writing thread share.
 pub(crate) struct Ledger {
     memory: Mutex<Memory>,
@@ -53,7 +57,7 @@ impl Ledger {
     pub(crate) async fn reserve(self: &Arc<Self>, ask: Ask) -> Result<Charge, Refused> {
         let verdict = {
             let mut memory = self.lock();
-            if memory.down {
+            if self.is_down(&memory) {
                 return Err(Refused::Unavailable(unavailable()));
             }
             let ask = Arc::new(ask);
@@ -79,7 +83,7 @@ impl Ledger {
     pub(crate) async fn release(&self, call: CallId, at: Timestamp) -> Result<(), Error> {
         let released = {
             let mut memory = self.lock();
-            if memory.down {
+            if self.is_down(&memory) {
                 return Err(unavailable());
             }
             let (done, released) = oneshot::channel();
@@ -95,12 +99,13 @@ impl Ledger {
 
     /// Whether holds can be recorded.
     pub(crate) fn is_up(&self) -> Result<(), Error> {
-        if self.lock().down { Err(unavailable()) } else { Ok(()) }
+        if self.is_down(&self.lock()) { Err(unavailable()) } else { Ok(()) }
     }
 
     /// What was counted so far, and what the ledger is at.
     pub(crate) fn figures(&self) -> LedgerFigures {
-        self.lock().figures()
+        let memory = self.lock();
+        memory.figures(!self.is_down(&memory))
     }
 
     /// What memory knows of `account`; `None` where no call has used it lately.
@@ -117,6 +122,12 @@ impl Ledger {
         // A panic while the lock was held would be a fault of ours; the figures stay guarded by the
         // database, which refuses what does not add up.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store is away: a commit has failed, or does not come to its end.
+    fn is_down(&self, memory: &Memory) -> bool {
+        let stalls = |since| self.clock.elapsed().saturating_sub(since) >= STALLED;
+        memory.down || memory.committing.is_some_and(stalls)
     }
 
     /// Somebody waits for the next commit.

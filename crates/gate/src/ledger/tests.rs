@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tollgate_kernel::{
@@ -456,4 +458,63 @@ async fn a_crash_charges_what_was_in_flight() {
     drop(open);
     drop(node);
     assert_eq!(next.entries().await.len(), entries.len());
+}
+
+/// A disk that stalls: the commit goes on, and meanwhile calls are refused instead of waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m7_while_a_commit_stalls_calls_are_refused_and_then_it_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::boot(folder.path()).await;
+    let leg = account(user(1), Unit::Tokens, 100_000, 1);
+    let upstream = Slug::parse("up").unwrap();
+    let mut first = node.ledger.reserve(ask(1, tokens(10), vec![leg.clone()])).await.ok().unwrap();
+    let _ = first.open(&upstream);
+    first.durable().await.unwrap();
+    first.sent();
+    let mut waits = node.ledger.reserve(ask(2, tokens(10), vec![leg.clone()])).await.ok().unwrap();
+    let mut late = node.ledger.reserve(ask(3, tokens(10), vec![leg.clone()])).await.ok().unwrap();
+
+    let lock = lock(folder.path());
+    let _ = waits.open(&upstream);
+    let commits = || {
+        let memory = node.ledger.lock();
+        memory.committing.is_some() && memory.opens.is_empty()
+    };
+    assert!(until(async || commits()).await, "its commit is under way");
+    assert!(node.ledger.is_up().is_ok());
+    node.leap(STALLED);
+    assert!(node.ledger.is_up().is_err());
+    assert!(!node.ledger.figures().up);
+    let refused = node.ledger.reserve(ask(4, tokens(10), vec![leg.clone()])).await;
+    assert!(matches!(refused, Err(Refused::Unavailable(_))), "although memory would cover it");
+    assert!(!late.open(&upstream), "what was let in before is not sent any more");
+    assert!(late.durable().await.is_err());
+    drop(late);
+
+    unlock(lock);
+    waits.durable().await.unwrap();
+    waits.sent();
+    assert!(until(async || node.ledger.is_up().is_ok()).await);
+    assert!(node.ledger.figures().up);
+    first.settle(settled(5));
+    waits.settle(settled(5));
+    assert!(until(async || node.entries().await.len() == 2).await);
+    assert!(node.ledger.reserve(ask(5, tokens(10), vec![leg])).await.is_ok());
+}
+
+/// The write lock of the ledger, in the hands of another process.
+fn lock(folder: &Path) -> Child {
+    let mut command = Command::new("sqlite3");
+    command.arg(folder.join("ledger.db")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let sql = b"PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; SELECT 'locked';\n";
+    child.stdin.as_mut().unwrap().write_all(sql).unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "locked"));
+    child
+}
+
+fn unlock(mut lock: Child) {
+    drop(lock.stdin.take());
+    lock.wait().unwrap();
 }

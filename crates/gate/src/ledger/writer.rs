@@ -10,13 +10,13 @@ use tollgate_store::ledger::{
 };
 use tracing::{error, warn};
 
-use super::Ledger;
 use super::charge::Charge;
 use super::gather::{
     Pending, arm, carry_over, checkpoint, close_leases, take_attempts, take_folds, take_lowered,
     take_records, take_refills, take_releases,
 };
 use super::memory::{Memory, Queued};
+use super::{Ledger, STALLED};
 
 /// How long a record waits for company when nobody waits for it.
 pub(super) const GATHER: Duration = Duration::from_millis(50);
@@ -181,6 +181,7 @@ impl Writer {
         // One commit may be too small for all leases: the last batch is the one that closes none.
         let done = ending && batch.leases.is_empty();
         batch.trim = memory.trim(self.last);
+        memory.committing = (!batch.is_empty()).then_some(now);
         (batch, pending, done)
     }
 
@@ -208,12 +209,15 @@ impl Writer {
             let begun = self.ledger.clock.elapsed();
             match runtime.block_on(self.store.commit(batch)) {
                 Ok(Committed::Done(outcome)) => {
+                    let took = self.ledger.clock.elapsed().saturating_sub(begun);
                     if failed {
                         warn!("the ledger's store is back");
-                        self.ledger.lock().down = false;
+                    } else if took >= STALLED {
+                        warn!(?took, "a commit stalled, and calls were refused meanwhile");
                     }
-                    let took = self.ledger.clock.elapsed().saturating_sub(begun);
-                    self.ledger.lock().counted.committed(took);
+                    let mut memory = self.ledger.lock();
+                    (memory.down, memory.committing) = (false, None);
+                    memory.counted.committed(took);
                     return Some(outcome);
                 }
                 Ok(Committed::Fenced) => {

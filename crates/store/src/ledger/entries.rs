@@ -1,12 +1,23 @@
 //! Entries: written once by the fold, read by pages, API and command line.
 
+use std::time::Duration;
+
 use tollgate_kernel::{CallId, EntryKey, EntryState, Error, Timestamp, Usage};
+use uuid::Uuid;
 
 use super::batch::{AccountRef, Fold};
+use super::queries::{ENTRIES, USAGE};
 use crate::conn::Conn;
 use crate::sql::{Db, Row, Value, args};
 
 const COLUMNS: usize = 25;
+
+/// How far a call's id and its moment may be apart: the clock is asked for one after the other, and
+/// somebody may set it in between.
+const ASTRAY: Duration = Duration::from_secs(60);
+
+/// Above the ids of all calls, whose text is hexadecimal.
+const ABOVE_ALL: &str = "g";
 
 const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
     key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
@@ -270,17 +281,6 @@ impl LedgerReader {
 
     /// Entries, newest first, at most `limit`.
     pub async fn entries(&self, filter: &EntryFilter, limit: u32) -> Result<Vec<EntryRow>, Error> {
-        const ENTRIES: &str = "SELECT * FROM entry
-            WHERE at >= $1 AND at < $2
-                AND ($3 IS NULL OR user_id = $3) AND ($4 IS NULL OR key_id = $4)
-                AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
-                AND ($7 IS NULL OR model = $7) AND ($8 IS NULL OR state = $8)
-                AND ($9 IS NULL OR request_id = $9) AND ($10 IS NULL OR call_id = $10)
-                AND ($11 IS NULL OR call_id < $11) AND ($12 IS NULL OR attempt = $12)
-                AND ($13 IS NULL OR upstream = $13) AND ($14 IS NULL OR budget = $14)
-                AND ($15 IS NULL OR excess = $15) AND ($16 IS NULL OR cost_nano = $16)
-                AND ($17 IS NULL OR hold_nano = $17)
-            ORDER BY call_id DESC, attempt DESC LIMIT $18";
         let mut args = span_and_names(filter);
         args.extend([
             filter.state.as_deref().into(),
@@ -295,6 +295,7 @@ impl LedgerReader {
             filter.hold_nano.into(),
             i64::from(limit).into(),
         ]);
+        args.extend(keys(filter));
         self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
     }
 
@@ -305,36 +306,10 @@ impl LedgerReader {
         filter: &EntryFilter,
         split: UsageSplit,
     ) -> Result<Vec<UsageRow>, Error> {
-        const USAGE: &str = "SELECT
-                CASE WHEN $8 = 1 THEN at / 86400000000 END AS day,
-                CASE WHEN $9 = 1 THEN model END AS model,
-                CASE WHEN $10 = 1 THEN key_id END AS key_id,
-                CASE WHEN $11 = 1 THEN user_id END AS user_id,
-                CASE WHEN $12 = 1 THEN group_id END AS group_id,
-                CASE WHEN $13 = 1 THEN client_id END AS client_id,
-                CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT) AS calls,
-                CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
-                CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens,
-                CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
-                CAST(SUM(COALESCE(cost_nano, 0)) AS BIGINT) AS cost_nano,
-                CAST(SUM(CASE WHEN cost_nano IS NULL AND is_last THEN 1 ELSE 0 END) AS BIGINT)
-                    AS unpriced,
-                CAST(SUM(CASE WHEN state = 'estimated' AND is_last THEN 1 ELSE 0 END) AS BIGINT)
-                    AS estimated,
-                CAST(SUM(CASE WHEN state = 'interrupted' AND is_last THEN 1 ELSE 0 END) AS BIGINT)
-                    AS interrupted
-            FROM (SELECT entry.*, NOT EXISTS (SELECT 1 FROM entry later
-                    WHERE later.call_id = entry.call_id AND later.attempt > entry.attempt)
-                    AS is_last FROM entry) tries
-            WHERE at >= $1 AND at < $2 AND state <> 'crash_reserve'
-                AND ($3 IS NULL OR user_id = $3) AND ($4 IS NULL OR key_id = $4)
-                AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
-                AND ($7 IS NULL OR model = $7)
-            GROUP BY 1, 2, 3, 4, 5, 6
-            ORDER BY 1 DESC, 2, 3, 4, 5, 6";
         let UsageSplit { day, model, key, user, group, client } = split;
         let mut args = span_and_names(filter);
         args.extend([day, model, key, user, group, client].map(Value::from));
+        args.extend(keys(filter));
         self.db.all(USAGE, args).await?.iter().map(usage_row).collect()
     }
 
@@ -366,6 +341,20 @@ fn span_and_names(filter: &EntryFilter) -> Vec<Value> {
         filter.group.as_deref().into(),
         filter.model.as_deref().into(),
     ]
+}
+
+/// The lowest key that a call of the filter's moments may have, and one above all of theirs.
+fn keys(filter: &EntryFilter) -> [Value; 2] {
+    let low = filter.from.map_or(String::new(), |from| first_key(from.minus(ASTRAY)));
+    let high = filter.to.map_or(ABOVE_ALL.to_owned(), |to| first_key(to.plus(ASTRAY)));
+    [low.into(), high.into()]
+}
+
+/// The lowest id of a moment: RFC 9562 (5.7) has its milliseconds in the first 48 bits.
+fn first_key(at: Timestamp) -> String {
+    const MOST: i64 = (1 << 48) - 1;
+    let ms = at.micros().div_euclid(1_000).clamp(0, MOST);
+    Uuid::from_u128(u128::from(ms.unsigned_abs()) << 80).to_string()
 }
 
 fn entry_row(row: &Row) -> Result<EntryRow, Error> {

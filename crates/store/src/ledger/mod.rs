@@ -8,6 +8,7 @@ mod batch;
 mod codec;
 mod commit;
 mod entries;
+mod queries;
 mod recover;
 mod schema;
 

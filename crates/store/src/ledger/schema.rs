@@ -4,8 +4,11 @@ use tollgate_kernel::Error;
 
 use crate::conn::Conn;
 
-/// Statements in the order of their versions; they only add. `{blob}` and `{strict}` are the
-/// engine's own words.
+/// Statements in the order of their versions. `{blob}` and `{strict}` are the engine's own words.
+///
+/// From the first release on they only add. Before it, the first list was changed where it stands:
+/// some tables became `{clustered}`, and an index of entries by moment went. A database from before
+/// works as it is; it writes a little more.
 const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES];
 
 const TABLES: &[&str] = &[

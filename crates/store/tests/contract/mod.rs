@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod faults;
 pub(crate) mod keys;
+pub(crate) mod ledger;
 pub(crate) mod links;
 pub(crate) mod replays;
 pub(crate) mod sessions;
@@ -66,6 +67,7 @@ macro_rules! suite {
                 events_come_in_order_without_gaps, events_are_told_once;
             upkeep: keys_know_when_they_were_last_used, sessions_know_when_they_were_seen,
                 a_sweep_removes_what_has_expired;
+            ledger: entries_of_a_time_are_found_by_their_keys;
             faults: a_locked_store_is_unavailable, newer_tables_are_refused,
                 a_second_server_is_refused, opening_at_once_makes_the_tables_once,
                 a_transaction_ends_at_its_deadline, a_failed_statement_fails_the_transaction,

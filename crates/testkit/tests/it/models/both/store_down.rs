@@ -12,7 +12,7 @@ use super::until;
 /// What the issue allows until calls are answered again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-fn is_our_fault(answer: &Answer) {
+pub(crate) fn is_our_fault(answer: &Answer) {
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert_eq!(answer.code(), "budget_unavailable", "{}", answer.text);
     assert_eq!(answer.json()["error"]["type"], "server_error");

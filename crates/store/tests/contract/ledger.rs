@@ -1,0 +1,173 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use tollgate_kernel::{
+    CallId, Charged, Clock as _, EntryKey, EntryState, Error, RequestId, SeededRng, Tally,
+    Timestamp, Usage, UserId,
+};
+use tollgate_root::Root;
+use tollgate_store::Target;
+use tollgate_store::ledger::{
+    Batch, Committed, EntryFilter, EntryRow, Fold, LedgerReader, Opened, Settlement, UsageRow,
+    UsageSplit, open,
+};
+use uuid::Uuid;
+
+use super::{Bench, Outcome};
+
+#[path = "../../src/ledger/queries.rs"]
+mod queries;
+
+/// So many calls, one a minute.
+const CALLS: u64 = 3_000;
+const STEP: Duration = Duration::from_secs(60);
+
+/// What the arguments of the queries are: moments and numbers, or texts.
+const ENTRIES: &str = "nnttttttttt n tt nnnn tt";
+const USAGE: &str = "nnttttt nnnnnn tt";
+
+fn fold(call: CallId, at: Timestamp, user: UserId) -> Fold {
+    let key = EntryKey { call, attempt: 1 };
+    let charged = Charged { money: 7, tokens: 3, calls: 1 };
+    let opened = Opened {
+        key,
+        at,
+        request: RequestId::from_uuid(call.uuid()),
+        user: Some(user),
+        client: None,
+        api_key: None,
+        group: None,
+        model: "model".into(),
+        upstream: None,
+        priced: true,
+        hold: charged,
+        legs: Vec::new(),
+    };
+    let usage = Usage { output_tokens: 3, ..Usage::default() };
+    let tally =
+        Tally { state: EntryState::Settled, usage, cost_nano: Some(7), charged, excess: false };
+    let settlement = Settlement { key, tally, charges: Vec::new() };
+    Fold { opened: Arc::new(opened), settlement: Arc::new(settlement) }
+}
+
+async fn fill(bench: &Bench) -> Outcome<LedgerReader> {
+    let rng: Arc<dyn tollgate_kernel::Rng> = Arc::new(SeededRng::new(11));
+    let clock = Arc::clone(&bench.clock);
+    let opened = open(&Root::new(), bench.target.clone(), clock.clone(), rng.clone()).await?;
+    let (reader, source) = opened;
+    let (mut store, _) = source.open().await?;
+    let users = [1, 2].map(|n| UserId::from_uuid(Uuid::from_u128(n)));
+    let folds = (0..CALLS).zip(users.iter().cycle()).map(|(number, user)| {
+        clock.advance(STEP);
+        // The clock goes on between an id and its moment, and may be set: both ways.
+        let apart = Duration::from_millis(20_000 * (number % 3));
+        let call = CallId::new(&*clock, &*rng);
+        let at = match number % 2 {
+            0 => clock.now().plus(apart),
+            _ => clock.now().minus(apart),
+        };
+        fold(call, at, *user)
+    });
+    let batch = Batch { folds: folds.collect(), ..Batch::default() };
+    assert!(matches!(store.commit(&batch).await?, Committed::Done(_)));
+    Ok(reader)
+}
+
+pub(crate) async fn entries_of_a_time_are_found_by_their_keys(bench: &Bench) -> Outcome<()> {
+    let start = bench.clock.now();
+    let reader = fill(bench).await?;
+    let all = reader.entries(&EntryFilter::default(), 100_000).await?;
+    assert_eq!(u64::try_from(all.len()).ok(), Some(CALLS));
+    let user = all.first().and_then(|entry| entry.user.clone());
+
+    let at = |minutes: u64| Some(start.plus(Duration::from_secs(60 * minutes)));
+    let exactly = |entry: Option<&EntryRow>| entry.map(|entry| entry.at);
+    let spans = [
+        (None, None),
+        (at(100), at(130)),
+        (at(100), None),
+        (None, at(100)),
+        (at(1_000), at(1_001)),
+        (at(5_000), at(6_000)),
+        (exactly(all.get(700)), exactly(all.get(600))),
+        (exactly(all.get(701)), exactly(all.get(601))),
+        (exactly(all.get(702)), exactly(all.get(602))),
+        (Some(Timestamp::from_micros(i64::MIN)), Some(Timestamp::from_micros(i64::MAX))),
+    ];
+    for (from, to) in spans {
+        for user in [None, user.clone()] {
+            let meant = |entry: &&EntryRow| {
+                from.is_none_or(|from| entry.at >= from)
+                    && to.is_none_or(|to| entry.at < to)
+                    && (user.is_none() || entry.user == user)
+            };
+            let expected: Vec<EntryRow> = all.iter().filter(meant).cloned().collect();
+            let filter = EntryFilter { from, to, user: user.clone(), ..EntryFilter::default() };
+            assert!(reader.entries(&filter, 100_000).await? == expected, "{from:?} to {to:?}");
+            let sums = reader.usage(&filter, UsageSplit::default()).await?;
+            let calls: i64 = sums.iter().map(|sum: &UsageRow| sum.calls).sum();
+            assert_eq!(usize::try_from(calls).ok(), Some(expected.len()), "{from:?} to {to:?}");
+        }
+    }
+    for (sql, arguments) in [(queries::ENTRIES, ENTRIES), (queries::USAGE, USAGE)] {
+        let plan = plan(bench, sql, arguments).await?;
+        assert!(is_a_search(bench, &plan), "the whole ledger is read:\n{plan}");
+    }
+    reader.close().await;
+    Ok(())
+}
+
+/// Whether the ledger is searched by its key. What is searched besides are the later attempts at a
+/// call.
+fn is_a_search(bench: &Bench, plan: &str) -> bool {
+    match &bench.target {
+        Target::Sqlite { .. } => {
+            plan.contains("SEARCH entry USING PRIMARY KEY (call_id>? AND call_id<?)")
+        }
+        Target::Postgres { .. } => {
+            plan.contains("Index Cond: ((call_id >= ") && !plan.contains("Seq Scan")
+        }
+    }
+}
+
+/// How the database would answer, whatever the arguments are.
+async fn plan(bench: &Bench, sql: &str, arguments: &str) -> Outcome<String> {
+    let lines: Vec<String> = match &bench.target {
+        Target::Sqlite { data_dir } => {
+            let url = format!("sqlite://{}", data_dir.join("ledger.db").display());
+            let mut db = SqliteConnection::connect(&url).await.map_err(Error::internal)?;
+            let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&mut db)
+                .await
+                .map_err(Error::internal)?;
+            rows.iter().map(|row| row.get("detail")).collect()
+        }
+        Target::Postgres { url } => {
+            let mut db = PgConnection::connect(url).await.map_err(Error::internal)?;
+            let kinds = arguments.bytes().filter_map(|kind| match kind {
+                b'n' => Some("BIGINT"),
+                b't' => Some("TEXT"),
+                _ => None,
+            });
+            let kinds: Vec<&str> = kinds.collect();
+            let nulls = vec!["NULL"; kinds.len()].join(", ");
+            let prepare = format!(
+                "ANALYZE entry; SET plan_cache_mode = force_generic_plan; \
+                 PREPARE asked ({}) AS {sql}",
+                kinds.join(", ")
+            );
+            sqlx::raw_sql(AssertSqlSafe(prepare))
+                .execute(&mut db)
+                .await
+                .map_err(Error::internal)?;
+            let explain = format!("EXPLAIN EXECUTE asked ({nulls})");
+            let rows = sqlx::raw_sql(AssertSqlSafe(explain))
+                .fetch_all(&mut db)
+                .await
+                .map_err(Error::internal)?;
+            rows.iter().map(|row| row.get(0)).collect()
+        }
+    };
+    Ok(lines.join("\n"))
+}
