@@ -421,15 +421,22 @@ pub(crate) fn settled(number: u8, at: Timestamp) -> Call {
 }
 
 impl Call {
-    /// The id of a call by its number.
+    /// The id of a call of [`NOW`] by its number.
     pub(crate) fn id(number: u8) -> String {
-        format!("01939000-0000-7000-8000-0000000000{number:02x}")
+        Self::id_at(number, Timestamp::parse(NOW).unwrap())
+    }
+
+    /// The same at another moment, to the minute: ids of calls begin with their time.
+    fn id_at(number: u8, at: Timestamp) -> String {
+        let ms = at.secs().div_euclid(60) * 60_000;
+        format!("{:08x}-{:04x}-7000-8000-0000000000{number:02x}", ms >> 16, ms & 0xffff)
     }
 
     /// The same call as the ledger takes it: 100 tokens in, 20 out, 1,000 nano-units.
     pub(crate) fn fold(self) -> Fold {
-        let key = EntryKey { call: Self::id(self.number).parse().unwrap(), attempt: self.attempt };
-        let request: RequestId = Self::id(self.number).parse().unwrap();
+        let id = Self::id_at(self.number, self.at);
+        let key = EntryKey { call: id.parse().unwrap(), attempt: self.attempt };
+        let request: RequestId = id.parse().unwrap();
         let usage = Usage { input_tokens: 100, output_tokens: 20, ..Usage::default() };
         let charged = Charged { money: 1_000, tokens: 120, calls: 1 };
         let opened = Opened {
@@ -456,10 +463,10 @@ impl Call {
 /// The same call as the ledger shows it.
 pub(crate) fn row(call: Call) -> EntryRow {
     EntryRow {
-        call_id: Call::id(call.number),
+        call_id: Call::id_at(call.number, call.at),
         attempt: call.attempt.into(),
         at: call.at,
-        request_id: Call::id(call.number),
+        request_id: Call::id_at(call.number, call.at),
         user: None,
         client: None,
         key: None,

@@ -26,7 +26,8 @@ use crate::tokens::Tokens;
 use crate::touch::Touches;
 use crate::{Live, Presented, Principal};
 
-/// The most credentials that are remembered: some 90 MiB when all of them are keys with budgets.
+/// The most credentials that are remembered. With its rates and accounts each takes two to three
+/// KiB (`many-keys` in docs/benchmarks.md): some 350 MiB when all of them are keys with budgets.
 const REMEMBERED: u64 = 131_072;
 
 /// How long a credential is remembered without a look at its records.
