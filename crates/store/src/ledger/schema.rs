@@ -9,7 +9,7 @@ use crate::conn::Conn;
 /// From the first release on they only add. Before it, the first list was changed where it stands:
 /// some tables became `{clustered}`, and an index of entries by moment went. A database from before
 /// works as it is; it writes a little more.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES];
+const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES, ENTRIES_BY_KEY];
 
 const TABLES: &[&str] = &[
     "CREATE TABLE account (
@@ -83,6 +83,10 @@ const RELEASES: &[&str] = &[
     "ALTER TABLE entry ADD COLUMN window_start BIGINT",
     "ALTER TABLE entry ADD COLUMN released_at BIGINT",
 ];
+
+/// Entries are found by the time in their ids, whosever they are. No query used the index of people,
+/// and with many of them nearly each entry wrote a page of it.
+const ENTRIES_BY_KEY: &[&str] = &["DROP INDEX entry_user"];
 
 /// Brings the tables to the newest version.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<(), Error> {
