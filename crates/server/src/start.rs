@@ -134,7 +134,7 @@ fn extra_roots(config: &Config) -> Result<Vec<Vec<u8>>, Exit> {
 
 /// The request log on stderr: JSON for machines, pretty on a terminal.
 pub fn request_log(log: &Log) -> Result<RequestLog, Exit> {
-    Ok(RequestLog::start(std::io::stderr(), style(log))?)
+    Ok(RequestLog::start(std::io::stderr(), style_here(log.format))?)
 }
 
 /// What the server says of itself, on stderr too.
@@ -148,7 +148,7 @@ pub fn tracing(log: &Log) {
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     // A second call, as in tests, leaves the first one's subscriber.
-    let _ = match style(log) {
+    let _ = match style_here(log.format) {
         Style::Json => {
             let clock = Arc::new(SystemClock::new());
             lines.event_format(JsonLines { clock }).try_init()
@@ -157,13 +157,32 @@ pub fn tracing(log: &Log) {
     };
 }
 
-fn style(log: &Log) -> Style {
-    let terminal = std::io::stderr().is_terminal();
-    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-    match log.format {
+fn style_here(format: LogFormat) -> Style {
+    style(format, std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR").is_none())
+}
+
+/// Pretty for a person at a `terminal`, with colours where those are `wanted`; JSON for all others.
+fn style(format: LogFormat, terminal: bool, wanted: bool) -> Style {
+    let colour = terminal && wanted;
+    match format {
         LogFormat::Json => Style::Json,
         LogFormat::Pretty => Style::Pretty { colour },
         LogFormat::Auto if terminal => Style::Pretty { colour },
         LogFormat::Auto => Style::Json,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_pretty_on_a_terminal_and_json_elsewhere() {
+        let pretty = |colour| Style::Pretty { colour };
+        assert_eq!(style(LogFormat::Auto, true, true), pretty(true));
+        assert_eq!(style(LogFormat::Auto, true, false), pretty(false), "NO_COLOR");
+        assert_eq!(style(LogFormat::Auto, false, true), Style::Json);
+        assert_eq!(style(LogFormat::Json, true, true), Style::Json);
+        assert_eq!(style(LogFormat::Pretty, false, true), pretty(false), "a file has no colours");
     }
 }

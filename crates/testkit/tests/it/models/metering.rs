@@ -411,3 +411,27 @@ async fn h4_h5_only_the_headers_on_the_lists_pass() {
     assert_eq!(seen(&server).1["store"], false);
     server.stop().await.unwrap();
 }
+
+/// From 100 input tokens on a token of input costs ten times as much: the hold is at that price, for
+/// the request alone does not say that it stays below.
+#[tokio::test]
+async fn a_long_inputs_tier_is_held_and_a_call_is_charged_by_its_own() {
+    const TIERS: &str = "model,also_matches,input,output,tiers\nmock,mock/*,1,2,input=100+:10\n";
+    let setup = Setup { prices: Some(TIERS), ..Setup::on(Engine::Sqlite) };
+    let server = TestServer::start_as(setup).await.unwrap();
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    server.mocks(&[("short", "input=99,chunks=5"), ("long", "input=100,chunks=5")]).await.unwrap();
+    for (model, input_nano) in [("short", 99 * 1_000), ("long", 100 * 10_000)] {
+        let mut body = chat_body(model, 60);
+        body["messages"][0]["content"] = json!("x".repeat(100));
+        let bytes = i64::try_from(body.to_string().len()).unwrap();
+        let answer = client.post(CHAT, &body).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let entry = server.entry_of(answer.header("x-request-id")).await.unwrap();
+        assert_eq!(entry.hold_nano, bytes * 10_000 + 60 * 2_000, "{model}");
+        let output = i64::try_from(entry.usage.output_tokens).unwrap();
+        assert_eq!(entry.cost_nano, Some(input_nano + output * 2_000), "{model}");
+    }
+    server.stop().await.unwrap();
+}

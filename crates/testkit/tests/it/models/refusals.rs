@@ -121,7 +121,10 @@ async fn m11_several_credentials_are_refused_before_any_look_up() {
         for (name, value) in *headers {
             request = request.header(*name, *value);
         }
-        is_final(&client.send(request).await.unwrap(), 400, "ambiguous_credentials");
+        let answer = client.send(request).await.unwrap();
+        is_final(&answer, 400, "ambiguous_credentials");
+        let hint = "Send one: an Authorization header or the session cookie, not both";
+        assert!(answer.message().contains(hint), "{}", answer.text);
     }
     nothing_happened(&server).await;
 }
