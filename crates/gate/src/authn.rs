@@ -39,6 +39,13 @@ const KEYS_BEGIN: &str = "tg_";
 /// Longest bearer token that is looked at.
 const LONGEST: usize = 16 * 1024;
 
+/// What a token is.
+enum Sort {
+    Key,
+    Session,
+    AccessToken,
+}
+
 /// Everything that authentication needs.
 pub(crate) struct Authn {
     pub(crate) reader: Reader,
@@ -73,11 +80,8 @@ impl Authn {
             One::Nothing => anonymous(network, self.clock.now()),
             One::Malformed => return Err(Error::unauthenticated()),
             One::Socket(uid) => local(uid, self.clock.now()),
-            One::Session(token) => self.session(&token).await?,
-            One::Bearer(token) if token.expose().starts_with(KEYS_BEGIN) => {
-                self.key(&token).await?
-            }
-            One::Bearer(token) => self.access_token(&token).await?,
+            One::Session(token) => self.token(&token, true).await?,
+            One::Bearer(token) => self.token(&token, false).await?,
         };
         self.welcome(known, network, request)
     }
@@ -90,13 +94,7 @@ impl Authn {
         network: Network,
     ) -> Option<Result<Arc<Principal>, Error>> {
         let (token, is_session) = presented.only_token()?;
-        let purpose = match token.expose() {
-            _ if is_session => Purpose::Session,
-            token if token.starts_with(KEYS_BEGIN) => Purpose::ApiKey,
-            token if token.len() <= LONGEST => Purpose::AccessToken,
-            _ => return None,
-        };
-        let hash = self.vault.mac(purpose, token.expose().as_bytes());
+        let (_, hash) = self.keyed(token, is_session)?;
         let known = self.remembered(&hash)?;
         Some(self.welcome(known, network, presented.request()))
     }
@@ -136,18 +134,41 @@ impl Authn {
         Ok(())
     }
 
-    async fn key(&self, token: &PlainToken) -> Result<Arc<Known>, Error> {
-        // The checksum first: garbage never reaches the store.
-        let kind = api_key::parse(token.expose()).ok_or_else(Error::unauthenticated)?;
-        if !matches!(kind, TokenType::User | TokenType::App | TokenType::Admin) {
-            return Err(Error::unauthenticated());
-        }
-        let hash = self.vault.mac(Purpose::ApiKey, token.expose().as_bytes());
+    async fn token(&self, token: &PlainToken, is_session: bool) -> Result<Arc<Known>, Error> {
+        let keyed = self.keyed(token, is_session);
+        let (sort, hash) = keyed.ok_or_else(Error::unauthenticated)?;
         if let Some(known) = self.remembered(&hash) {
             return Ok(known);
         }
         // The way to the store is boxed, so that the way without it stays small.
-        Box::pin(self.look_up_key(hash)).await
+        Box::pin(async {
+            match sort {
+                Sort::Key => self.look_up_key(hash).await,
+                Sort::Session => self.look_up_session(hash).await,
+                Sort::AccessToken => self.verify(token, hash).await,
+            }
+        })
+        .await
+    }
+
+    /// What a token is and the hash that it is known by; none for what is no token of ours. Form,
+    /// checksum and length come first: garbage is not hashed and never reaches the store.
+    fn keyed(&self, token: &PlainToken, is_session: bool) -> Option<(Sort, HashedToken)> {
+        let text = token.expose();
+        let (sort, purpose) = if is_session || text.starts_with(KEYS_BEGIN) {
+            match (api_key::parse(text)?, is_session) {
+                (TokenType::Session, true) => (Sort::Session, Purpose::Session),
+                (TokenType::User | TokenType::App | TokenType::Admin, false) => {
+                    (Sort::Key, Purpose::ApiKey)
+                }
+                _ => return None,
+            }
+        } else if text.len() <= LONGEST {
+            (Sort::AccessToken, Purpose::AccessToken)
+        } else {
+            return None;
+        };
+        Some((sort, self.vault.mac(purpose, text.as_bytes())))
     }
 
     async fn look_up_key(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
@@ -157,34 +178,12 @@ impl Authn {
         Ok(self.remember(hash, known, heeded))
     }
 
-    async fn session(&self, token: &PlainToken) -> Result<Arc<Known>, Error> {
-        if api_key::parse(token.expose()) != Some(TokenType::Session) {
-            return Err(Error::unauthenticated());
-        }
-        let hash = self.vault.mac(Purpose::Session, token.expose().as_bytes());
-        if let Some(known) = self.remembered(&hash) {
-            return Ok(known);
-        }
-        Box::pin(self.look_up_session(hash)).await
-    }
-
     async fn look_up_session(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
         let heeded = self.lives.heeded();
         let found = self.reader.session_by_hash(hash.as_bytes()).await?;
         let (session, user) = found.ok_or_else(Error::unauthenticated)?;
         let known = self.known_session(session, user, Method::Session).await?;
         Ok(self.remember(hash, known, heeded))
-    }
-
-    async fn access_token(&self, token: &PlainToken) -> Result<Arc<Known>, Error> {
-        if token.expose().len() > LONGEST {
-            return Err(Error::unauthenticated());
-        }
-        let hash = self.vault.mac(Purpose::AccessToken, token.expose().as_bytes());
-        if let Some(known) = self.remembered(&hash) {
-            return Ok(known);
-        }
-        Box::pin(self.verify(token, hash)).await
     }
 
     async fn verify(&self, token: &PlainToken, hash: HashedToken) -> Result<Arc<Known>, Error> {
