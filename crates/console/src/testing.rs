@@ -206,7 +206,7 @@ impl House {
         tx.insert_user(user).await.unwrap();
         tx.insert_session(session).await.unwrap();
         tx.commit(AuditEvent::new("user.create", format!("user:{id}"))).await.unwrap();
-        let key = self.key(key_id, TokenType::User, KeyHolder::User(id)).await;
+        let key = self.key(key_id, TokenType::User, KeyHolder::User(id), None).await;
         let session = format!("tollgate={}", cookie.expose());
         Person { id, session, session_id, key }
     }
@@ -219,17 +219,30 @@ impl House {
     /// A new key, as a header, and its id.
     pub(crate) async fn named_key(&self, kind: TokenType, holder: KeyHolder) -> (String, KeyId) {
         let id = KeyId::new(&**self.gate.clock(), &**self.gate.rng());
-        (self.key(id, kind, holder).await, id)
+        (self.key(id, kind, holder, None).await, id)
     }
 
-    async fn key(&self, id: KeyId, kind: TokenType, holder: KeyHolder) -> String {
+    /// An admin key, as a header, that works on this machine alone.
+    pub(crate) async fn limited_admin_key(&self) -> String {
+        let id = KeyId::new(&**self.gate.clock(), &**self.gate.rng());
+        let networks = vec!["127.0.0.0/8".to_owned()];
+        self.key(id, TokenType::Admin, KeyHolder::Admin, Some(networks)).await
+    }
+
+    async fn key(
+        &self,
+        id: KeyId,
+        kind: TokenType,
+        holder: KeyHolder,
+        networks: Option<Vec<String>>,
+    ) -> String {
         let (token, hash) = self.gate.new_token(kind);
         let key = NewKey {
             id,
             name: "a key".to_owned(),
             holder,
             models: None,
-            networks: None,
+            networks,
             rates: Rates::default(),
             budgets: Vec::new(),
             expires_at: None,
@@ -328,12 +341,17 @@ impl House {
     }
 
     /// The same with the admin key, as a browser without a session: the status.
-    pub(crate) async fn submit_with_key(&self, path: &str, fields: &[(&str, &str)]) -> u16 {
+    pub(crate) async fn submit_with_key(
+        &self,
+        key: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> u16 {
         let csrf = Door(self.gate.clone()).token("presession:abc");
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("csrf", &csrf).extend_pairs(fields);
         let headers = [
-            ("authorization", self.admin.as_str()),
+            ("authorization", key),
             ("cookie", "tollgate-pre=abc"),
             ("sec-fetch-site", "same-origin"),
             ("content-type", "application/x-www-form-urlencoded"),

@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Rates, Timestamp};
 use tollgate_store::{Descent, GENERATIONS_MAX, KeyHolder, KeyRecord, Origin, Owner};
 
-use crate::check::LONG_LIFE;
+use crate::{Gate, Warrant};
 
 /// The key that the caller presents bounds the keys and accounts that it makes and changes; nothing
 /// bounds those who present none.
 #[derive(Default)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// The caller's own, then those that it comes from: they bound what it may as well.
     keys: Vec<KeyRecord>,
-    /// Whether the installation itself made the first of them.
-    of_installation: bool,
     /// The end of the secret that was presented, where it was replaced by a newer one.
     secret_ends_at: Option<Timestamp>,
 }
@@ -24,7 +21,7 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// The bounds of the caller. A conflict when the key was changed since the caller was let in:
     /// its secret may have been replaced.
-    pub(crate) async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
+    pub async fn of(gate: &Gate, warrant: &Warrant) -> Result<Self, Error> {
         let caller = warrant.principal();
         let Some(id) = caller.credential().key() else { return Ok(Self::default()) };
         let reader = gate.read(warrant);
@@ -35,32 +32,28 @@ impl Bounds {
             return Err(changed.with_retry_after(Duration::from_secs(1)));
         }
         let Descent { origin, makers } = reader.descent(&key).await?;
-        let secret_ends_at = caller.secret_ends_at();
-        let of_installation = match origin {
-            Origin::Installation => true,
-            Origin::Nobody if key.holder == KeyHolder::Admin => {
-                return Err(Error::unauthenticated());
-            }
-            Origin::User(_) | Origin::Nobody => false,
-        };
+        if key.holder == KeyHolder::Admin && matches!(origin, Origin::Nobody) {
+            return Err(Error::unauthenticated());
+        }
         let keys = std::iter::once(key).chain(makers).collect();
-        Ok(Self { keys, of_installation, secret_ends_at })
+        Ok(Self { keys, secret_ends_at: caller.secret_ends_at() })
     }
 
     /// Refuses a key that has an end or any limit, or that was made with a key, where somebody
     /// would come to be an admin or into an admin's account: by that account it would outlive its
-    /// own end, and do what it may not. The end that set-up gives is no such end: nobody chose it.
-    pub(crate) fn require_none(&self) -> Result<(), Error> {
+    /// own end, and do what it may not.
+    pub fn require_none(&self) -> Result<(), Error> {
         let Some(key) = self.keys.first() else { return Ok(()) };
-        let of_set_up = self.of_installation
-            && key.expires_at.is_some_and(|ends| ends >= key.created_at.plus(LONG_LIFE));
-        let ends = key.expires_at.is_some() && !of_set_up;
         let is_narrow = key.models.is_some()
             || key.networks.is_some()
             || key.rates != Rates::default()
             || !key.budgets.is_empty();
         let is_made_with_a_key = self.keys.len() > 1;
-        if ends || is_narrow || is_made_with_a_key || self.secret_ends_at.is_some() {
+        if key.expires_at.is_some()
+            || is_narrow
+            || is_made_with_a_key
+            || self.secret_ends_at.is_some()
+        {
             let detail = "This key is limited, or was made with a key, and the account of an owner \
                            or admin would outlive that. Do this as a person.";
             return Err(Error::new(Kind::Forbidden, detail));
@@ -69,7 +62,7 @@ impl Bounds {
     }
 
     /// Refuses an admin key that would be one too many in a row.
-    pub(crate) fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
+    pub fn require_room(&self, holder: KeyHolder) -> Result<(), Error> {
         if holder != KeyHolder::Admin || self.keys.len() < GENERATIONS_MAX {
             return Ok(());
         }
@@ -78,7 +71,7 @@ impl Bounds {
     }
 
     /// Refuses to hand out a new secret of a key that may do what the caller's may not.
-    pub(crate) fn require_within(&self, key: &KeyRecord) -> Result<(), Error> {
+    pub fn require_within(&self, key: &KeyRecord) -> Result<(), Error> {
         let within = self.models(key.models.clone()).is_ok_and(|models| models == key.models)
             && self.networks(key.networks.clone()).is_ok_and(|nets| nets == key.networks)
             && self.rates(key.rates) == key.rates
@@ -92,7 +85,7 @@ impl Bounds {
     }
 
     /// The models of `wished` that the caller may call too.
-    pub(crate) fn models(
+    pub fn models(
         &self,
         mut wished: Option<Vec<ModelPattern>>,
     ) -> Result<Option<Vec<ModelPattern>>, Error> {
@@ -105,10 +98,7 @@ impl Bounds {
     }
 
     /// The networks of `wished` that the caller may come from too.
-    pub(crate) fn networks(
-        &self,
-        mut wished: Option<Vec<String>>,
-    ) -> Result<Option<Vec<String>>, Error> {
+    pub fn networks(&self, mut wished: Option<Vec<String>>) -> Result<Option<Vec<String>>, Error> {
         for key in &self.keys {
             let shared = both(wished, key.networks.as_deref(), covers_network);
             let what = "These networks are not those of the key that asks.";
@@ -118,17 +108,17 @@ impl Bounds {
     }
 
     /// The lowest of all rates, each.
-    pub(crate) fn rates(&self, wished: Rates) -> Rates {
+    pub fn rates(&self, wished: Rates) -> Rates {
         self.keys.iter().fold(wished, |rates, key| rates.within(key.rates))
     }
 
     /// The lowest of all budgets, each; what the keys have alone is added.
-    pub(crate) fn budgets(&self, wished: Vec<Budget>) -> Vec<Budget> {
+    pub fn budgets(&self, wished: Vec<Budget>) -> Vec<Budget> {
         self.keys.iter().fold(wished, |budgets, key| Budget::within(budgets, &key.budgets))
     }
 
     /// The earliest end of all: the keys', and that of the secret.
-    pub(crate) fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
+    pub fn expiry(&self, wished: Option<Timestamp>) -> Option<Timestamp> {
         let ends = self.keys.iter().map(|key| key.expires_at);
         ends.chain([self.secret_ends_at, wished]).flatten().min()
     }

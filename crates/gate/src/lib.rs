@@ -5,6 +5,7 @@
 
 mod authn;
 mod books;
+mod bounds;
 mod call;
 mod catalogue;
 mod drain;
@@ -48,6 +49,7 @@ type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState
 type FastSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 pub use books::BudgetsOf;
+pub use bounds::Bounds;
 pub use call::{Call, ModelCall};
 pub use catalogue::Listed;
 pub use drain::DrainBounds;
@@ -62,6 +64,7 @@ pub use permit::{Permit, Target};
 pub use presented::Presented;
 pub use prices::{ModelFacts, NoPrices, Prices};
 pub use principal::{Principal, Reach, Warrant};
+pub use rank::AccountChange;
 pub use rates::{RateStanding, Refusal};
 pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use tollgate_vault::{Purpose, Verdict};

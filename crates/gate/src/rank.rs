@@ -1,12 +1,45 @@
 //! With whose rights somebody manages: matters where owners are concerned, whom admins leave alone.
 
 use tollgate_kernel::{Error, Kind, Role, Subject};
-use tollgate_store::{KeyHolder, KeyRecord, Origin, Owner, Reader};
+use tollgate_store::{AccountState, KeyHolder, KeyRecord, Origin, Owner, Reader, UserRecord};
 
+use crate::Bounds;
 use crate::gate::Gate;
 use crate::principal::Warrant;
 
+/// What is changed of an account, as far as rights are concerned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccountChange {
+    /// The role that it gets.
+    pub role: Option<Role>,
+    /// The state that it gets.
+    pub state: Option<AccountState>,
+    /// Its address or its password: by these somebody else comes in.
+    pub way_in: bool,
+}
+
 impl Gate {
+    /// Refuses those who may not change an account so. What would put somebody in an owner's place,
+    /// or out of it, is for owners; what would put somebody in an admin's place is not for a key
+    /// that is limited.
+    pub async fn require_right_over(
+        &self,
+        warrant: &Warrant,
+        before: &UserRecord,
+        change: AccountChange,
+    ) -> Result<(), Error> {
+        let AccountChange { role, state, way_in } = change;
+        let touches = way_in || role.is_some() || state.is_some();
+        if (before.role == Role::Owner && touches) || role == Some(Role::Owner) {
+            self.require_owner(warrant).await?;
+        }
+        let lets_in = way_in || state == Some(AccountState::Active);
+        if role >= Some(Role::Admin) || (before.role >= Role::Admin && lets_in) {
+            Bounds::of(self, warrant).await?.require_none()?;
+        }
+        Ok(())
+    }
+
     /// Refuses everybody who has not the rights of an owner: who becomes, is or stays an owner is
     /// the owners' own affair. An admin key has the rights of whoever made it.
     pub async fn require_owner(&self, warrant: &Warrant) -> Result<(), Error> {

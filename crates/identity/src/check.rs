@@ -20,10 +20,6 @@ const NETWORKS_MAX: usize = 64;
 pub(crate) const MODELS_MAX: usize = 256;
 /// How long the page proposes that a key lasts.
 pub(crate) const KEY_LIFE: Duration = Duration::from_secs(90 * DAY_S);
-/// How long the first admin key lasts, which set-up makes.
-pub(crate) const FIRST_KEY_LIFE: Duration = Duration::from_secs(366 * DAY_S);
-/// An end that is this far away was set by set-up, not to limit a key that the installation made.
-pub(crate) const LONG_LIFE: Duration = Duration::from_secs(365 * DAY_S);
 const DAY_S: u64 = 86_400;
 
 /// What is wrong with what was written. Pages say it in three languages, the API in English.

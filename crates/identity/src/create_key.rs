@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal, Reach, Warrant};
+use tollgate_gate::{Bounds, Gate, Principal, Reach, Warrant};
 use tollgate_kernel::{
     Budget, Error, KeyId, Kind, Manage, ModelPattern, Noun, PlainToken, Rates, Timestamp,
 };
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner, Tx};
 
-use crate::bounds::Bounds;
 use crate::check::{self, Mistake};
 
 /// The most keys of one holder that work at a time: of a person, of an app, and of all admin keys

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal};
+use tollgate_gate::{Bounds, Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, NewUser};
 
-use crate::bounds::Bounds;
 use crate::check;
 use crate::list_users::{Account, require_known};
 

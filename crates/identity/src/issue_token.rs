@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal, Reach, Warrant};
+use tollgate_gate::{Bounds, Gate, Principal, Reach, Warrant};
 use tollgate_kernel::{
     Budget, CredentialId, Error, Kind, Manage, Method, ModelPattern, Noun, PlainToken, Scope,
     Scopes, Timestamp, UserId,
 };
 use tollgate_protocol::jwt::AccessClaims;
 use tollgate_store::{AccountState, AuditEvent, KeyHolder, Owner};
-
-use crate::bounds::Bounds;
 
 /// How long a token lasts where nothing is said, in seconds.
 const LIFE_S: u32 = 300;

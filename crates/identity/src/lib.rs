@@ -5,7 +5,6 @@
 
 mod add_provider;
 mod api;
-mod bounds;
 mod change_me;
 mod check;
 mod create_key;

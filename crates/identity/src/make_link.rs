@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_gate::{Gate, Principal};
+use tollgate_gate::{Bounds, Gate, Principal};
 use tollgate_kernel::{Error, Kind, LinkId, Manage, Noun, PlainToken, Role, Timestamp, UserId};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AccountState, AuditEvent, LinkPurpose, NewLink, Owner};
-
-use crate::bounds::Bounds;
 
 /// How long a link to sign in or to reset a password counts.
 pub(crate) const LINK_LIFE: Duration = Duration::from_secs(3_600);

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_gate::{Gate, Principal};
+use tollgate_gate::{Bounds, Gate, Principal};
 use tollgate_kernel::{Error, KeyId, Kind, Manage, Noun, PlainToken};
 use tollgate_store::{AuditEvent, KeyRecord};
 
-use crate::bounds::Bounds;
 use crate::create_key::new_secret;
 use crate::list_keys::owner_of;
 

@@ -220,7 +220,7 @@ fn admin_key(gate: &Gate) -> (PlainToken, NewKey, NewSecret) {
         networks: None,
         rates: Rates::default(),
         budgets: Vec::new(),
-        expires_at: Some(gate.clock().now().plus(check::FIRST_KEY_LIFE)),
+        expires_at: None,
     };
     let secret = NewSecret { hash: *hash.as_bytes(), tail: token.tail() };
     (token, key, secret)

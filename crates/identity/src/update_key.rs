@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal};
+use tollgate_gate::{Bounds, Gate, Principal};
 use tollgate_kernel::{Budget, Error, KeyId, Kind, Manage, ModelPattern, Noun, Rates, Timestamp};
 use tollgate_store::{AuditEvent, KeyRecord, KeyState};
 
-use crate::bounds::Bounds;
 use crate::check;
 use crate::create_key::{models, require_place};
 use crate::list_keys::owner_of;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Gate, Principal, Warrant};
+use tollgate_gate::{AccountChange, Gate, Principal, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserRecord};
 
-use crate::bounds::Bounds;
 use crate::check;
 use crate::list_users::{Account, require_known, with_groups};
 
@@ -34,7 +33,10 @@ pub(crate) async fn update_user(
 ) -> Result<Account, Error> {
     let warrant = gate.allow(caller, Manage::write(Noun::Users))?;
     let before = gate.read(&warrant).user(Owner::All, id).await?.ok_or_else(Error::not_found)?;
-    require_right(gate, &warrant, &before, &change).await?;
+    let UserChange { email, password, role, state, .. } = &change;
+    let way_in = email.is_some() || password.is_some();
+    let touched = AccountChange { role: *role, state: *state, way_in };
+    gate.require_right_over(&warrant, &before, touched).await?;
     let after = changed(gate, &warrant, &before, &change).await?;
     let password = match change.password {
         Some(password) => {
@@ -61,27 +63,6 @@ pub(crate) async fn update_user(
     let reader = gate.read(&warrant);
     let now = reader.user(Owner::All, id).await?.ok_or_else(Error::not_found)?;
     with_groups(reader, now).await
-}
-
-/// Whether the caller may make this change at all: what would put somebody in an owner's place, or
-/// out of it, is for owners; what would put somebody in an admin's place is not for a limited key.
-async fn require_right(
-    gate: &Arc<Gate>,
-    warrant: &Warrant,
-    before: &UserRecord,
-    change: &UserChange,
-) -> Result<(), Error> {
-    let UserChange { email, password, role, state, .. } = change;
-    let of_owner = before.role == Role::Owner
-        && (email.is_some() || password.is_some() || role.is_some() || state.is_some());
-    if of_owner || *role == Some(Role::Owner) {
-        gate.require_owner(warrant).await?;
-    }
-    let lets_in = email.is_some() || password.is_some() || *state == Some(AccountState::Active);
-    if *role >= Some(Role::Admin) || (before.role >= Role::Admin && lets_in) {
-        Bounds::of(gate, warrant).await?.require_none()?;
-    }
-    Ok(())
 }
 
 async fn changed(

@@ -268,9 +268,11 @@ async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
     assert!(html.contains("This is the last owner."), "{html}");
 
     // An admin key has the rights of whoever made it, here as in the API.
-    let with_key = house.submit_with_key(&page(&bob), &form("owner", "", "active")).await;
-    assert_eq!(with_key, 303);
-    assert_eq!(house.submit_with_key(&page(&bob), &form("member", "", "active")).await, 303);
+    let first = house.admin.as_str();
+    for role in ["owner", "member"] {
+        let form = form(role, "", "active");
+        assert_eq!(house.submit_with_key(first, &page(&bob), &form).await, 303);
+    }
 
     // Whoever is disabled is out at once.
     let (status, ..) = house.submit(&ada, &page(&bob), &form("member", "", "disabled")).await;
@@ -279,6 +281,23 @@ async fn roles_plans_and_states_are_changed_and_owners_are_for_owners() {
     let again = form("member", "", "active");
     assert_eq!(house.submit(&ada, &page(&bob), &again).await.0, 303);
     assert_eq!(house.page(&bob, "/admin").await.0, 303, "the session is over for good");
+}
+
+#[tokio::test]
+async fn k14_a_limited_admin_key_makes_no_admin_by_page() {
+    let house = House::new().await;
+    let bob = house.person("bob", Role::Member, None).await;
+    let limited = house.limited_admin_key().await;
+    let page = format!("/admin/users/{}", bob.id);
+    let form = |role| [("role", role), ("plan", ""), ("state", "active")];
+    let refused = house.submit_with_key(&limited, &page, &form("admin")).await;
+    assert_eq!(refused, 400, "by that account it would outlive its limits");
+    assert_eq!(house.submit_with_key(&limited, &page, &form("member")).await, 303);
+    assert_eq!(house.submit_with_key(&house.admin, &page, &form("admin")).await, 303);
+    // Nor does it change the state of those who are admins.
+    let back = |state| [("role", "admin"), ("plan", ""), ("state", state)];
+    assert_eq!(house.submit_with_key(&limited, &page, &back("disabled")).await, 303);
+    assert_eq!(house.submit_with_key(&limited, &page, &back("active")).await, 400);
 }
 
 /// Something that answers like a provider: by the key that it is shown.

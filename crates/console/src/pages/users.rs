@@ -10,7 +10,7 @@ use tollgate_edge::page::parts::{
 };
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::Warrant;
+use tollgate_gate::{AccountChange, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserFilter, UserRecord};
 use url::form_urlencoded;
@@ -156,18 +156,20 @@ async fn find(state: &ConsoleState, warrant: &Warrant, id: UserId) -> Result<Use
     state.read(warrant).user(Owner::All, id).await?.ok_or_else(Error::not_found)
 }
 
-/// Changes role, plan and state. Who becomes, is or stays an owner is the owners' own affair; the
-/// last of them stays. Whoever is disabled is signed out everywhere.
+/// Changes role, plan and state. The last owner stays. Whoever is disabled is signed out
+/// everywhere.
 async fn alter(
     state: &ConsoleState,
     warrant: &Warrant,
     before: &UserRecord,
     after: &UserRecord,
 ) -> Result<(), Error> {
-    let moved = before.role != after.role || before.state != after.state;
-    if moved && (before.role == Role::Owner || after.role == Role::Owner) {
-        state.gate.require_owner(warrant).await?;
-    }
+    let change = AccountChange {
+        role: Some(after.role).filter(|role| *role != before.role),
+        state: Some(after.state).filter(|state| *state != before.state),
+        way_in: false,
+    };
+    state.gate.require_right_over(warrant, before, change).await?;
     state.known_plan(warrant, after.plan.as_ref(), "plan").await?;
     let mut tx = state.gate.begin(warrant).await?;
     tx.update_user(after).await?;

@@ -198,7 +198,7 @@ async fn k14_nor_one_that_was_made_with_a_key_or_replaced() {
 }
 
 #[tokio::test]
-async fn k14_the_end_that_set_up_gives_is_no_limit_and_a_shorter_one_is() {
+async fn k14_the_first_admin_key_has_no_end_and_once_it_gets_one_is_limited() {
     let (house, owner) = House::owned().await;
     let make = |email: &'static str| {
         let body = json!({ "email": email, "role": "admin" });

@@ -84,8 +84,8 @@ const RELEASES: &[&str] = &[
     "ALTER TABLE entry ADD COLUMN released_at BIGINT",
 ];
 
-/// Entries are found by the time in their ids, whosever they are. No query used the index of people,
-/// and with many of them nearly each entry wrote a page of it.
+/// Entries are found by the time in their ids, whosever they are. No query used the index of
+/// people, and with many of them nearly each entry wrote a page of it.
 const ENTRIES_BY_KEY: &[&str] = &["DROP INDEX entry_user"];
 
 /// Brings the tables to the newest version.

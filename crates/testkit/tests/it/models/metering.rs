@@ -412,8 +412,8 @@ async fn h4_h5_only_the_headers_on_the_lists_pass() {
     server.stop().await.unwrap();
 }
 
-/// From 100 input tokens on a token of input costs ten times as much: the hold is at that price, for
-/// the request alone does not say that it stays below.
+/// From 100 input tokens on a token of input costs ten times as much: the hold is at that price,
+/// for the request alone does not say that it stays below.
 #[tokio::test]
 async fn a_long_inputs_tier_is_held_and_a_call_is_charged_by_its_own() {
     const TIERS: &str = "model,also_matches,input,output,tiers\nmock,mock/*,1,2,input=100+:10\n";
