@@ -212,20 +212,25 @@ where
         // At once, not with the first poll: hyper reads on before that.
         let busy = Busy::new(Arc::clone(&pulse));
         let app = app.clone();
-        async move {
+        // In a box, which goes when the answer has begun: hyper keeps the place of what it runs for
+        // as long as the connection lasts.
+        Box::pin(async move {
             let request = request.map(Body::new);
             Ok::<_, Infallible>(app.answer(request, Some(peer), Some(busy)).await)
-        }
+        })
     });
+    // In a box before it is handed on, or this future would have room for it too.
     match version {
-        Version::One => run(one.serve_connection(io, service), stopping).await,
-        Version::Two => run(two.serve_connection(io, service), stopping).await,
+        Version::One => run(Steady::new(one.serve_connection(io, service)), stopping).await,
+        Version::Two => run(Steady::new(two.serve_connection(io, service)), stopping).await,
     }
 }
 
 /// Answers a connection's requests until it ends or the stop comes.
-async fn run(connection: impl GracefulConnection, mut stopping: watch::Receiver<Phase>) {
-    let mut connection = Steady::new(connection);
+async fn run(
+    mut connection: Steady<impl GracefulConnection>,
+    mut stopping: watch::Receiver<Phase>,
+) {
     tokio::select! {
         // What ends a connection early is the caller's doing, or is in the request's own line.
         _ = &mut connection => return,
