@@ -140,7 +140,7 @@ async fn read_on(job: Job, bounds: DrainBounds) {
                 }
                 Ok(Err(error)) if !error.connected => return drop(plan.refused(hold, &[])),
                 // Sent, and no answer: it may have been spent.
-                Ok(Err(_)) | Err(_) => return plan.give_up(hold, 0),
+                Ok(Err(_)) | Err(_) => return plan.give_up(hold.held, 0),
             }
         }
     };
@@ -166,7 +166,7 @@ async fn refused(mut job: Refused, deadline: tokio::time::Instant) {
 /// Too many at once: closed unread.
 fn close(job: Job) {
     match job {
-        Job::Answer(job) => job.plan.give_up(job.hold, 0),
+        Job::Answer(job) => job.plan.give_up(job.hold.held, 0),
         Job::Refused(job) => drop(job.plan.refused(job.hold, &job.refusal.heard)),
         Job::Body(mut flow) => flow.give_up(),
     }

@@ -77,7 +77,7 @@ impl Refusal {
 impl Flight {
     /// The request goes out with the first poll of [`Flight::answer`].
     pub(crate) fn start(send: Sending, mut hold: Hold, plan: MeterPlan, drain: Drain) -> Self {
-        hold.charge.sent();
+        hold.held.charge.sent();
         Self { cargo: Some(Cargo { stage: Stage::Waiting(send), hold, plan }), drain }
     }
 
@@ -101,15 +101,15 @@ impl Flight {
                     return Err(lost());
                 };
                 if connected {
-                    plan.give_up(hold, 0);
+                    plan.give_up(hold.held, 0);
                     return Err(Failed { error, unspent: None });
                 }
-                hold.charge.fail_attempt();
+                hold.held.charge.fail_attempt();
                 Err(Failed { error, unspent: Some(Box::new(hold)) })
             }
             Err(_) => {
                 if let Some(Cargo { hold, plan, .. }) = self.cargo.take() {
-                    plan.give_up(hold, 0);
+                    plan.give_up(hold.held, 0);
                 }
                 let words = format!("The model provider {upstream} did not answer in time.");
                 Err(Failed { error: Error::new(Kind::UpstreamTimeout, words), unspent: None })
@@ -128,10 +128,10 @@ impl Flight {
     /// Waits until the call is durable, and gives out the answer.
     pub(crate) async fn durable(mut self) -> Result<(http::response::Parts, Flow), Failed> {
         if let Some(cargo) = &self.cargo
-            && !cargo.hold.charge.is_durable()
+            && !cargo.hold.held.charge.is_durable()
         {
             // On an error the flight is dropped and drained: the provider has answered.
-            let durable = cargo.hold.charge.durable().await;
+            let durable = cargo.hold.held.charge.durable().await;
             durable.map_err(|error| Failed { error, unspent: None })?;
         }
         match self.cargo.take() {

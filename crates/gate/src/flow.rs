@@ -18,8 +18,9 @@ use tollgate_protocol::openai::{Pass, Route, StreamMeter, usage_of_json};
 use tollgate_protocol::sse::SseSplitter;
 use tracing::{error, warn};
 
+use crate::Live;
 use crate::forward::{is_encoded, is_event_stream};
-use crate::hold::Hold;
+use crate::hold::{Held, Hold};
 use crate::permit::{Candidate, Decided};
 use crate::scan::{EscapedScan, SecretScan};
 use crate::trouble::TroubleKind;
@@ -77,48 +78,48 @@ impl MeterPlan {
     }
 
     /// Settles a call by the usage that its upstream told.
-    fn settle(&self, mut hold: Hold, usage: Usage) {
-        hold.rates.used(usage.total());
+    fn settle(&self, mut held: Held, usage: Usage) {
+        held.rates.used(usage.total());
         let cost = self.price.as_ref().map(|price| price.cost(&usage));
-        let tally = self.tally(&hold, EntryState::Settled, usage, cost);
-        hold.charge.settle(tally);
+        let tally = self.tally(&held, EntryState::Settled, usage, cost);
+        held.charge.settle(tally);
     }
 
     /// Settles a call that was answered with an error, by the usage that its body tells. Without
     /// one nothing was used, and the hold that comes back serves for another target.
     pub(crate) fn refused(&self, mut hold: Hold, body: &[u8]) -> Option<Hold> {
         if let Some(usage) = usage_of_json(self.route, body) {
-            self.settle(hold, usage);
+            self.settle(hold.held, usage);
             return None;
         }
-        hold.charge.fail_attempt();
+        hold.held.charge.fail_attempt();
         Some(hold)
     }
 
     /// Settles a call of which no usage is known: its input bound, and the `streamed` bytes of
     /// output. Where the request spoke of reasoning, what was not seen may be all of the hold.
-    pub(crate) fn give_up(&self, mut hold: Hold, streamed: u64) {
+    pub(crate) fn give_up(&self, mut held: Held, streamed: u64) {
         if self.reasons {
-            return self.give_up_whole(hold);
+            return self.give_up_whole(held);
         }
         let output_tokens = streamed.min(self.output_bound);
         let usage = Usage { input_tokens: self.input_bound, output_tokens, ..Usage::default() };
         let worst = |price: &Arc<Price>| price.worst_case(self.input_bound, output_tokens);
         let cost = self.price.as_ref().map(worst);
-        let tally = self.tally(&hold, EntryState::Estimated, usage, cost);
-        hold.rates.used(usage.total());
-        hold.charge.settle(tally);
+        let tally = self.tally(&held, EntryState::Estimated, usage, cost);
+        held.rates.used(usage.total());
+        held.charge.settle(tally);
     }
 
     /// Settles a call whose reasoning was hidden at its whole hold.
-    fn give_up_whole(&self, mut hold: Hold) {
-        let tally = hold.charge.whole_hold();
-        hold.rates.used(u64::try_from(tally.charged.tokens).unwrap_or(0));
-        hold.charge.settle(tally);
+    fn give_up_whole(&self, mut held: Held) {
+        let tally = held.charge.whole_hold();
+        held.rates.used(u64::try_from(tally.charged.tokens).unwrap_or(0));
+        held.charge.settle(tally);
     }
 
-    fn tally(&self, hold: &Hold, state: EntryState, usage: Usage, cost: Option<i64>) -> Tally {
-        let held = hold.charge.hold();
+    fn tally(&self, held: &Held, state: EntryState, usage: Usage, cost: Option<i64>) -> Tally {
+        let held = held.charge.hold();
         let tokens = i64::try_from(usage.total()).unwrap_or(i64::MAX);
         let full = Charged { money: cost.unwrap_or(0), tokens, calls: 1 };
         let charged = full.capped_by(&held);
@@ -137,7 +138,8 @@ impl MeterPlan {
 /// whoever drops it gives it to the drainer first.
 pub(crate) struct Flow {
     body: Incoming,
-    hold: Option<Hold>,
+    held: Option<Held>,
+    live: Arc<Live>,
     plan: MeterPlan,
     reading: Reading,
     scan: SecretScan,
@@ -189,7 +191,9 @@ impl Flow {
         };
         let scan = SecretScan::new(plan.target.needle());
         let (silence, heard) = (None, Instant::now());
-        Self { body, hold: Some(hold), plan, reading, scan, silence, heard, over: false }
+        let live = hold.decided.principal.live().clone();
+        let held = Some(hold.held);
+        Self { body, held, live, plan, reading, scan, silence, heard, over: false }
     }
 
     /// The body of an answer that nobody waits for.
@@ -220,8 +224,8 @@ impl Flow {
     }
 
     /// The principal's life, for a stream that must end with it.
-    pub(crate) fn live(&self) -> Option<Arc<crate::Live>> {
-        self.hold.as_ref().map(|hold| hold.decided.principal.live().clone())
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.clone()
     }
 
     /// How many frames of output have passed, as a lower bound of the tokens that were written.
@@ -400,7 +404,7 @@ impl Flow {
     /// Settles a whole answer. An error where it is no JSON: nobody may take it for an answer.
     fn settle_json(&mut self) -> Result<(), Error> {
         self.over = true;
-        let (Reading::Json { kept, len, .. }, Some(hold)) = (&mut self.reading, self.hold.take())
+        let (Reading::Json { kept, len, .. }, Some(held)) = (&mut self.reading, self.held.take())
         else {
             return Ok(());
         };
@@ -408,8 +412,8 @@ impl Flow {
         let whole = (*len <= KEPT).then(|| std::mem::take(kept).whole());
         let usage = whole.as_ref().and_then(|whole| usage_of_json(self.plan.route, whole));
         match usage {
-            Some(usage) => self.plan.settle(hold, usage),
-            None => self.plan.give_up(hold, streamed),
+            Some(usage) => self.plan.settle(held, usage),
+            None => self.plan.give_up(held, streamed),
         }
         let is_json = |whole: &Bytes| serde_json::from_slice::<IgnoredAny>(whole).is_ok();
         if usage.is_some() || whole.as_ref().is_none_or(is_json) {
@@ -424,8 +428,8 @@ impl Flow {
         self.over = true;
         match usage {
             Some(usage) => {
-                if let Some(hold) = self.hold.take() {
-                    self.plan.settle(hold, usage);
+                if let Some(held) = self.held.take() {
+                    self.plan.settle(held, usage);
                 }
             }
             None => self.give_up(),
@@ -435,16 +439,16 @@ impl Flow {
     /// Ends the accounting with what is known: the usage if it came, else a bound.
     pub(crate) fn give_up(&mut self) {
         self.over = true;
-        let Some(hold) = self.hold.take() else { return };
+        let Some(held) = self.held.take() else { return };
         match &self.reading {
             Reading::Events { meter, .. } => match meter.usage() {
                 Some(usage) if meter.ended_cleanly() || meter.failed() => {
-                    self.plan.settle(hold, usage);
+                    self.plan.settle(held, usage);
                 }
-                _ if meter.reasoning_hidden() => self.plan.give_up_whole(hold),
-                _ => self.plan.give_up(hold, meter.text_bytes()),
+                _ if meter.reasoning_hidden() => self.plan.give_up_whole(held),
+                _ => self.plan.give_up(held, meter.text_bytes()),
             },
-            Reading::Json { .. } => self.plan.give_up(hold, u64::MAX),
+            Reading::Json { .. } => self.plan.give_up(held, u64::MAX),
         }
     }
 

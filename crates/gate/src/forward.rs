@@ -65,10 +65,10 @@ impl Forwarder<'_> {
             Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
         if decided.candidates.len() > 1 {
-            hold.charge.aim(|account| candidate.is_charged_to(account, &decided.policy));
+            hold.held.charge.aim(|account| candidate.is_charged_to(account, &decided.policy));
         }
-        let may_overlap = hold.charge.open(candidate.upstream.id());
-        if !may_overlap && let Err(error) = hold.charge.durable().await {
+        let may_overlap = hold.held.charge.open(candidate.upstream.id());
+        if !may_overlap && let Err(error) = hold.held.charge.durable().await {
             return Err(Failed { error, unspent: None });
         }
         let plan = MeterPlan::of(&decided, candidate);

@@ -13,10 +13,16 @@ use crate::rates::{RateBook, RateGuard, RateStanding, Refusal};
 /// The proof that the most a call can cost is held for it. Dropped, it is given back.
 pub struct Hold {
     pub(crate) decided: Arc<Decided>,
-    pub(crate) charge: Charge,
-    pub(crate) rates: RateGuard,
+    pub(crate) held: Held,
     /// Candidates whose own budgets are spent, by their places: nothing is held for them.
     left_out: Vec<usize>,
+}
+
+/// What is held. It is all that is left of a hold once an answer flows: a stream that lasts does
+/// not keep its request.
+pub(crate) struct Held {
+    pub(crate) charge: Charge,
+    pub(crate) rates: RateGuard,
 }
 
 impl Hold {
@@ -39,7 +45,7 @@ impl Hold {
 
     /// What the caller's rates have left, this call included.
     pub fn rates(&self) -> RateStanding {
-        self.rates.standing
+        self.held.rates.standing
     }
 
     /// The ceiling that we set because the caller named none, or a higher one.
@@ -62,7 +68,8 @@ pub(crate) async fn reserve(
         let legs = legs_without(decided, &left_out)?;
         let decision = match ledger.reserve(ask(decided, hold, &legs, &left_out)).await {
             Ok(charge) => {
-                return Ok(Hold { decided: decided.clone(), charge, rates: guard, left_out });
+                let held = Held { charge, rates: guard };
+                return Ok(Hold { decided: decided.clone(), held, left_out });
             }
             Err(Refused::Unavailable(error)) => return Err(error.into()),
             Err(Refused::By(decision)) => decision,

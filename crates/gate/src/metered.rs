@@ -37,8 +37,8 @@ enum Source {
 impl Metered {
     /// The body of an answer that is metered as it passes.
     pub(crate) fn new(flow: Flow, drain: Drain) -> Self {
-        let live = if flow.is_stream() { flow.live() } else { None };
-        let revoked = live.map(|live| {
+        let revoked = flow.is_stream().then(|| {
+            let live = flow.live();
             let ended = live.clone();
             Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
         });
