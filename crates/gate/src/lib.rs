@@ -39,6 +39,7 @@ mod tokens;
 mod touch;
 mod trouble;
 mod upstream;
+mod wire;
 mod works;
 
 /// A map on the way of every call, for keys that are ours or the owner's: its hash is quick, and

@@ -14,19 +14,27 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
 use tollgate_kernel::{Error, Kind, Secret, Slug};
 use tollgate_protocol::openai::Route;
 
+use tower::util::MapResponse;
+
 use crate::scan::Needle;
 use crate::trouble::Troubles;
+use crate::wire::Wire;
 
 /// The route that lists an upstream's models.
 pub(crate) const MODELS: &str = "/models";
 
 type Https = hyper_rustls::HttpsConnector<HttpConnector>;
+
+/// Makes connections.
+type Connector = MapResponse<Https, fn(MaybeHttpsStream<TokioIo<TcpStream>>) -> Wire>;
 
 /// How long an upstream may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -183,7 +191,7 @@ fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
 
 /// The client for all upstreams: pooled connections, HTTP/1.1, no redirects followed.
 pub(crate) struct Transport {
-    client: Client<Https, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
 }
 
 impl Transport {
@@ -213,7 +221,7 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(1_024)
-            .build(https);
+            .build(MapResponse::new(https, Wire::of as fn(_) -> _));
         Ok(Self { client })
     }
 
