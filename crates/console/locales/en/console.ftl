@@ -57,6 +57,7 @@ column-model = Model
 column-user = Person
 column-group = Group
 column-client = App
+column-token = Access token
 column-calls = Calls
 column-input-tokens = Input (tokens)
 column-cached-tokens = Of it cached

@@ -48,6 +48,7 @@ column-model = モデル
 column-user = ユーザー
 column-group = グループ
 column-client = アプリ
+column-token = アクセストークン
 column-calls = 呼び出し
 column-input-tokens = 入力（トークン）
 column-cached-tokens = うちキャッシュ

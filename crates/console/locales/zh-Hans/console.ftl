@@ -48,6 +48,7 @@ column-model = 模型
 column-user = 用户
 column-group = 用户组
 column-client = 应用
+column-token = 访问令牌
 column-calls = 调用次数
 column-input-tokens = 输入（token）
 column-cached-tokens = 其中缓存
