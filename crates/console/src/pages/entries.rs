@@ -13,7 +13,7 @@ use tollgate_edge::page::parts::{
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::{Reach, Warrant};
+use tollgate_gate::Warrant;
 use tollgate_kernel::{
     Access, Account, CallId, ClientId, EntryState, Error, Holder, KeyId, Period, Unit,
 };
@@ -110,9 +110,7 @@ pub(crate) async fn list(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
-    if warrant.reach() != Reach::All {
-        return Err(Error::not_found().into());
-    }
+    warrant.require_all()?;
     let asked = Asked::of(&part);
     let (user, wrong) = match &asked.user {
         Some(text) if text.contains('@') => match state.read(&warrant).user_by_email(text).await? {
@@ -396,9 +394,7 @@ pub(crate) async fn show(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
-    if warrant.reach() != Reach::All {
-        return Err(Error::not_found().into());
-    }
+    warrant.require_all()?;
     let query = EntriesQuery { call_id: Some(call.to_string()), ..EntriesQuery::default() };
     let List { mut items, .. } = entries::part(&state, &caller, &query).await?;
     items.reverse();
