@@ -29,16 +29,6 @@ use crate::entries::{self, EntriesQuery, RELEASE};
 use crate::state::ConsoleState;
 use crate::usage::READ;
 
-/// The states that the page can be filtered by.
-const STATES: [EntryState; 6] = [
-    EntryState::Open,
-    EntryState::Settled,
-    EntryState::Estimated,
-    EntryState::Interrupted,
-    EntryState::CrashReserve,
-    EntryState::Failed,
-];
-
 /// Which entries a page shows.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -168,7 +158,7 @@ fn filter(w: Words, asked: Asked, wrong: &[Wrong]) -> Filter {
         (name.to_owned(), w.get(&format!("entry-{name}")))
     };
     let mut options = vec![(String::new(), w.get("entry-all"))];
-    options.extend(STATES.map(named));
+    options.extend(EntryState::ALL.map(named));
     Filter {
         action: "/admin/entries",
         controls: vec![
