@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit};
+use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit, figures};
 use tollgate_store::ledger::Decision;
 
 use crate::Permit;
@@ -148,16 +148,8 @@ fn amount(n: i64, unit: Unit) -> String {
         Unit::Calls if n == 1 => "1 call".to_owned(),
         Unit::Calls => format!("{n} calls"),
         Unit::Money => {
-            let nano = u128::from(n.unsigned_abs());
-            let (whole, part) = (nano / 1_000_000_000, nano % 1_000_000_000);
-            let digits = format!("{part:09}");
-            let digits = digits.trim_end_matches('0');
             let sign = if n < 0 { "-" } else { "" };
-            if digits.is_empty() {
-                format!("{sign}${whole}")
-            } else {
-                format!("{sign}${whole}.{digits}")
-            }
+            format!("{sign}${}", figures::typed(unit, n.saturating_abs()))
         }
     }
 }

@@ -16,7 +16,7 @@ use super::collection::Collection;
 use super::form::{About, Control, FormPage, Part, Select, Wrong};
 use super::parts::{Section, saved};
 use super::settings::{plan_of, plan_options};
-use super::{say, words};
+use super::words;
 use crate::clients::{self, ClientChange};
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
@@ -76,7 +76,7 @@ fn row(w: Words, app: &ClientRecord, now: Timestamp) -> Vec<Cell> {
         Cell::Text(w.get(&format!("type-{}", app.kind.as_str()))),
         Cell::Text(app.plan.as_ref().map_or_else(|| w.get("plan-none"), Slug::to_string)),
         Cell::Text(w.get(&format!("state-{}", app.state.as_str()))),
-        say::ago(w, app.created_at, now),
+        Cell::ago(w.locale(), app.created_at, now),
         Cell::Link(keys(w, app)),
     ]
 }
@@ -257,7 +257,7 @@ async fn facts(
 ) -> Result<Definitions, Error> {
     let mut items = vec![
         (w.get("column-type"), Cell::Text(w.get(&format!("type-{}-long", app.kind.as_str())))),
-        (w.get("column-made"), say::ago(w, app.created_at, state.now())),
+        (w.get("column-made"), Cell::ago(w.locale(), app.created_at, state.now())),
         (w.get("column-id"), Cell::Code(app.id.to_string())),
     ];
     if let Some(owner) = app.owner {

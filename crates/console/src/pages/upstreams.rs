@@ -15,7 +15,7 @@ use tollgate_store::UpstreamRecord;
 use super::collection::Collection;
 use super::form::{About, Also, Control, FormPage, Part, Wrong};
 use super::parts::Section;
-use super::{say, words};
+use super::words;
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
 use crate::upstreams::{self, UpstreamChange};
@@ -102,7 +102,7 @@ fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecor
         Cell::Link(Link { href, text: record.id.to_string() }),
         Cell::Code(record.base_url.clone()),
         Cell::Text(w.get(key)),
-        say::ago(w, record.updated_at, state.now()),
+        Cell::ago(w.locale(), record.updated_at, state.now()),
     ]
 }
 

@@ -18,7 +18,7 @@ use url::form_urlencoded;
 use super::form::{About, Control, FormPage, Select, Wrong};
 use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
 use super::settings::{plan_of, plan_options};
-use super::{say, words};
+use super::words;
 use crate::listing::{Cursors, ListQuery};
 use crate::state::ConsoleState;
 
@@ -106,7 +106,7 @@ fn row(w: Words, user: &UserRecord, now: tollgate_kernel::Timestamp) -> Vec<Cell
         Cell::Text(w.get(&format!("role-{}", user.role.as_str()))),
         Cell::Text(user.plan.as_ref().map_or_else(|| w.get("no-own-plan"), Slug::to_string)),
         Cell::Text(w.get(&format!("state-{}", user.state.as_str()))),
-        say::ago(w, user.created_at, now),
+        Cell::ago(w.locale(), user.created_at, now),
     ]
 }
 
@@ -210,7 +210,7 @@ async fn form_page(
     let facts = vec![
         (w.get("column-name"), Cell::Text(user.name.clone())),
         (w.get("column-groups"), Cell::Text(groups)),
-        (w.get("column-since"), say::ago(w, user.created_at, state.now())),
+        (w.get("column-since"), Cell::ago(w.locale(), user.created_at, state.now())),
         (w.get("column-id"), Cell::Code(user.id.to_string())),
     ];
     let plan = user.plan.as_ref().map_or("", Slug::as_str);
