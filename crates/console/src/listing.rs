@@ -42,6 +42,11 @@ impl<'a> Cursors<'a> {
         Ok(PageRequest { after, ..PageRequest::asked(query.limit)? })
     }
 
+    /// The same for a page of the console: the part after `cursor`, of the usual size.
+    pub(crate) fn part(self, cursor: Option<String>) -> Result<PageRequest, Error> {
+        self.request(&ListQuery { limit: None, cursor })
+    }
+
     /// A page of records as the API shows it.
     pub(crate) fn list<T, V>(self, page: Page<T>, view: impl Fn(T) -> V) -> List<V> {
         let next = page.next.map(|key| self.seal(&key));

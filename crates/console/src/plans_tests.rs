@@ -82,6 +82,12 @@ async fn declared_and_used_plans_stay() {
         let refused = house.refused(method, "/api/v1/plans/filed", body).await;
         assert_eq!(refused, refusal(409, "declared", ""), "{method}");
     }
+    // Nor does its form come back with a button, whatever was sent.
+    let owner = house.person("owner", Role::Owner, None).await;
+    let fields = [("models", "a*b"), ("time_zone", "UTC")];
+    let (status, _, html) = house.submit(&owner, "/admin/plans/filed", &fields).await;
+    assert_eq!(status, 400);
+    assert!(!html.contains("Save plan"), "{html}");
     house.done("POST", "/api/v1/plans", json!({"id": "used"})).await;
     house.person("ada", Role::Member, Some("used")).await;
     let refused = house.refused("DELETE", "/api/v1/plans/used", Value::Null).await;

@@ -9,6 +9,7 @@ mod locale;
 pub mod parts;
 mod preferences;
 mod visit;
+mod when;
 
 use axum::response::Response;
 use http::HeaderMap;
@@ -22,6 +23,7 @@ pub use check::differences;
 pub(crate) use locale::shell_words;
 pub use locale::{Locale, Texts, Value, Words};
 pub use visit::{NavItem, Visit};
+pub use when::until;
 
 /// Light, dark, or as the person's system is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Forwarding: the bytes that were authorised go to a target, and its answer comes back metered.
+//! Forwarding: the bytes that were authorised go to a candidate, and its answer comes back metered.
 
 use bytes::Bytes;
 use http::header::{
@@ -11,11 +11,12 @@ use tollgate_vault::{Purpose, Vault};
 use tracing::warn;
 
 use crate::drain::Drain;
+use crate::figures::UpstreamFailures;
 use crate::flight::{Flight, Refusal};
 use crate::flow::MeterPlan;
 use crate::hold::Hold;
 use crate::metered::Metered;
-use crate::permit::{Candidate, Decided, Target};
+use crate::permit::{Candidate, Decided};
 use crate::scan::{SecretScan, leak};
 use crate::trouble::TroubleKind;
 use crate::upstream::Transport;
@@ -34,11 +35,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// A call that got no answer to pass on.
-pub struct Failed {
+pub(crate) struct Failed {
     /// What went wrong.
-    pub error: Error,
-    /// The hold, where nothing was used: it serves for another target, unchanged.
-    pub unspent: Option<Box<Hold>>,
+    pub(crate) error: Error,
+    /// The hold, where nothing was used: it serves for another candidate, unchanged.
+    pub(crate) unspent: Option<Box<Hold>>,
 }
 
 /// What forwarding needs of the gate.
@@ -46,21 +47,37 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) transport: &'a Transport,
     pub(crate) vault: &'a Vault,
     pub(crate) drain: &'a Drain,
+    pub(crate) failures: &'a UpstreamFailures,
 }
 
 impl Forwarder<'_> {
-    /// Sends the call that `hold` was made for to `target`.
-    pub(crate) async fn forward(
+    /// Sends the call that `hold` was made for to one candidate after the other, as long as nothing
+    /// was used.
+    pub(crate) async fn forward(&self, hold: Hold) -> Result<Response<Metered>, Error> {
+        let (decided, left_out) = (hold.decided.clone(), hold.left_out.clone());
+        let mut hold = Some(hold);
+        let mut last = None;
+        for (_, candidate) in decided.candidates_but(&left_out) {
+            let Some(unspent) = hold.take() else { break };
+            match self.send(unspent, &decided, candidate).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed { error, unspent }) => {
+                    self.failures.count(error.kind());
+                    last = Some(error);
+                    hold = unspent.map(|unspent| *unspent);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::internal("a hold that serves for nobody")))
+    }
+
+    async fn send(
         &self,
         mut hold: Hold,
-        target: &Target,
+        decided: &Decided,
+        candidate: &Candidate,
     ) -> Result<Response<Metered>, Failed> {
-        let decided = hold.decided.clone();
-        let Some(candidate) = hold.candidate(&decided, target) else {
-            let error = Error::internal("a target that the hold is not for");
-            return Err(Failed { error, unspent: Some(Box::new(hold)) });
-        };
-        let request = match self.request(&decided, candidate) {
+        let request = match self.request(decided, candidate) {
             Ok(request) => request,
             Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
@@ -71,7 +88,7 @@ impl Forwarder<'_> {
         if !may_overlap && let Err(error) = hold.held.charge.durable().await {
             return Err(Failed { error, unspent: None });
         }
-        let plan = MeterPlan::of(&decided, candidate);
+        let plan = MeterPlan::of(decided, candidate);
         let send = self.transport.send(request);
         let flight = Flight::start(send, hold, plan, self.drain.clone());
         let answer = flight.answer(candidate.upstream.patience()).await?;

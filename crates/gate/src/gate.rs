@@ -15,12 +15,12 @@ use crate::catalogue::{Catalogue, Listed};
 use crate::drain::{Drain, DrainBounds, drain};
 use crate::events::Lives;
 use crate::figures::UpstreamFailures;
-use crate::forward::{Failed, Forwarder};
+use crate::forward::Forwarder;
 use crate::hold::{self, Hold};
 use crate::ledger::Ledger;
 use crate::metered::Metered;
 use crate::passwords::Passwords;
-use crate::permit::{Decider, Target};
+use crate::permit::Decider;
 use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::{RateBook, Refusal};
@@ -233,15 +233,16 @@ impl Gate {
         hold::reserve(&self.ledger, &self.rates, permit).await
     }
 
-    /// Sends the call that `hold` was made for to `target`.
-    pub async fn forward(&self, hold: Hold, target: &Target) -> Result<Response<Metered>, Failed> {
-        let forwarder =
-            Forwarder { transport: &self.transport, vault: &self.vault, drain: &self.drain };
-        let answer = forwarder.forward(hold, target).await;
-        if let Err(failed) = &answer {
-            self.upstream_failures.count(failed.error.kind());
-        }
-        answer
+    /// Sends the call that `hold` was made for to one candidate after the other, until one answers
+    /// or the call may have been spent.
+    pub async fn forward(&self, hold: Hold) -> Result<Response<Metered>, Error> {
+        let forwarder = Forwarder {
+            transport: &self.transport,
+            vault: &self.vault,
+            drain: &self.drain,
+            failures: &self.upstream_failures,
+        };
+        forwarder.forward(hold).await
     }
 
     /// The models that `principal` may call: our aliases, and the upstreams' own.

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit};
+use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit, figures};
 use tollgate_store::ledger::Decision;
 
 use crate::Permit;
 use crate::ledger::{Ask, Charge, Ledger, LegAsk, Refused};
-use crate::permit::{Candidate, Decided, Target};
-use crate::rates::{RateBook, RateGuard, RateStanding, Refusal};
+use crate::permit::Decided;
+use crate::rates::{RateBook, RateGuard, RateStanding, Refusal, whose};
 
 /// The proof that the most a call can cost is held for it. Dropped, it is given back.
 pub struct Hold {
     pub(crate) decided: Arc<Decided>,
     pub(crate) held: Held,
     /// Candidates whose own budgets are spent, by their places: nothing is held for them.
-    left_out: Vec<usize>,
+    pub(crate) left_out: Vec<usize>,
 }
 
 /// What is held. It is all that is left of a hold once an answer flows: a stream that lasts does
@@ -26,23 +26,6 @@ pub(crate) struct Held {
 }
 
 impl Hold {
-    /// Whom it serves for, the first choice first.
-    pub fn targets(&self) -> impl Iterator<Item = Target> + use<> {
-        let (permit, left_out) = (self.decided.id, self.left_out.clone());
-        let all = 0..self.decided.candidates.len();
-        all.filter(move |at| !left_out.contains(at)).map(move |at| Target { permit, at })
-    }
-
-    /// The candidate that `target` is; `None` where this hold does not serve for it.
-    pub(crate) fn candidate<'a>(
-        &self,
-        decided: &'a Decided,
-        target: &Target,
-    ) -> Option<&'a Candidate> {
-        let serves = target.permit == decided.id && !self.left_out.contains(&target.at);
-        decided.candidates.get(target.at).filter(|_| serves)
-    }
-
     /// What the caller's rates have left, this call included.
     pub fn rates(&self) -> RateStanding {
         self.held.rates.standing
@@ -65,7 +48,8 @@ pub(crate) async fn reserve(
     let guard = rates.enter(decided.resolved.rates.clone(), hold.tokens)?;
     let mut left_out = Vec::new();
     loop {
-        let legs = legs_without(decided, &left_out)?;
+        let asked = decided.candidates_but(&left_out).map(|(_, candidate)| candidate);
+        let legs = decided.resolved.legs_for(&decided.policy, asked, decided.at)?;
         let decision = match ledger.reserve(ask(decided, hold, &legs, &left_out)).await {
             Ok(charge) => {
                 let held = Held { charge, rates: guard };
@@ -80,13 +64,6 @@ pub(crate) async fn reserve(
     }
 }
 
-/// The accounts of the call, where these candidates are not asked.
-fn legs_without(decided: &Decided, left_out: &[usize]) -> Result<Arc<[LegAsk]>, Error> {
-    let candidates = decided.candidates.iter().enumerate();
-    let left = candidates.filter(|(at, _)| !left_out.contains(at)).map(|(_, candidate)| candidate);
-    decided.resolved.legs_for(&decided.policy, left, decided.at)
-}
-
 /// Leaves out the candidates that the account which refused belongs to. `false`: that would be all
 /// that are left, or it is an account of the caller's.
 fn leave_out(
@@ -99,13 +76,10 @@ fn leave_out(
         return false;
     };
     let Some(leg) = legs.get(*leg) else { return false };
-    let candidates = decided.candidates.iter().enumerate();
-    let charged = candidates
-        .filter(|(at, candidate)| {
-            !left_out.contains(at) && candidate.is_charged_to(&leg.account, &decided.policy)
-        })
-        .map(|(at, _)| at);
-    let charged: Vec<usize> = charged.collect();
+    let charged = decided
+        .candidates_but(left_out)
+        .filter(|(_, candidate)| candidate.is_charged_to(&leg.account, &decided.policy));
+    let charged: Vec<usize> = charged.map(|(at, _)| at).collect();
     let goes_on = !charged.is_empty() && left_out.len() + charged.len() < decided.candidates.len();
     if goes_on {
         left_out.extend(charged);
@@ -115,8 +89,7 @@ fn leave_out(
 
 fn ask(decided: &Decided, hold: Charged, legs: &Arc<[LegAsk]>, left_out: &[usize]) -> Ask {
     let known = &decided.principal.known;
-    let candidates = decided.candidates.iter().enumerate();
-    let first = candidates.filter(|(at, _)| !left_out.contains(at)).map(|(_, first)| first).next();
+    let first = decided.candidates_but(left_out).next();
     Ask {
         key: EntryKey { call: decided.id, attempt: 1 },
         at: decided.at,
@@ -126,7 +99,7 @@ fn ask(decided: &Decided, hold: Charged, legs: &Arc<[LegAsk]>, left_out: &[usize
         api_key: known.credential.key(),
         group: decided.resolved.in_effect.group.clone(),
         model: decided.call.request.shared_model(),
-        upstream: first.map(|candidate| candidate.upstream.id().clone()),
+        upstream: first.map(|(_, candidate)| candidate.upstream.id().clone()),
         priced: decided.is_priced(),
         hold,
         legs: legs.clone(),
@@ -148,7 +121,7 @@ fn refusal(decided: &Decided, legs: &[LegAsk], decision: &Decision) -> Error {
     let hold = amount(decided.worst_case().of(unit), unit);
     let mut words = format!(
         "The budget of {} for this {} allows {}. This call may need up to {hold}. Left{}: {}.",
-        whose(account.holder.kind()),
+        whose(&account.holder),
         account.period.as_str(),
         amount(leg.limit, unit),
         if spent { "" } else { " at this moment" },
@@ -167,18 +140,6 @@ fn refusal(decided: &Decided, legs: &[LegAsk], decision: &Decision) -> Error {
     }
 }
 
-fn whose(kind: &str) -> &str {
-    match kind {
-        "user" => "your plan",
-        "client" => "this app",
-        "key" => "this key",
-        "token" => "this token",
-        "group" => "your group",
-        "model" => "this model",
-        _ => "this installation",
-    }
-}
-
 /// An amount with its unit, for people.
 fn amount(n: i64, unit: Unit) -> String {
     match unit {
@@ -187,16 +148,8 @@ fn amount(n: i64, unit: Unit) -> String {
         Unit::Calls if n == 1 => "1 call".to_owned(),
         Unit::Calls => format!("{n} calls"),
         Unit::Money => {
-            let nano = u128::from(n.unsigned_abs());
-            let (whole, part) = (nano / 1_000_000_000, nano % 1_000_000_000);
-            let digits = format!("{part:09}");
-            let digits = digits.trim_end_matches('0');
             let sign = if n < 0 { "-" } else { "" };
-            if digits.is_empty() {
-                format!("{sign}${whole}")
-            } else {
-                format!("{sign}${whole}.{digits}")
-            }
+            format!("{sign}${}", figures::typed(unit, n.saturating_abs()))
         }
     }
 }

@@ -7,12 +7,13 @@ use tollgate_kernel::{
     Client, CredentialId, Error, KeyId, Method, Role, Subject, Timestamp, TokenId, UserId,
 };
 use tollgate_store::{
-    AccountState, Descent, KeyHolder, KeyState, Origin, Owner, SessionRecord, UserRecord,
+    AccountState, Descent, KeyHolder, KeyState, Owner, SessionRecord, UserRecord,
 };
 use uuid::Uuid;
 
 use crate::authn::{Authn, Whose, managed_for};
 use crate::principal::Known;
+use crate::rank::role_of;
 use crate::standing::{KeyLimits, PlanHolder, Standing};
 
 /// Who made a token for somebody else, and what of theirs bounds it.
@@ -52,11 +53,7 @@ impl Authn {
             return Err(refused());
         }
         let Descent { origin, makers } = self.reader.descent(&key).await?;
-        let role = match &origin {
-            Origin::Installation => Role::Owner,
-            Origin::User(user) => user.role,
-            Origin::Nobody => return Err(refused()),
-        };
+        let role = role_of(&origin).ok_or_else(refused)?;
         let person = managed_for(origin).ok_or_else(refused)?;
         let keys = makers.iter().map(|maker| maker.id).chain([key.id]);
         let rests_on = keys.map(KeyId::uuid).chain(person).collect();

@@ -13,7 +13,7 @@ use crate::standing::Resolved;
 use crate::upstream::Upstream;
 use crate::{Call, Principal};
 
-/// The proof that a principal may make a call. It owns the call and its targets, so that nothing
+/// The proof that a principal may make a call. It owns the call and its candidates, so that nothing
 /// else can be sent with it.
 pub struct Permit(pub(crate) Arc<Decided>);
 
@@ -50,13 +50,6 @@ impl Candidate {
     }
 }
 
-/// A candidate of one permit, by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    pub(crate) permit: CallId,
-    pub(crate) at: usize,
-}
-
 impl Permit {
     /// The ceiling that we set because the caller named none, or a higher one.
     pub fn ceiling_set(&self) -> Option<u64> {
@@ -81,6 +74,14 @@ impl Permit {
 }
 
 impl Decided {
+    /// The candidates but those at these places, each with its own, the first choice first.
+    pub(crate) fn candidates_but(
+        &self,
+        left_out: &[usize],
+    ) -> impl Iterator<Item = (usize, &Candidate)> {
+        self.candidates.iter().enumerate().filter(|(at, _)| !left_out.contains(at))
+    }
+
     /// Whether every candidate has a price.
     pub(crate) fn is_priced(&self) -> bool {
         self.candidates.iter().all(|candidate| candidate.price.is_some())

@@ -200,4 +200,10 @@ impl Warrant {
     pub fn reach(&self) -> Reach {
         self.reach
     }
+
+    /// Refuses those who reach no further than what is their own: what they ask for is not there
+    /// for them.
+    pub fn require_all(&self) -> Result<(), Error> {
+        if self.reach == Reach::All { Ok(()) } else { Err(Error::not_found()) }
+    }
 }

@@ -31,30 +31,30 @@
 //!
 //! Forwarding needs a hold; a permit is not enough:
 //! ```
-//! # use tollgate_gate::{Gate, Hold, Permit, Target};
-//! async fn m8_sent(gate: &Gate, hold: Hold, target: &Target) -> bool {
-//!     gate.forward(hold, target).await.is_ok()
+//! # use tollgate_gate::{Gate, Hold, Permit};
+//! async fn m8_sent(gate: &Gate, hold: Hold) -> bool {
+//!     gate.forward(hold).await.is_ok()
 //! }
 //! ```
 //! ```compile_fail
-//! # use tollgate_gate::{Gate, Hold, Permit, Target};
-//! async fn m8_sent(gate: &Gate, hold: Permit, target: &Target) -> bool {
-//!     gate.forward(hold, target).await.is_ok()
+//! # use tollgate_gate::{Gate, Hold, Permit};
+//! async fn m8_sent(gate: &Gate, hold: Permit) -> bool {
+//!     gate.forward(hold).await.is_ok()
 //! }
 //! ```
 //!
 //! A hold serves once:
 //! ```
-//! # use tollgate_gate::{Gate, Hold, Target};
-//! async fn m8_once(gate: &Gate, hold: Hold, target: &Target) {
-//!     drop(gate.forward(hold, target).await);
+//! # use tollgate_gate::{Gate, Hold};
+//! async fn m8_once(gate: &Gate, hold: Hold) {
+//!     drop(gate.forward(hold).await);
 //! }
 //! ```
 //! ```compile_fail
-//! # use tollgate_gate::{Gate, Hold, Target};
-//! async fn m8_once(gate: &Gate, hold: Hold, target: &Target) {
-//!     drop(gate.forward(hold, target).await);
-//!     drop(gate.forward(hold, target).await);
+//! # use tollgate_gate::{Gate, Hold};
+//! async fn m8_once(gate: &Gate, hold: Hold) {
+//!     drop(gate.forward(hold).await);
+//!     drop(gate.forward(hold).await);
 //! }
 //! ```
 //!

@@ -90,10 +90,16 @@ async fn rank(reader: &Reader, warrant: &Warrant) -> Result<Role, Error> {
 }
 
 async fn lent_by(reader: &Reader, key: &KeyRecord) -> Result<Role, Error> {
-    Ok(match reader.descent(key).await?.origin {
-        Origin::Installation => Role::Owner,
-        // That a disabled account's key lends nothing is seen where it is presented.
-        Origin::User(user) => user.role,
-        Origin::Nobody => Role::Member,
-    })
+    // One that lends nothing leaves those who hold it what everybody has.
+    Ok(role_of(&reader.descent(key).await?.origin).unwrap_or(Role::Member))
+}
+
+/// Whose rights an admin key has that comes from `origin`; `None` where it lends nothing any more.
+/// That a disabled account's key lends nothing is seen where it is presented.
+pub(crate) fn role_of(origin: &Origin) -> Option<Role> {
+    match origin {
+        Origin::Installation => Some(Role::Owner),
+        Origin::User(user) => Some(user.role),
+        Origin::Nobody => None,
+    }
 }

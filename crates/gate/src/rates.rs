@@ -236,22 +236,26 @@ fn tighten(known: &mut Option<(u32, u32, Duration)>, other: (u32, u32, Duration)
 }
 
 fn refused(holder: &Holder, what: &str, wait: Duration) -> Error {
-    let whose = match holder {
+    let advice = if wait > LONGEST_WAIT {
+        "The call is larger than that: ask for fewer tokens.".to_owned()
+    } else {
+        format!("Try again in {} s.", wait.as_millis().div_ceil(1_000).max(1))
+    };
+    Error::new(Kind::RateLimited, format!("The limit of {} is {what}. {advice}", whose(holder)))
+        .with_retry_after(wait)
+}
+
+/// Whose limit a refusal is about, in words for the caller.
+pub(crate) const fn whose(holder: &Holder) -> &'static str {
+    match holder {
         Holder::Key(_) => "this key",
         Holder::Token(_) => "this token",
         Holder::User(_) => "your plan",
         Holder::Client(_) => "this app",
         Holder::Model(_) => "this model",
         Holder::Group(_) => "your group",
-        Holder::Installation => "this server",
-    };
-    let advice = if wait > LONGEST_WAIT {
-        "The call is larger than that: ask for fewer tokens.".to_owned()
-    } else {
-        format!("Try again in {} s.", wait.as_millis().div_ceil(1_000).max(1))
-    };
-    Error::new(Kind::RateLimited, format!("The limit of {whose} is {what}. {advice}"))
-        .with_retry_after(wait)
+        Holder::Installation => "this installation",
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tollgate_kernel::{Error, Kind, Secret, Timestamp};
-use tollgate_store::{NewReplay, ReplayRecord};
+use tollgate_store::{NewReplay, ReplayClaim, ReplayRecord};
 use tollgate_vault::{HashedToken, KeptAnswer, Place, Purpose, Sealed};
 
 use crate::{Gate, Principal};
@@ -110,8 +110,10 @@ impl Gate {
     }
 
     async fn claimed(&self, new: &NewReplay) -> Result<Claim, Error> {
-        let Some(earlier) = self.writer.claim_replay(new).await? else {
-            return Ok(Claim::Do(Once { id: new.id }));
+        let earlier = match self.writer.claim_replay(new).await? {
+            ReplayClaim::First => return Ok(Claim::Do(Once { id: new.id })),
+            ReplayClaim::Full { wait } => return Err(too_many(wait)),
+            ReplayClaim::Taken(earlier) => earlier,
         };
         if earlier.asked != new.asked {
             let what = "This Idempotency-Key was used for another request. Use a new one.";
@@ -197,6 +199,12 @@ impl Gate {
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<(), Error> {
         self.writer.sweep(now).await.map(drop)
     }
+}
+
+fn too_many(wait: Duration) -> Error {
+    let what = "Too many requests with an Idempotency-Key were made in a day. Send this one \
+                without, or wait until the first of them is a day old.";
+    Error::new(Kind::RateLimited, what).with_param(PARAM).with_retry_after(wait)
 }
 
 fn place(id: &[u8; 32]) -> Place {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes, to_bytes};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use tollgate_gate::{Call, Failed, Gate, ModelCall, Principal};
+use tollgate_gate::{Call, Gate, ModelCall, Principal};
 use tollgate_kernel::{Error, RequestId};
 use tollgate_protocol::openai::{ModelRequest, Route};
 
@@ -28,23 +28,9 @@ pub(crate) async fn first_call(
     let call = ModelCall { request, id, headers: HeaderMap::new() };
     let permit = gate.decide(caller, Call::Model(call))?;
     let hold = gate.reserve(&permit).await?;
-    let targets = hold.targets();
-    let mut hold = Some(hold);
-    let mut last = Error::internal("a permit without a target");
-    for target in targets {
-        let Some(unspent) = hold.take() else { break };
-        match gate.forward(unspent, &target).await {
-            Ok(answer) => {
-                let body = to_bytes(Body::new(answer.into_body()), ANSWER_MAX).await;
-                return words(&body.map_err(Error::unavailable)?);
-            }
-            Err(Failed { error, unspent }) => {
-                last = error;
-                hold = unspent.map(|unspent| *unspent);
-            }
-        }
-    }
-    Err(last)
+    let answer = gate.forward(hold).await?;
+    let body = to_bytes(Body::new(answer.into_body()), ANSWER_MAX).await;
+    words(&body.map_err(Error::unavailable)?)
 }
 
 fn words(body: &[u8]) -> Result<String, Error> {

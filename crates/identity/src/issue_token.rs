@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_gate::{Bounds, Gate, Principal, Reach, Warrant};
+use tollgate_gate::{Bounds, Gate, Principal, Warrant};
 use tollgate_kernel::{
     Budget, CredentialId, Error, Kind, Manage, Method, ModelPattern, Noun, PlainToken, Scope,
-    Scopes, Timestamp, UserId,
+    Scopes, Timestamp, TokenId, UserId,
 };
 use tollgate_protocol::jwt::AccessClaims;
 use tollgate_store::{AccountState, AuditEvent, KeyHolder, Owner};
@@ -68,8 +68,6 @@ pub(crate) async fn issue_token(
     }
     let now = gate.clock().now().secs();
     let exp = (now + i64::from(life_s)).min(source.ends.map_or(i64::MAX, Timestamp::secs));
-    let mut id = [0_u8; 16];
-    gate.rng().fill(&mut id);
     let claims = AccessClaims {
         iss: String::new(),
         sub: source.user.to_string(),
@@ -77,7 +75,7 @@ pub(crate) async fn issue_token(
         exp,
         iat: now,
         nbf: None,
-        jti: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
+        jti: TokenId::new(&**gate.clock(), &**gate.rng()).to_string(),
         client_id: CLIENT.to_owned(),
         scope: Some(scope.clone()),
         sid: source.credential.session().map(|session| session.to_string()),
@@ -124,9 +122,7 @@ async fn source(gate: &Gate, warrant: &Warrant, user: Option<UserId>) -> Result<
     let user = user.or(own).ok_or_else(Error::unauthenticated)?;
     if lends {
         let unknown = || Error::not_found().with_param("user");
-        if warrant.reach() != Reach::All {
-            return Err(unknown());
-        }
+        warrant.require_all().map_err(|_| unknown())?;
         let found = reader.user(Owner::All, user).await?;
         found.filter(|user| user.state == AccountState::Active).ok_or_else(unknown)?;
         gate.require_rank_for(warrant, KeyHolder::User(user)).await?;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+const DAY_US: i64 = 86_400_000_000;
+
 /// A moment: microseconds since the Unix epoch, UTC. This is how times stand in the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -157,5 +159,52 @@ impl Clock for ManualClock {
     fn elapsed(&self) -> Duration {
         let us = self.elapsed_us.load(Ordering::SeqCst);
         Duration::from_micros(u64::try_from(us).unwrap_or(0))
+    }
+}
+
+/// The machine's clocks, ahead of them by as much as a test says.
+pub struct LeapingClock {
+    base: SystemClock,
+    ahead_us: AtomicI64,
+}
+
+impl LeapingClock {
+    /// A clock that goes with the machine's, until it is set forward.
+    pub fn new() -> Self {
+        Self { base: SystemClock::new(), ahead_us: AtomicI64::new(0) }
+    }
+
+    /// A clock that begins at the next noon of UTC: no day ends in the middle of a test.
+    pub fn at_noon() -> Self {
+        let clock = Self::new();
+        let noon = DAY_US - clock.now().micros().rem_euclid(DAY_US) + DAY_US / 2;
+        clock.ahead_us.store(noon, Ordering::SeqCst);
+        clock
+    }
+
+    /// Sets both clocks forward.
+    pub fn leap(&self, by: Duration) {
+        let us = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        self.ahead_us.fetch_add(us, Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_micros(self.ahead_us.load(Ordering::SeqCst).unsigned_abs())
+    }
+}
+
+impl Default for LeapingClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for LeapingClock {
+    fn now(&self) -> Timestamp {
+        self.base.now().plus(self.ahead())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.base.elapsed() + self.ahead()
     }
 }

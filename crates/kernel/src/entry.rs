@@ -22,6 +22,16 @@ pub enum EntryState {
 }
 
 impl EntryState {
+    /// Every state, in the order of a call's life.
+    pub const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Settled,
+        Self::Estimated,
+        Self::Interrupted,
+        Self::CrashReserve,
+        Self::Failed,
+    ];
+
     /// The name in the store and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,17 +46,8 @@ impl EntryState {
 
     /// Reads that name.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        [
-            Self::Open,
-            Self::Settled,
-            Self::Estimated,
-            Self::Interrupted,
-            Self::CrashReserve,
-            Self::Failed,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or_else(|| Error::invalid(format!("{text:?} is not a state of an entry")))
+        let named = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        named.ok_or_else(|| Error::invalid(format!("{text:?} is not a state of an entry")))
     }
 }
 

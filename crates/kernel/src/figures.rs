@@ -3,7 +3,7 @@
 use crate::{Nano, Unit};
 
 /// A dollar in nano-units.
-pub const DOLLAR: Nano = 1_000_000_000;
+const DOLLAR: Nano = 1_000_000_000;
 
 /// Decimals of a nano-unit.
 const DECIMALS: u32 = 9;
@@ -51,9 +51,31 @@ pub fn amount(unit: Unit, n: i64) -> String {
     }
 }
 
+/// An amount as [`read`] reads it, exactly: money in dollars with two decimals or as many as it
+/// takes, `5.00`, `0.125`, all else as plain digits.
+pub fn typed(unit: Unit, n: i64) -> String {
+    match unit {
+        Unit::Money => {
+            let sign = if n < 0 { "-" } else { "" };
+            let (nano, dollar) = (n.unsigned_abs(), DOLLAR.unsigned_abs());
+            let decimals = format!("{:09}", nano % dollar);
+            format!("{sign}{}.{:0<2}", nano / dollar, decimals.trim_end_matches('0'))
+        }
+        Unit::Tokens | Unit::Calls => n.to_string(),
+    }
+}
+
+/// Reads an amount as people type it, money in dollars. None if it is negative or no amount.
+pub fn read(unit: Unit, text: &str) -> Option<i64> {
+    match unit {
+        Unit::Money => read_money(text),
+        Unit::Tokens | Unit::Calls => read_number(text),
+    }
+}
+
 /// Reads dollars as people type them, `$5`, `1,234.50`, `1 234.50`, in nano-units. What is
 /// negative, finer than a nano-unit, or no amount at all is none.
-pub fn read_money(text: &str) -> Option<Nano> {
+fn read_money(text: &str) -> Option<Nano> {
     let text = plain(text);
     let text = text.strip_prefix('$').unwrap_or(&text);
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
@@ -108,6 +130,25 @@ mod tests {
             assert_eq!(number(n), said);
         }
         assert_eq!(number(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn what_is_typed_is_read_back() {
+        for (unit, n, text) in [
+            (Unit::Money, 0, "0.00"),
+            (Unit::Money, 1, "0.000000001"),
+            (Unit::Money, 5 * DOLLAR, "5.00"),
+            (Unit::Money, DOLLAR / 2, "0.50"),
+            (Unit::Money, DOLLAR / 8, "0.125"),
+            (Unit::Money, 1_234_567_891, "1.234567891"),
+            (Unit::Tokens, 100_000, "100000"),
+            (Unit::Calls, 7, "7"),
+        ] {
+            assert_eq!(typed(unit, n), text);
+            assert_eq!(read(unit, text), Some(n), "{text}");
+        }
+        assert_eq!(typed(Unit::Money, -3 * DOLLAR / 2), "-1.50");
+        assert_eq!(typed(Unit::Money, i64::MIN), "-9223372036.854775808");
     }
 
     #[test]

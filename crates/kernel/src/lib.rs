@@ -19,7 +19,7 @@ mod secret;
 mod window;
 
 pub use access::{Access, Action, Manage, Noun};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, LeapingClock, ManualClock, SystemClock, Timestamp};
 pub use entry::{Entry, EntryState, Tally};
 pub use error::{Blame, Error, Kind};
 pub use gcra::{Gcra, Verdict};

@@ -75,9 +75,7 @@ impl Budget {
     pub fn from_claim(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let (unit, limit, period) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
-        let unit = Unit::ALL.into_iter().find(|it| it.as_str() == unit)?;
-        let period = Period::ALL.into_iter().find(|it| it.as_str() == period)?;
-        let budget = Self { unit, limit, period };
+        let budget = Self { unit: Unit::parse(unit)?, limit, period: Period::parse(period)? };
         (words.next().is_none() && Self::check(&[budget]).is_ok()).then_some(budget)
     }
 
@@ -118,6 +116,11 @@ impl Unit {
             Self::Calls => "calls",
         }
     }
+
+    /// Reads that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.as_str() == text)
+    }
 }
 
 /// How long a budget lasts.
@@ -143,6 +146,11 @@ impl Period {
             Self::Week => "week",
             Self::Month => "month",
         }
+    }
+
+    /// Reads that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|period| period.as_str() == text)
     }
 }
 
@@ -191,6 +199,22 @@ impl Holder {
             Self::Model(alias) => alias.clone(),
         }
     }
+
+    /// Reads what its [`fmt::Display`] writes.
+    fn parse(text: &str) -> Option<Self> {
+        let Some((kind, id)) = text.split_once('/') else {
+            return (text == Self::Installation.kind()).then_some(Self::Installation);
+        };
+        match kind {
+            "group" => Slug::parse(id).ok().map(Self::Group),
+            "user" => id.parse().ok().map(Self::User),
+            "client" => id.parse().ok().map(Self::Client),
+            "key" => id.parse().ok().map(Self::Key),
+            "token" => id.parse().ok().map(Self::Token),
+            "model" => Some(Self::Model(id.to_owned())),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -223,6 +247,15 @@ impl Account {
     pub fn budget(&self) -> String {
         format!("{}/{}/{}", self.holder, self.unit.as_str(), self.period.as_str())
     }
+
+    /// Reads such a name: whom the budget counts for, what it counts, and how long it lasts.
+    /// `None` where it is no name of ours.
+    pub fn parse_budget(name: &str) -> Option<(Holder, Unit, Period)> {
+        // From the end, since a model's name may have slashes.
+        let mut parts = name.rsplitn(3, '/');
+        let (period, unit, holder) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((Holder::parse(holder)?, Unit::parse(unit)?, Period::parse(period)?))
+    }
 }
 
 /// An amount in every unit at once: what a call holds, or what it came to.
@@ -237,6 +270,16 @@ pub struct Charged {
 }
 
 impl Charged {
+    /// This amount in `unit`, and nothing in the others.
+    pub fn in_unit(unit: Unit, amount: i64) -> Self {
+        let none = Self::default();
+        match unit {
+            Unit::Money => Self { money: amount, ..none },
+            Unit::Tokens => Self { tokens: amount, ..none },
+            Unit::Calls => Self { calls: amount, ..none },
+        }
+    }
+
     /// The amount in `unit`.
     pub const fn of(&self, unit: Unit) -> i64 {
         match unit {
@@ -258,7 +301,13 @@ impl Charged {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::Timestamp;
 
     #[test]
     fn a_claim_says_what_a_budget_is() {
@@ -268,6 +317,43 @@ mod tests {
         }
         for bad in ["", "calls", "calls 7", "calls 7 day more", "calls -1 day", "Calls 7 day"] {
             assert_eq!(Budget::from_claim(bad), None, "{bad}");
+        }
+    }
+
+    fn holders() -> impl Strategy<Value = Holder> {
+        let id = || any::<u128>().prop_map(|id| Uuid::from_u128(id).to_string());
+        prop_oneof![
+            Just(Holder::Installation),
+            "[a-z][a-z0-9-]{0,20}[a-z0-9]".prop_map(|id| Holder::Group(Slug::parse(&id).unwrap())),
+            id().prop_map(|id| Holder::User(id.parse().unwrap())),
+            id().prop_map(|id| Holder::Client(id.parse().unwrap())),
+            id().prop_map(|id| Holder::Key(id.parse().unwrap())),
+            id().prop_map(|id| Holder::Token(id.parse().unwrap())),
+            "[ -~é]{0,30}".prop_map(Holder::Model),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_name_of_a_budget_is_read_as_it_is_written(
+            holder in holders(),
+            unit in prop::sample::select(&Unit::ALL),
+            period in prop::sample::select(&Period::ALL),
+        ) {
+            let (start, end) = (Timestamp::from_secs(0), Timestamp::from_secs(1));
+            let name = Account { holder, unit, period, window: Window { start, end } };
+            let read = Account::parse_budget(&name.budget());
+            prop_assert_eq!(read, Some((name.holder, unit, period)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_budget_is_not_read() {
+        for bad in ["", "installation", "group/tokens/day", "user/x/tokens/day", "x/y/tokens/day"] {
+            assert_eq!(Account::parse_budget(bad), None, "{bad}");
+        }
+        for bad in ["installation/token/day", "installation/tokens/year", "model/tokens/day"] {
+            assert_eq!(Account::parse_budget(bad), None, "{bad}");
         }
     }
 }

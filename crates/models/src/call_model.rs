@@ -8,8 +8,7 @@ use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
-use tollgate_gate::{Call, Failed, Gate, Hold, Metered, ModelCall, RateStanding, Refusal};
-use tollgate_kernel::Error;
+use tollgate_gate::{Call, Gate, ModelCall, RateStanding, Refusal};
 use tollgate_protocol::openai::{ModelRequest, Route};
 
 use crate::rate_headers;
@@ -88,7 +87,7 @@ async fn call(
         Err(refusal) => return Ok(refused(refusal)),
     };
     let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set() };
-    let mut answer = forward(gate, hold).await?;
+    let mut answer = gate.forward(hold).await?;
     told.write(answer.headers_mut());
     Ok(speak(answer, route, &exchange))
 }
@@ -98,24 +97,6 @@ fn refused(refusal: Refusal) -> Response<Body> {
     let mut answer = Fault::from(refusal.error).into_response();
     rate_headers::write(&refusal.rates, answer.headers_mut());
     answer
-}
-
-/// Asks one candidate after the other, as long as nothing was used.
-async fn forward(gate: &Gate, hold: Hold) -> Result<Response<Metered>, Fault> {
-    let targets = hold.targets();
-    let mut hold = Some(hold);
-    let mut last = None;
-    for target in targets {
-        let Some(unspent) = hold.take() else { break };
-        match gate.forward(unspent, &target).await {
-            Ok(answer) => return Ok(answer),
-            Err(Failed { error, unspent }) => {
-                last = Some(error);
-                hold = unspent.map(|unspent| *unspent);
-            }
-        }
-    }
-    Err(last.unwrap_or_else(|| Error::internal("a permit without a target")).into())
 }
 
 /// What the caller is told about limits.

@@ -52,7 +52,7 @@ pub use models::ModelRecord;
 pub use open::{Options, Reader, Writer, open};
 pub use page::{Owner, Page, PageRequest};
 pub use plans::{PlanBody, PlanRecord};
-pub use replays::{NewReplay, ReplayRecord};
+pub use replays::{NewReplay, ReplayClaim, ReplayRecord};
 pub use sessions::{NewSession, SessionRecord};
 pub use signing_keys::{SigningKeyRecord, SigningKeyState};
 pub use tx::{Actor, AuditEvent, Tx};

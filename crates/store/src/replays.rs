@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_kernel::{Error, Kind, Timestamp};
+use tollgate_kernel::{Error, Timestamp};
 
 use crate::sql::{Row, args};
 use crate::{Reader, Writer};
@@ -24,6 +24,20 @@ pub struct NewReplay {
     pub at: Timestamp,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+}
+
+/// What a request that wants to be done once finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplayClaim {
+    /// It is the first with its id.
+    First,
+    /// An earlier one has its id, and stays as it was.
+    Taken(ReplayRecord),
+    /// The subject has as many as are kept; the first of them is forgotten after this long.
+    Full {
+        /// How long.
+        wait: Duration,
+    },
 }
 
 /// An earlier request with the same id.
@@ -51,10 +65,9 @@ impl ReplayRecord {
 }
 
 impl Writer {
-    /// Notes that a request is to be done. `None`: it is the first with its id. `Some`: an earlier
-    /// one, which stays as it was. `RateLimited` where the subject has as many as are kept. (On
+    /// Notes that a request is to be done, if it is the first with its id and has a place. (On
     /// PostgreSQL requests of one moment do not see one another, and may all take the last place.)
-    pub async fn claim_replay(&self, new: &NewReplay) -> Result<Option<ReplayRecord>, Error> {
+    pub async fn claim_replay(&self, new: &NewReplay) -> Result<ReplayClaim, Error> {
         let NewReplay { id, principal, most, asked, request, at, expires_at } = new;
         let mut transaction = self.begin_upkeep().await?;
         let ended = "DELETE FROM replays WHERE id = $1 AND expires_at <= $2";
@@ -62,23 +75,23 @@ impl Writer {
         let sql = "INSERT INTO replays (id, asked, request_id, at, expires_at, principal) \
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
         let args = args![id, asked, request.as_str(), *at, *expires_at, principal];
-        let earlier = if transaction.execute(sql, args).await? == 1 {
+        let claim = if transaction.execute(sql, args).await? == 1 {
             let sql = "SELECT COUNT(*) AS held, MIN(expires_at) AS ends FROM replays \
                        WHERE principal = $1 AND expires_at > $2";
             let row = transaction.one(sql, args![principal, *at]).await?;
             if row.int("held")? > i64::from(*most) {
                 // Dropped, the transaction takes back what it wrote.
-                return Err(too_many(row.time("ends")?.since(*at)));
+                return Ok(ReplayClaim::Full { wait: row.time("ends")?.since(*at) });
             }
-            None
+            ReplayClaim::First
         } else {
             let sql = "SELECT asked, request_id, at, answer FROM replays WHERE id = $1";
             let row = transaction.optional(sql, args![id]).await?;
             let row = row.ok_or_else(|| Error::unavailable("a replay went as it was read"))?;
-            Some(ReplayRecord::read(&row)?)
+            ReplayClaim::Taken(ReplayRecord::read(&row)?)
         };
         transaction.commit().await?;
-        Ok(earlier)
+        Ok(claim)
     }
 
     /// Hands a request that was not done to another HTTP request.
@@ -102,13 +115,6 @@ impl Writer {
         transaction.execute(sql, args).await?;
         transaction.commit().await
     }
-}
-
-fn too_many(wait: Duration) -> Error {
-    let what = "Too many requests with an Idempotency-Key were made in a day. Send this one \
-                without, or wait until the first of them is a day old.";
-    let error = Error::new(Kind::RateLimited, what).with_param("Idempotency-Key");
-    error.with_retry_after(wait)
 }
 
 impl Reader {

@@ -4,7 +4,6 @@
 mod apart;
 mod browser;
 mod client;
-mod clock;
 mod database;
 mod ledger;
 mod line;
@@ -16,7 +15,6 @@ mod server;
 pub use apart::ModelApart;
 pub use browser::Browser;
 pub use client::{Answer, Client, chat_body};
-pub use clock::LeapingClock;
 pub use database::{Database, Engine, Locked};
 pub use ledger::count;
 pub use line::Line;

@@ -20,19 +20,6 @@ older = Older
 show = Show
 search = Search
 unlimited = Unlimited
-ago-now = just now
-ago-minutes = { $count ->
-    [one] 1 minute ago
-   *[other] { $count } minutes ago
-}
-ago-hours = { $count ->
-    [one] 1 hour ago
-   *[other] { $count } hours ago
-}
-ago-days = { $count ->
-    [one] 1 day ago
-   *[other] { $count } days ago
-}
 id-hint = 1 to 64 of a-z, 0-9, “-”, “_” and “.”. It cannot be changed later.
 
 # Columns and terms.
@@ -57,6 +44,7 @@ column-model = Model
 column-user = Person
 column-group = Group
 column-client = App
+column-token = Access token
 column-calls = Calls
 column-input-tokens = Input (tokens)
 column-cached-tokens = Of it cached

@@ -20,10 +20,6 @@ older = 以前の記録
 show = 表示
 search = 検索
 unlimited = 無制限
-ago-now = たった今
-ago-minutes = { $count } 分前
-ago-hours = { $count } 時間前
-ago-days = { $count } 日前
 id-hint = a-z、0-9、「-」「_」「.」を 1～64 文字。後から変更できません。
 
 # 列見出しと項目名
@@ -48,6 +44,7 @@ column-model = モデル
 column-user = ユーザー
 column-group = グループ
 column-client = アプリ
+column-token = アクセストークン
 column-calls = 呼び出し
 column-input-tokens = 入力（トークン）
 column-cached-tokens = うちキャッシュ

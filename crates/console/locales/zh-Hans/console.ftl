@@ -20,10 +20,6 @@ older = 更早的记录
 show = 显示
 search = 搜索
 unlimited = 不限
-ago-now = 刚刚
-ago-minutes = { $count } 分钟前
-ago-hours = { $count } 小时前
-ago-days = { $count } 天前
 id-hint = 1 到 64 个字符，可用 a-z、0-9、“-”、“_”和“.”，之后不能更改。
 
 # 列名和术语
@@ -48,6 +44,7 @@ column-model = 模型
 column-user = 用户
 column-group = 用户组
 column-client = 应用
+column-token = 访问令牌
 column-calls = 调用次数
 column-input-tokens = 输入（token）
 column-cached-tokens = 其中缓存

@@ -1,7 +1,6 @@
 //! `/admin/apps`: the registered apps, and a form for each. Their keys are the identity door's.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
@@ -13,12 +12,12 @@ use tollgate_kernel::{ClientId, Error, Slug, Timestamp};
 use tollgate_store::{AccountState, ClientKind, ClientRecord, Owner};
 
 use super::collection::Collection;
-use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::form::{About, Control, FormPage, Part, Select, Wrong, saved_to};
 use super::parts::{Section, saved};
 use super::settings::{plan_of, plan_options};
-use super::{say, words};
+use super::words;
 use crate::clients::{self, ClientChange};
-use crate::listing::{Cursors, ListQuery};
+use crate::listing::Cursors;
 use crate::state::ConsoleState;
 
 /// A new app as a form has it.
@@ -54,7 +53,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, clients::READ)?;
     let cursors = Cursors::new(&state.gate, "apps-page");
-    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let request = cursors.part(part.cursor)?;
     let page = state.read(&warrant).clients(Owner::All, &request).await?;
     let columns = ["client", "type", "plan", "state", "made", "keys"];
     let now = state.now();
@@ -76,7 +75,7 @@ fn row(w: Words, app: &ClientRecord, now: Timestamp) -> Vec<Cell> {
         Cell::Text(w.get(&format!("type-{}", app.kind.as_str()))),
         Cell::Text(app.plan.as_ref().map_or_else(|| w.get("plan-none"), Slug::to_string)),
         Cell::Text(w.get(&format!("state-{}", app.state.as_str()))),
-        say::ago(w, app.created_at, now),
+        Cell::ago(w.locale(), app.created_at, now),
         Cell::Link(keys(w, app)),
     ]
 }
@@ -93,12 +92,11 @@ pub(crate) async fn blank(
     Caller(caller): Caller,
     visit: Visit,
 ) -> Reply {
-    let w = words(&visit);
     let warrant = state.allow(&caller, clients::WRITE)?;
     let kind = ClientKind::Confidential.as_str().to_owned();
     let form = NewAppForm { name: String::new(), kind, plan: String::new() };
     let page = new_page(&state, &warrant, &visit, form, &[]).await?;
-    visit.show(&w.get("app-make"), &page)
+    page.show(visit)
 }
 
 /// `POST /admin/new-app`: leads to the new app, where its keys are.
@@ -127,7 +125,7 @@ pub(crate) async fn create(
         Err(error) => Wrong::of(w, error, &FIELDS)?,
     };
     let page = new_page(&state, &warrant, &visit, form, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("app-make"), &page)
+    page.refuse(visit)
 }
 
 /// `GET /admin/apps/{id}`.
@@ -145,7 +143,7 @@ pub(crate) async fn show(
     if part.saved.is_some() {
         page.banner = saved(w, true);
     }
-    visit.show(&app.name, &page)
+    page.show(visit)
 }
 
 /// `POST /admin/apps/{id}`.
@@ -172,11 +170,11 @@ pub(crate) async fn update(
         Err(error) => Err(error),
     };
     let wrong = match done {
-        Ok(_) => return reply::see_other("/admin/apps?saved=1"),
+        Ok(_) => return saved_to(Section::Apps),
         Err(error) => Wrong::of(w, error, &FIELDS)?,
     };
     let page = form_page(&state, &warrant, &visit, &app, Some(form), &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &app.name, &page)
+    page.refuse(visit)
 }
 
 /// The form of a new app.
@@ -257,7 +255,7 @@ async fn facts(
 ) -> Result<Definitions, Error> {
     let mut items = vec![
         (w.get("column-type"), Cell::Text(w.get(&format!("type-{}-long", app.kind.as_str())))),
-        (w.get("column-made"), say::ago(w, app.created_at, state.now())),
+        (w.get("column-made"), Cell::ago(w.locale(), app.created_at, state.now())),
         (w.get("column-id"), Cell::Code(app.id.to_string())),
     ];
     if let Some(owner) = app.owner {

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use super::form::Control;
 use super::parts::{Filter, ListPage, Rows, Section, Tabs};
-use super::{say, words};
+use super::words;
 use crate::audit::{AuditQuery, LIST, READ};
 use crate::listing::Cursors;
 use crate::state::ConsoleState;
@@ -102,7 +102,7 @@ fn row(w: Words, record: AuditRecord, now: Timestamp) -> Vec<Cell> {
     let AuditRecord { at, actor, action, target, from, request, .. } = record;
     let none = || "–".to_owned();
     vec![
-        say::ago(w, at, now),
+        Cell::ago(w.locale(), at, now),
         Cell::Code(actor),
         Cell::Code(action),
         Cell::Code(target),

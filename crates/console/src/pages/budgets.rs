@@ -47,11 +47,7 @@ impl BudgetFields {
             if text.trim().is_empty() {
                 continue;
             }
-            let limit = match unit {
-                Unit::Money => say::read_money(text),
-                Unit::Tokens | Unit::Calls => say::read_number(text),
-            };
-            match limit.filter(|limit| *limit <= Budget::MAX) {
+            match say::read(unit, text).filter(|limit| *limit <= Budget::MAX) {
                 Some(limit) => budgets.push(Budget { unit, limit, period }),
                 None => wrong.push(Wrong::at(w, name, "wrong-amount")),
             }

@@ -1,6 +1,6 @@
 //! `/admin/entries`: the calls themselves, newest first, and crash reserves among them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::extract::State;
@@ -13,8 +13,10 @@ use tollgate_edge::page::parts::{
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::{Reach, Warrant};
-use tollgate_kernel::{Access, CallId, ClientId, EntryState, Error, KeyId};
+use tollgate_gate::Warrant;
+use tollgate_kernel::{
+    Access, Account, CallId, ClientId, EntryState, Error, Holder, KeyId, Period, Unit,
+};
 use tollgate_store::Owner;
 use tollgate_store::ledger::EntryRow;
 use url::form_urlencoded;
@@ -26,16 +28,6 @@ use super::{say, words};
 use crate::entries::{self, EntriesQuery, RELEASE};
 use crate::state::ConsoleState;
 use crate::usage::READ;
-
-/// The states that the page can be filtered by.
-const STATES: [EntryState; 6] = [
-    EntryState::Open,
-    EntryState::Settled,
-    EntryState::Estimated,
-    EntryState::Interrupted,
-    EntryState::CrashReserve,
-    EntryState::Failed,
-];
 
 /// Which entries a page shows.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -108,9 +100,7 @@ pub(crate) async fn list(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
-    if warrant.reach() != Reach::All {
-        return Err(Error::not_found().into());
-    }
+    warrant.require_all()?;
     let asked = Asked::of(&part);
     let (user, wrong) = match &asked.user {
         Some(text) if text.contains('@') => match state.read(&warrant).user_by_email(text).await? {
@@ -168,7 +158,7 @@ fn filter(w: Words, asked: Asked, wrong: &[Wrong]) -> Filter {
         (name.to_owned(), w.get(&format!("entry-{name}")))
     };
     let mut options = vec![(String::new(), w.get("entry-all"))];
-    options.extend(STATES.map(named));
+    options.extend(EntryState::ALL.map(named));
     Filter {
         action: "/admin/entries",
         controls: vec![
@@ -279,25 +269,34 @@ impl Names {
         warrant: &Warrant,
         items: &[EntryRow],
     ) -> Result<Self, Error> {
-        let users = items.iter().filter_map(|entry| entry.user.clone()).collect();
-        let people = people(state, warrant, users).await?;
-        let mut apps = BTreeMap::new();
-        let mut keys = BTreeMap::new();
-        let reader = state.read(warrant);
+        let (mut users, mut clients, mut ids) =
+            <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
         for entry in items {
-            if let Some(id) = &entry.client
-                && !apps.contains_key(id)
-                && let Ok(app) = id.parse::<ClientId>()
+            users.extend(entry.user.clone());
+            clients.extend(entry.client.clone());
+            ids.extend(entry.key.clone());
+            match reserved(entry) {
+                Some((Holder::User(id), ..)) => drop(users.insert(id.to_string())),
+                Some((Holder::Client(id), ..)) => drop(clients.insert(id.to_string())),
+                Some((Holder::Key(id), ..)) => drop(ids.insert(id.to_string())),
+                _ => {}
+            }
+        }
+        let people = people(state, warrant, users).await?;
+        let (mut apps, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        let reader = state.read(warrant);
+        for id in clients {
+            if let Ok(app) = id.parse::<ClientId>()
                 && let Some(app) = reader.client(Owner::All, app).await?
             {
-                apps.insert(id.clone(), app.name);
+                apps.insert(id, app.name);
             }
-            if let Some(id) = &entry.key
-                && !keys.contains_key(id)
-                && let Ok(key) = id.parse::<KeyId>()
+        }
+        for id in ids {
+            if let Ok(key) = id.parse::<KeyId>()
                 && let Some(key) = reader.key(Owner::All, key).await?
             {
-                keys.insert(id.clone(), key.name);
+                keys.insert(id, key.name);
             }
         }
         Ok(Self { people, apps, keys })
@@ -317,20 +316,22 @@ impl Names {
 
     /// The budget that a reserve was charged to: what it counts, and whose it is.
     fn budget(&self, w: Words, entry: &EntryRow) -> String {
-        let text = or_none(entry.budget.clone());
-        // As `tollgate_kernel::Account` names it: `user/0193…/tokens/day`.
-        let mut parts = text.rsplitn(3, '/');
-        let (Some(period), Some(unit), Some(holder)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return text;
+        let Some((holder, unit, period)) = reserved(entry) else {
+            return or_none(entry.budget.clone());
         };
-        let name = w.get(&format!("budget-{unit}-{period}"));
-        let holder = match holder.split_once('/') {
-            None => w.get("whole-installation"),
-            Some((kind, id)) => {
-                let kind_said = w.get(&format!("column-{kind}"));
-                let names = if kind == "user" { &self.people } else { &self.apps };
-                format!("{kind_said} {}", names.get(id).map_or(id, String::as_str))
+        let id = holder.id();
+        let known = match holder {
+            Holder::User(_) => self.people.get(&id),
+            Holder::Client(_) => self.apps.get(&id),
+            Holder::Key(_) => self.keys.get(&id),
+            Holder::Installation | Holder::Group(_) | Holder::Token(_) | Holder::Model(_) => None,
+        };
+        let name = say::budget_name(w, unit, period);
+        let holder = match holder {
+            Holder::Installation => w.get("whole-installation"),
+            _ => {
+                let kind = w.get(&format!("column-{}", holder.kind()));
+                format!("{kind} {}", known.unwrap_or(&id))
             }
         };
         w.with("budget-of", &[("name", name.into()), ("holder", holder.into())])
@@ -342,6 +343,11 @@ impl Names {
             None => Cell::Text(or_none(None)),
         }
     }
+}
+
+/// The budget that a reserve was charged to.
+fn reserved(entry: &EntryRow) -> Option<(Holder, Unit, Period)> {
+    entry.budget.as_deref().and_then(Account::parse_budget)
 }
 
 /// A link to what is called `id`, by its name; what was deleted has neither.
@@ -378,9 +384,7 @@ pub(crate) async fn show(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
-    if warrant.reach() != Reach::All {
-        return Err(Error::not_found().into());
-    }
+    warrant.require_all()?;
     let query = EntriesQuery { call_id: Some(call.to_string()), ..EntriesQuery::default() };
     let List { mut items, .. } = entries::part(&state, &caller, &query).await?;
     items.reverse();

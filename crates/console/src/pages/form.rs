@@ -2,11 +2,13 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::Visit;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Command, Definitions, Field, Head, Summary, Tone};
+use tollgate_edge::reply::{self, Reply};
 use tollgate_kernel::{Error, Kind, Slug};
 
 use super::parts::{Section, Tabs};
@@ -156,6 +158,16 @@ impl FormPage {
         }
     }
 
+    /// Shows the page.
+    pub(crate) fn show(self, visit: Visit) -> Reply {
+        visit.show(&self.head.title, &self)
+    }
+
+    /// Shows the page to whoever sent it with something wrong.
+    pub(crate) fn refuse(self, visit: Visit) -> Reply {
+        visit.show_as(StatusCode::BAD_REQUEST, None, &self.head.title, &self)
+    }
+
     /// The same with a banner that says how things stand, unless one says what is wrong.
     pub(crate) fn standing(mut self, tone: Tone, text: String) -> Self {
         self.banner = self.banner.or(Some(Banner { tone, text, link: None }));
@@ -170,6 +182,11 @@ impl FormPage {
         }
         self
     }
+}
+
+/// Leads back to what the section lists, where the page says that the change was made.
+pub(crate) fn saved_to(section: Section) -> Reply {
+    reply::see_other(&format!("{}?saved=1", section.path()))
 }
 
 /// What is wrong with a form, and where.
@@ -208,6 +225,15 @@ impl Wrong {
             Kind::Conflict => Ok(vec![Self { field: None, text: w.get("wrong-changed") }]),
             _ => Err(error),
         }
+    }
+
+    /// The same on the form of what exists already, which has no control for its id.
+    pub(crate) fn of_known(
+        w: Words,
+        error: Error,
+        fields: &[&'static str],
+    ) -> Result<Vec<Self>, Error> {
+        Self::of(w, error, fields.strip_prefix(&["id"]).unwrap_or(fields))
     }
 
     /// What is wrong with this control, if it is the one.

@@ -1,12 +1,11 @@
 //! `/admin/groups`: the groups, and a form for each.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Cell, Column, Definitions, Field, Link};
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, Slug, UserId};
@@ -14,12 +13,12 @@ use tollgate_store::{GroupRecord, Owner};
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{About, Area, Control, FormPage, Part, Select, Wrong};
+use super::form::{About, Area, Control, FormPage, Part, Select, Wrong, saved_to};
 use super::parts::Section;
 use super::settings::{plan_of, plan_options};
 use super::{say, words};
 use crate::groups::{self, GroupChange};
-use crate::listing::{Cursors, ListQuery};
+use crate::listing::Cursors;
 use crate::state::ConsoleState;
 
 /// The most members that a form names one by one; of a larger group they are left alone here.
@@ -117,8 +116,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, groups::READ)?;
     let cursors = Cursors::new(&state.gate, "groups");
-    let query = ListQuery { limit: None, cursor: part.cursor };
-    let page = state.read(&warrant).groups(&cursors.request(&query)?).await?;
+    let page = state.read(&warrant).groups(&cursors.part(part.cursor)?).await?;
     let mut rows = Vec::with_capacity(page.items.len());
     for group in &page.items {
         let members = state.read(&warrant).members_of(&group.id).await?.len();
@@ -164,7 +162,6 @@ pub(crate) async fn blank(
     Caller(caller): Caller,
     visit: Visit,
 ) -> Reply {
-    let w = words(&visit);
     let warrant = state.allow(&caller, groups::WRITE)?;
     let form = GroupForm {
         priority: "0".to_owned(),
@@ -172,7 +169,7 @@ pub(crate) async fn blank(
         ..GroupForm::default()
     };
     let page = form_page(&state, &warrant, &visit, form, &Shown::New, &[]).await?;
-    visit.show(&w.get("group-make"), &page)
+    page.show(visit)
 }
 
 /// `GET /admin/groups/{id}`.
@@ -202,13 +199,13 @@ pub(crate) async fn create(
     let warrant = state.allow(&caller, groups::WRITE)?;
     let wrong = match form.change((&state, &warrant), w, None).await? {
         Ok(change) => match groups::make(&state, &caller, change).await {
-            Ok(_) => return reply::see_other("/admin/groups?saved=1"),
+            Ok(_) => return saved_to(Section::Groups),
             Err(error) => Wrong::of(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
     let page = form_page(&state, &warrant, &visit, form, &Shown::New, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("group-make"), &page)
+    page.refuse(visit)
 }
 
 /// `POST /admin/groups/{id}`.
@@ -223,16 +220,15 @@ pub(crate) async fn update(
     let warrant = state.allow(&caller, groups::WRITE)?;
     let wrong = match form.change((&state, &warrant), w, Some(id.clone())).await? {
         Ok(change) => match groups::alter(&state, &caller, &id, change).await {
-            Ok(_) => return reply::see_other("/admin/groups?saved=1"),
-            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+            Ok(_) => return saved_to(Section::Groups),
+            Err(error) => Wrong::of_known(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
-    let title = id.to_string();
     let (count, _) = members(&state, &warrant, &id).await?;
     let shown = Shown::Known { id, count };
     let page = form_page(&state, &warrant, &visit, form, &shown, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &title, &page)
+    page.refuse(visit)
 }
 
 /// How many members a group has, and their addresses where they are few enough to be named.

@@ -1,12 +1,11 @@
 //! `/admin/models`: the model aliases with their prices, and a form for each.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Cell, Column, Definitions, Field, Link, Tone};
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{ModelFacts, Warrant};
 use tollgate_kernel::{Class, Error, Slug};
@@ -14,10 +13,10 @@ use tollgate_store::ModelRecord;
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::form::{About, Control, FormPage, Part, Select, Wrong, saved_to};
 use super::parts::Section;
 use super::{say, words};
-use crate::listing::{Cursors, ListQuery};
+use crate::listing::Cursors;
 use crate::models::{self, ModelBody};
 use crate::state::ConsoleState;
 
@@ -72,7 +71,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, models::READ)?;
     let cursors = Cursors::new(&state.gate, "models");
-    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let request = cursors.part(part.cursor)?;
     let all = state.read(&warrant).models().await?;
     let page = Cursors::cut(all, &request, |model| model.alias.to_string());
     let text = |key: &str| Column::text(w.get(key));
@@ -119,11 +118,10 @@ pub(crate) async fn blank(
     Caller(caller): Caller,
     visit: Visit,
 ) -> Reply {
-    let w = words(&visit);
     let warrant = state.allow(&caller, models::WRITE)?;
     let form = ModelForm::default();
     let page = form_page(&state, &warrant, &visit, form, None, &[]).await?;
-    visit.show(&w.get("model-make"), &page)
+    page.show(visit)
 }
 
 /// `GET /admin/models/{alias}`.
@@ -137,7 +135,7 @@ pub(crate) async fn show(
     let record = models::find(&state, &warrant, &alias).await?;
     let form = ModelForm::of(&record);
     let page = form_page(&state, &warrant, &visit, form, Some(&record), &[]).await?;
-    visit.show(alias.as_str(), &page)
+    page.show(visit)
 }
 
 /// `POST /admin/new-model`.
@@ -151,13 +149,13 @@ pub(crate) async fn create(
     let warrant = state.allow(&caller, models::WRITE)?;
     let wrong = match form.body(w, None) {
         Ok((alias, body)) => match models::make(&state, &caller, alias, body).await {
-            Ok(_) => return reply::see_other("/admin/models?saved=1"),
+            Ok(_) => return saved_to(Section::Models),
             Err(error) => Wrong::of(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
     let page = form_page(&state, &warrant, &visit, form, None, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("model-make"), &page)
+    page.refuse(visit)
 }
 
 /// `POST /admin/models/{alias}`.
@@ -173,13 +171,13 @@ pub(crate) async fn update(
     let record = models::find(&state, &warrant, &alias).await?;
     let wrong = match form.body(w, Some(alias.clone())) {
         Ok((alias, body)) => match models::alter(&state, &caller, alias, body).await {
-            Ok(_) => return reply::see_other("/admin/models?saved=1"),
-            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+            Ok(_) => return saved_to(Section::Models),
+            Err(error) => Wrong::of_known(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
     let page = form_page(&state, &warrant, &visit, form, Some(&record), &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, alias.as_str(), &page)
+    page.refuse(visit)
 }
 
 /// The form of `record`, or of a new alias.

@@ -1,22 +1,21 @@
 //! `/admin/plans`: the plans, and a form for each.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Cell, Column, Field, Link};
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_kernel::{ModelPattern, Plan, Rates, Slug};
 use tollgate_store::{PlanBody, PlanRecord};
 
 use super::budgets::BudgetFields;
 use super::collection::Collection;
-use super::form::{About, Area, Control, FormPage, Part, Wrong};
+use super::form::{About, Area, Control, FormPage, Part, Wrong, saved_to};
 use super::parts::Section;
 use super::{say, words};
-use crate::listing::{Cursors, ListQuery};
+use crate::listing::Cursors;
 use crate::members::RatesChange;
 use crate::plans::{self, PlanChange};
 use crate::state::ConsoleState;
@@ -122,8 +121,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, plans::READ)?;
     let cursors = Cursors::new(&state.gate, "plans");
-    let query = ListQuery { limit: None, cursor: part.cursor };
-    let page = state.read(&warrant).plans(&cursors.request(&query)?).await?;
+    let page = state.read(&warrant).plans(&cursors.part(part.cursor)?).await?;
     let texts = ["plan", "models", "rates", "budgets"];
     let texts = texts.map(|key| Column::text(w.get(&format!("column-{key}"))));
     let ceiling = Column::number(w.get("column-max-output"));
@@ -177,8 +175,8 @@ pub(crate) async fn blank(visit: Visit) -> Reply {
         max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS.to_string(),
         ..PlanForm::default()
     };
-    let page = form_page(&visit, w, form, &Shown::New, &[]);
-    visit.show(&w.get("plan-make"), &page)
+    let page = form_page(&visit, w, form, None, &[]);
+    page.show(visit)
 }
 
 /// `GET /admin/plans/{id}`.
@@ -191,9 +189,8 @@ pub(crate) async fn show(
     let w = words(&visit);
     let warrant = state.allow(&caller, plans::READ)?;
     let record = plans::find(&state, &warrant, &id).await?;
-    let shown = Shown::Known { id: id.clone(), declared: record.declared };
-    let page = form_page(&visit, w, PlanForm::of(&record), &shown, &[]);
-    visit.show(id.as_str(), &page)
+    let page = form_page(&visit, w, PlanForm::of(&record), Some(&record), &[]);
+    page.show(visit)
 }
 
 /// `POST /admin/new-plan`.
@@ -206,13 +203,13 @@ pub(crate) async fn create(
     let w = words(&visit);
     let wrong = match form.change(w, None) {
         Ok(change) => match plans::make(&state, &caller, change).await {
-            Ok(_) => return reply::see_other("/admin/plans?saved=1"),
+            Ok(_) => return saved_to(Section::Plans),
             Err(error) => Wrong::of(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
-    let page = form_page(&visit, w, form, &Shown::New, &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("plan-make"), &page)
+    let page = form_page(&visit, w, form, None, &wrong);
+    page.refuse(visit)
 }
 
 /// `POST /admin/plans/{id}`.
@@ -224,36 +221,40 @@ pub(crate) async fn update(
     Form(mut form): Form<PlanForm>,
 ) -> Reply {
     let w = words(&visit);
+    let warrant = state.allow(&caller, plans::WRITE)?;
+    let record = plans::find(&state, &warrant, &id).await?;
     let wrong = match form.change(w, Some(id.clone())) {
         Ok(change) => match plans::alter(&state, &caller, &id, change).await {
-            Ok(_) => return reply::see_other("/admin/plans?saved=1"),
-            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+            Ok(_) => return saved_to(Section::Plans),
+            Err(error) => Wrong::of_known(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
-    let shown = Shown::Known { id: id.clone(), declared: false };
-    let page = form_page(&visit, w, form, &shown, &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
+    let page = form_page(&visit, w, form, Some(&record), &wrong);
+    page.refuse(visit)
 }
 
-/// Which plan a form is about.
-enum Shown {
-    New,
-    Known { id: Slug, declared: bool },
-}
-
-fn form_page(visit: &Visit, w: Words, form: PlanForm, shown: &Shown, wrong: &[Wrong]) -> FormPage {
-    let (about, line, declared) = match shown {
-        Shown::New => {
+/// The form of `record`, or of a new plan.
+fn form_page(
+    visit: &Visit,
+    w: Words,
+    form: PlanForm,
+    record: Option<&PlanRecord>,
+    wrong: &[Wrong],
+) -> FormPage {
+    let controls = controls(w, form, record.is_none(), wrong);
+    match record {
+        None => {
             let line = "tollgate plan add small --model 'gpt-4o*' --budget tokens:100000:day";
-            (About::New, line.to_owned(), false)
+            FormPage::new(visit, Section::Plans, About::New, controls, wrong, line)
         }
-        Shown::Known { id, declared } => {
-            (About::One(id.as_str()), format!("tollgate plan set {id} --concurrent 4"), *declared)
+        Some(PlanRecord { id, declared, .. }) => {
+            let line = format!("tollgate plan set {id} --concurrent 4");
+            let about = About::One(id.as_str());
+            let page = FormPage::new(visit, Section::Plans, about, controls, wrong, line);
+            page.declared(w, *declared)
         }
-    };
-    let controls = controls(w, form, matches!(shown, Shown::New), wrong);
-    FormPage::new(visit, Section::Plans, about, controls, wrong, line).declared(w, declared)
+    }
 }
 
 fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<Control> {

@@ -1,18 +1,17 @@
 //! `/admin/settings`: who may sign up, and the default plan.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Cell, Definitions};
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Query, Visit};
 use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, Slug};
 use tollgate_store::PageRequest;
 
-use super::form::{About, Control, FormPage, Part, Select, Wrong};
+use super::form::{About, Control, FormPage, Part, Select, Wrong, saved_to};
 use super::parts::{Section, saved};
 use super::{say, words};
 use crate::settings::{self, Registration, SettingsChange, SettingsView};
@@ -40,7 +39,7 @@ pub(crate) async fn show(
     let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
     let mut page = form_page(&visit, w, &now, plans, &[]);
     page.banner = saved(w, part.saved.is_some());
-    visit.show(&w.get("tab-settings"), &page)
+    page.show(visit)
 }
 
 /// `POST /admin/settings`.
@@ -57,7 +56,7 @@ pub(crate) async fn update(
             let registration = Some(form.registration);
             let change = SettingsChange { registration, default_plan: Some(plan), budgets: None };
             match settings::alter(&state, &caller, change).await {
-                Ok(_) => return reply::see_other("/admin/settings?saved=1"),
+                Ok(_) => return saved_to(Section::Settings),
                 Err(error) => Wrong::of(w, error, &["default_plan"])?,
             }
         }
@@ -67,7 +66,7 @@ pub(crate) async fn update(
     let plans = plan_options(&state, &warrant, w.get("no-plan")).await?;
     let typed = SettingsView { registration: form.registration, ..now };
     let page = form_page(&visit, w, &typed, plans, &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("tab-settings"), &page)
+    page.refuse(visit)
 }
 
 /// The plan that is chosen; empty is none.

@@ -6,7 +6,9 @@ use std::path::Path;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tollgate_kernel::{Account, EntryState, Holder, Period, Role, Unit, UserId, Window};
+use tollgate_kernel::{
+    Account, ClientId, EntryState, Holder, KeyId, Period, Role, TokenId, Unit, UserId, Window,
+};
 use tollgate_store::ledger::{Batch, Refill};
 
 use crate::testing::{Call, House, Person, settled, text, with_entries};
@@ -550,6 +552,52 @@ async fn a_reserve_is_released_by_page_and_nothing_else_is() {
     let (_, html) = house.page(&ada, path).await;
     assert!(html.contains("This reserve was released") && !html.contains("Release reserve"));
     assert!(!house.page(&ada, "/admin").await.1.contains("crash reserve"));
+}
+
+#[tokio::test]
+async fn a_reserve_says_whose_budget_it_is() {
+    let (user, key) = (UserId::from_uuid(id_of(1)), KeyId::from_uuid(id_of(2)));
+    let (client, token) = (ClientId::from_uuid(id_of(3)), TokenId::from_uuid(id_of(4)));
+    let holders = [
+        Holder::Installation,
+        Holder::Group("research".parse().unwrap()),
+        Holder::User(user),
+        Holder::Client(client),
+        Holder::Key(key),
+        Holder::Token(token),
+        Holder::Model("vendor/large".to_owned()),
+    ];
+    let house = House::after(Box::new(move |store, now| {
+        async move {
+            let (unit, period) = (Unit::Calls, Period::Day);
+            let window = Window::containing(now, period, &jiff::tz::TimeZone::UTC).unwrap();
+            let refills = holders.into_iter().map(|holder| {
+                let account = Account { holder, unit, period, window };
+                Refill { account: (&account).into(), limit: 1_000, hold: 10, risk: 100 }
+            });
+            let refills = refills.collect();
+            store.commit(&Batch { refills, ..Batch::default() }).await.unwrap();
+        }
+        .boxed()
+    }))
+    .await;
+    let ada = house.known_person("ada", Role::Owner, None, (user, key)).await;
+    let (_, html) = house.page(&ada, "/admin/entries?state=crash_reserve").await;
+    for whose in [
+        "the whole installation".to_owned(),
+        "Group research".to_owned(),
+        "Person ada@example.com".to_owned(),
+        format!("App {client}"),
+        "Key a key".to_owned(),
+        format!("Access token {token}"),
+        "Model vendor/large".to_owned(),
+    ] {
+        assert!(html.contains(&format!("Calls each day ({whose})")), "{whose}\n{html}");
+    }
+}
+
+fn id_of(number: u8) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number.into())
 }
 
 #[tokio::test]

@@ -1,22 +1,21 @@
 //! `/admin/upstreams`: the model providers, and a form for each.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Cell, Column, Field, Link, Tone};
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{TroubleKind, UpstreamTest, Warrant};
 use tollgate_kernel::{Secret, Slug};
 use tollgate_store::UpstreamRecord;
 
 use super::collection::Collection;
-use super::form::{About, Also, Control, FormPage, Part, Wrong};
+use super::form::{About, Also, Control, FormPage, Part, Wrong, saved_to};
 use super::parts::Section;
-use super::{say, words};
-use crate::listing::{Cursors, ListQuery};
+use super::words;
+use crate::listing::Cursors;
 use crate::state::ConsoleState;
 use crate::upstreams::{self, UpstreamChange};
 
@@ -73,7 +72,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, upstreams::READ)?;
     let cursors = Cursors::new(&state.gate, "upstreams");
-    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let request = cursors.part(part.cursor)?;
     let all = state.read(&warrant).upstreams().await?;
     let page = Cursors::cut(all, &request, |upstream| upstream.id.to_string());
     let columns = ["upstream", "base-url", "key", "changed"];
@@ -102,7 +101,7 @@ fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecor
         Cell::Link(Link { href, text: record.id.to_string() }),
         Cell::Code(record.base_url.clone()),
         Cell::Text(w.get(key)),
-        say::ago(w, record.updated_at, state.now()),
+        Cell::ago(w.locale(), record.updated_at, state.now()),
     ]
 }
 
@@ -110,7 +109,7 @@ fn row(state: &ConsoleState, warrant: &Warrant, w: Words, record: &UpstreamRecor
 pub(crate) async fn blank(visit: Visit) -> Reply {
     let w = words(&visit);
     let page = form_page(&visit, w, &UpstreamForm::default(), &Shown::New, &[]);
-    visit.show(&w.get("upstream-make"), &page)
+    page.show(visit)
 }
 
 /// `GET /admin/upstreams/{id}`.
@@ -124,7 +123,7 @@ pub(crate) async fn show(
     let warrant = state.allow(&caller, upstreams::READ)?;
     let record = upstreams::find(&state, &warrant, &id).await?;
     let page = form_page(&visit, w, &UpstreamForm::of(&record), &Shown::of(&record), &[]);
-    visit.show(id.as_str(), &page)
+    page.show(visit)
 }
 
 /// `POST /admin/new-upstream`.
@@ -137,13 +136,13 @@ pub(crate) async fn create(
     let w = words(&visit);
     let wrong = match form.change(w, None) {
         Ok(change) => match upstreams::make(&state, &caller, change).await {
-            Ok(_) => return reply::see_other("/admin/upstreams?saved=1"),
+            Ok(_) => return saved_to(Section::Upstreams),
             Err(error) => Wrong::of(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
     let page = form_page(&visit, w, &form, &Shown::New, &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, &w.get("upstream-make"), &page)
+    page.refuse(visit)
 }
 
 /// `POST /admin/upstreams/{id}`.
@@ -159,13 +158,13 @@ pub(crate) async fn update(
     let record = upstreams::find(&state, &warrant, &id).await?;
     let wrong = match form.change(w, Some(id.clone())) {
         Ok(change) => match upstreams::alter(&state, &caller, &id, change).await {
-            Ok(_) => return reply::see_other("/admin/upstreams?saved=1"),
-            Err(error) => Wrong::of(w, error, FIELDS.get(1..).unwrap_or_default())?,
+            Ok(_) => return saved_to(Section::Upstreams),
+            Err(error) => Wrong::of_known(w, error, &FIELDS)?,
         },
         Err(wrong) => wrong,
     };
     let page = form_page(&visit, w, &form, &Shown::of(&record), &wrong);
-    visit.show_as(StatusCode::BAD_REQUEST, None, id.as_str(), &page)
+    page.refuse(visit)
 }
 
 /// `POST /admin/upstreams/{id}/test`: of the upstream as it is stored, whatever the form says.
@@ -190,7 +189,7 @@ pub(crate) async fn test(
     };
     let mut page = form_page(&visit, w, &form, &Shown::of(&record), &[]);
     page.banner = Some(Banner { tone, text, link: None });
-    visit.show(id.as_str(), &page)
+    page.show(visit)
 }
 
 /// Which upstream a form is about.

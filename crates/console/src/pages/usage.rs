@@ -9,7 +9,7 @@ use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Cell, Column, Command, Empty, Field, Head, Link, Table};
 use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Query, Visit};
-use tollgate_gate::{Reach, Warrant};
+use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, UserId};
 use tollgate_store::Owner;
 use tollgate_store::ledger::{UsageRow, UsageSplit};
@@ -50,9 +50,7 @@ pub(crate) async fn show(
 ) -> Reply {
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
-    if warrant.reach() != Reach::All {
-        return Err(Error::not_found().into());
-    }
+    warrant.require_all()?;
     let UsagePage { from, to, by } = part;
     let by = by.filter(|by| !by.is_empty()).unwrap_or_else(|| "day,model".to_owned());
     let query = UsageQuery {

@@ -1,25 +1,24 @@
 //! `/admin/users`: the people, with state, role and plan, and a form for each.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{
     Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
 };
-use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{AccountChange, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserFilter, UserRecord};
 use url::form_urlencoded;
 
-use super::form::{About, Control, FormPage, Select, Wrong};
+use super::form::{About, Control, FormPage, Select, Wrong, saved_to};
 use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
 use super::settings::{plan_of, plan_options};
-use super::{say, words};
-use crate::listing::{Cursors, ListQuery};
+use super::words;
+use crate::listing::Cursors;
 use crate::state::ConsoleState;
 
 const READ: Manage = Manage::read(Noun::Users);
@@ -57,7 +56,7 @@ pub(crate) async fn list(
     let w = words(&visit);
     let warrant = state.allow(&caller, READ)?;
     let cursors = Cursors::new(&state.gate, "users-page");
-    let request = cursors.request(&ListQuery { limit: None, cursor: part.cursor })?;
+    let request = cursors.part(part.cursor)?;
     let email = part.email.unwrap_or_default();
     let email_prefix = Some(email.clone()).filter(|prefix| !prefix.trim().is_empty());
     let filter = UserFilter { email_prefix, ..UserFilter::default() };
@@ -106,7 +105,7 @@ fn row(w: Words, user: &UserRecord, now: tollgate_kernel::Timestamp) -> Vec<Cell
         Cell::Text(w.get(&format!("role-{}", user.role.as_str()))),
         Cell::Text(user.plan.as_ref().map_or_else(|| w.get("no-own-plan"), Slug::to_string)),
         Cell::Text(w.get(&format!("state-{}", user.state.as_str()))),
-        say::ago(w, user.created_at, now),
+        Cell::ago(w.locale(), user.created_at, now),
     ]
 }
 
@@ -120,7 +119,7 @@ pub(crate) async fn show(
     let warrant = state.allow(&caller, READ)?;
     let user = find(&state, &warrant, id).await?;
     let page = form_page(&state, &warrant, &visit, &user, &[]).await?;
-    visit.show(&user.email, &page)
+    page.show(visit)
 }
 
 /// `POST /admin/users/{id}`.
@@ -139,7 +138,7 @@ pub(crate) async fn update(
     after.state = form.state.parse::<AccountState>()?;
     after.plan = plan_of(&form.plan)?;
     let wrong = match alter(&state, &warrant, &before, &after).await {
-        Ok(()) => return reply::see_other("/admin/users?saved=1"),
+        Ok(()) => return saved_to(Section::Users),
         Err(error) if error.kind() == Kind::Forbidden => {
             vec![Wrong { field: None, text: w.get("wrong-owner") }]
         }
@@ -149,7 +148,7 @@ pub(crate) async fn update(
         Err(error) => Wrong::of(w, error, &["plan"])?,
     };
     let page = form_page(&state, &warrant, &visit, &after, &wrong).await?;
-    visit.show_as(StatusCode::BAD_REQUEST, None, &before.email, &page)
+    page.refuse(visit)
 }
 
 async fn find(state: &ConsoleState, warrant: &Warrant, id: UserId) -> Result<UserRecord, Error> {
@@ -210,7 +209,7 @@ async fn form_page(
     let facts = vec![
         (w.get("column-name"), Cell::Text(user.name.clone())),
         (w.get("column-groups"), Cell::Text(groups)),
-        (w.get("column-since"), say::ago(w, user.created_at, state.now())),
+        (w.get("column-since"), Cell::ago(w.locale(), user.created_at, state.now())),
         (w.get("column-id"), Cell::Code(user.id.to_string())),
     ];
     let plan = user.plan.as_ref().map_or("", Slug::as_str);

@@ -19,6 +19,34 @@ secret-saved = I have saved it
 form-errors = Some fields need another look
 bar-left = { $left } left
 
+# Times.
+just-now = just now
+any-moment = any moment
+ago-minutes = { $n ->
+    [one] { $n } minute ago
+   *[other] { $n } minutes ago
+}
+ago-hours = { $n ->
+    [one] { $n } hour ago
+   *[other] { $n } hours ago
+}
+ago-days = { $n ->
+    [one] { $n } day ago
+   *[other] { $n } days ago
+}
+in-minutes = { $n ->
+    [one] in { $n } minute
+   *[other] in { $n } minutes
+}
+in-hours = { $n ->
+    [one] in { $n } hour
+   *[other] in { $n } hours
+}
+in-days = { $n ->
+    [one] in { $n } day
+   *[other] in { $n } days
+}
+
 # The error page. The title's English words are a contract: test suites look for them.
 error-title = Tollgate cannot continue this request
 error-blame-caller = Change the request as said above and try again.

@@ -19,6 +19,28 @@ secret-saved = 保存しました
 form-errors = 入力内容をご確認ください
 bar-left = 残り { $left }
 
+# 時刻
+just-now = たった今
+any-moment = まもなく
+ago-minutes = { $n ->
+   *[other] { $n } 分前
+}
+ago-hours = { $n ->
+   *[other] { $n } 時間前
+}
+ago-days = { $n ->
+   *[other] { $n } 日前
+}
+in-minutes = { $n ->
+   *[other] { $n } 分後
+}
+in-hours = { $n ->
+   *[other] { $n } 時間後
+}
+in-days = { $n ->
+   *[other] { $n } 日後
+}
+
 # エラーページ
 error-title = このリクエストを続行できません
 error-blame-caller = 上記の内容に沿ってリクエストを直し、もう一度お試しください。

@@ -19,6 +19,28 @@ secret-saved = 我已保存
 form-errors = 有些内容需要修改
 bar-left = 剩余 { $left }
 
+# 时间
+just-now = 刚刚
+any-moment = 即将
+ago-minutes = { $n ->
+   *[other] { $n } 分钟前
+}
+ago-hours = { $n ->
+   *[other] { $n } 小时前
+}
+ago-days = { $n ->
+   *[other] { $n } 天前
+}
+in-minutes = { $n ->
+   *[other] { $n } 分钟后
+}
+in-hours = { $n ->
+   *[other] { $n } 小时后
+}
+in-days = { $n ->
+   *[other] { $n } 天后
+}
+
 # 错误页面
 error-title = 无法继续处理此请求
 error-blame-caller = 请按上面的说明修改请求，然后重试。

@@ -8,11 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tollgate_kernel::{
-    CallId, Charged, EntryKey, EntryState, Holder, Period, RequestId, Rng, SeededRng, Slug,
-    SystemClock, Tally, Timestamp, Unit, Usage, UserId, Window,
+    CallId, Charged, EntryKey, EntryState, Holder, LeapingClock, Period, RequestId, Rng, SeededRng,
+    Slug, Tally, Timestamp, Unit, Usage, UserId, Window,
 };
 use tollgate_root::Root;
 use tollgate_store::Target;
@@ -20,32 +20,6 @@ use tollgate_store::ledger::{AccountRef, Decision, EntryFilter, EntryRow, Ledger
 use uuid::Uuid;
 
 use super::*;
-
-/// The machine's clock, which a test may set forward.
-struct Leaping {
-    base: SystemClock,
-    ahead_us: AtomicI64,
-}
-
-impl Leaping {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { base: SystemClock::new(), ahead_us: AtomicI64::new(0) })
-    }
-
-    fn ahead(&self) -> Duration {
-        Duration::from_micros(self.ahead_us.load(Ordering::SeqCst).unsigned_abs())
-    }
-}
-
-impl Clock for Leaping {
-    fn now(&self) -> Timestamp {
-        self.base.now().plus(self.ahead())
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.base.elapsed() + self.ahead()
-    }
-}
 
 struct Dice(SeededRng);
 
@@ -71,13 +45,13 @@ struct Node {
     thread: LedgerThread,
     reader: LedgerReader,
     recovered: Recovered,
-    clock: Arc<Leaping>,
+    clock: Arc<LeapingClock>,
 }
 
 impl Node {
     /// Starts on this folder. An earlier life that still runs is declared dead by it.
     async fn boot(folder: &Path) -> Self {
-        let clock = Leaping::new();
+        let clock = Arc::new(LeapingClock::new());
         let target = Target::Sqlite { data_dir: folder.to_owned() };
         let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(clock.now().micros().unsigned_abs()));
         let opened = tollgate_store::ledger::open(&Root::new(), target, clock.clone(), rng).await;
@@ -92,8 +66,7 @@ impl Node {
 
     /// Sets the clock forward and wakes the writer, as time would.
     fn leap(&self, by: Duration) {
-        let us = i64::try_from(by.as_micros()).unwrap();
-        self.clock.ahead_us.fetch_add(us, Ordering::SeqCst);
+        self.clock.leap(by);
         self.ledger.wake.notify_all();
     }
 }

@@ -259,34 +259,6 @@ event-link-use-invite = Took up the invitation
 this-browser = this one
 end-session = End session
 
-# Times.
-just-now = just now
-any-moment = any moment
-ago-minutes = { $n ->
-    [one] { $n } minute ago
-   *[other] { $n } minutes ago
-}
-ago-hours = { $n ->
-    [one] { $n } hour ago
-   *[other] { $n } hours ago
-}
-ago-days = { $n ->
-    [one] { $n } day ago
-   *[other] { $n } days ago
-}
-in-minutes = { $n ->
-    [one] in { $n } minute
-   *[other] in { $n } minutes
-}
-in-hours = { $n ->
-    [one] in { $n } hour
-   *[other] in { $n } hours
-}
-in-days = { $n ->
-    [one] in { $n } day
-   *[other] in { $n } days
-}
-
 # What is wrong with a field, and what to do.
 wrong-email = This is not an e-mail address. Write one like ada@example.com.
 wrong-password-short = The password is too short. Use at least 15 characters; a few words in a row do.

@@ -254,28 +254,6 @@ event-link-use-invite = 招待を受諾
 this-browser = このブラウザー
 end-session = 終了する
 
-# 時間
-just-now = たった今
-any-moment = まもなく
-ago-minutes = { $n ->
-   *[other] { $n } 分前
-}
-ago-hours = { $n ->
-   *[other] { $n } 時間前
-}
-ago-days = { $n ->
-   *[other] { $n } 日前
-}
-in-minutes = { $n ->
-   *[other] { $n } 分後
-}
-in-hours = { $n ->
-   *[other] { $n } 時間後
-}
-in-days = { $n ->
-   *[other] { $n } 日後
-}
-
 # 入力の誤り
 wrong-email = メールアドレスの形式ではありません。ada@example.com のように入力してください。
 wrong-password-short = パスワードが短すぎます。15 文字以上にしてください。単語をいくつかつなげる方法もあります。

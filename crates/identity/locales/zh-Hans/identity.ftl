@@ -254,28 +254,6 @@ event-link-use-invite = 接受了邀请
 this-browser = 当前浏览器
 end-session = 结束登录
 
-# 时间
-just-now = 刚刚
-any-moment = 即将
-ago-minutes = { $n ->
-   *[other] { $n } 分钟前
-}
-ago-hours = { $n ->
-   *[other] { $n } 小时前
-}
-ago-days = { $n ->
-   *[other] { $n } 天前
-}
-in-minutes = { $n ->
-   *[other] { $n } 分钟后
-}
-in-hours = { $n ->
-   *[other] { $n } 小时后
-}
-in-days = { $n ->
-   *[other] { $n } 天后
-}
-
 # 填写有误
 wrong-email = 这不是邮箱地址。请按 ada@example.com 的形式填写。
 wrong-password-short = 密码太短。请至少使用 15 个字符，几个连在一起的词也可以。

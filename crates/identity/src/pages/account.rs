@@ -10,7 +10,7 @@ use http::StatusCode;
 use tollgate_edge::page::parts::{
     Banner, Bar, Bars, Cell, Column, Command, Empty, Head, Link, Table, Tone,
 };
-use tollgate_edge::page::{Value, Words};
+use tollgate_edge::page::{Value, Words, until};
 use tollgate_edge::{Caller, Reply, Visit};
 use tollgate_gate::{BudgetStanding, Gate, Principal};
 use tollgate_kernel::figures;
@@ -129,7 +129,7 @@ fn bar(w: &Words, now: Timestamp, standing: &BudgetStanding) -> Bar {
     let key = if standing.held > 0 { "budget-used-held" } else { "budget-used" };
     let ends = account.window.end;
     let resets = [
-        ("when", Value::from(said::until(w, now, ends))),
+        ("when", Value::from(until(w.locale(), ends, now))),
         ("exact", Value::from(said::exact(ends))),
     ];
     Bar {
@@ -187,7 +187,7 @@ fn table(w: &Words, now: Timestamp, rows: Vec<EntryRow>, names: &HashMap<String,
         let key = row.key.and_then(|id| names.get(&id).cloned());
         let cost = row.cost_nano.map_or_else(|| w.get("no-price"), said::money);
         vec![
-            said::ago(w, now, row.at),
+            Cell::ago(w.locale(), row.at, now),
             Cell::Text(row.model),
             Cell::Text(key.unwrap_or_else(|| w.get("by-browser"))),
             tokens(row.usage.input_tokens),

@@ -172,11 +172,11 @@ fn facts(w: &Words, now: Timestamp, key: &KeyRecord) -> Definitions {
     let mut items = vec![
         (w.get("column-state"), Cell::Text(w.get(&format!("key-state-{}", state_of(key, now))))),
         (w.get("column-tail"), Cell::Code(format!("…{}", key.tail))),
-        (w.get("key-made"), said::ago(w, now, key.created_at)),
+        (w.get("key-made"), Cell::ago(w.locale(), key.created_at, now)),
         (w.get("key-expires"), key.expires_at.map_or_else(never, |at| said::ahead(w, now, at))),
         (
             w.get("column-last-used"),
-            key.last_used_at.map_or_else(never, |at| said::ago(w, now, at)),
+            key.last_used_at.map_or_else(never, |at| Cell::ago(w.locale(), at, now)),
         ),
     ];
     if let Some(from) = &key.last_used_from {

@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Field, Summary};
-use tollgate_kernel::{Budget, ModelPattern, Period, Rates, Timestamp, Unit};
+use tollgate_kernel::{Budget, ModelPattern, Period, Rates, Timestamp, Unit, figures};
 use tollgate_store::KeyRecord;
 
 use super::said;
@@ -85,10 +85,7 @@ impl KeyForm {
             ..Self::default()
         };
         for budget in &key.budgets {
-            let text = match budget.unit {
-                Unit::Money => said::write_money(budget.limit),
-                Unit::Tokens | Unit::Calls => budget.limit.to_string(),
-            };
+            let text = figures::typed(budget.unit, budget.limit);
             match (budget.unit, budget.period) {
                 (Unit::Tokens, Period::Day) => form.tokens_per_day = text,
                 (Unit::Tokens, Period::Month) => form.tokens_per_month = text,
@@ -163,12 +160,10 @@ impl KeyForm {
         let mut budgets: Vec<Budget> = kept.filter(|b| !has_field(b)).copied().collect();
         for (id, unit, period) in BUDGETS {
             let text = self.budget_text(id);
-            let limit = match unit {
-                _ if text.trim().is_empty() => continue,
-                Unit::Money => said::read_money(text),
-                Unit::Tokens | Unit::Calls => text.trim().replace(',', "").parse().ok(),
-            };
-            match limit.filter(|limit| (0..=Budget::MAX).contains(limit)) {
+            if text.trim().is_empty() {
+                continue;
+            }
+            match figures::read(unit, text).filter(|limit| *limit <= Budget::MAX) {
                 Some(limit) => budgets.push(Budget { unit, limit, period }),
                 None => wrong
                     .push((id, if unit == Unit::Money { "wrong-money" } else { "wrong-number" })),

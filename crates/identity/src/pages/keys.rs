@@ -322,7 +322,7 @@ fn row(w: &Words, now: Timestamp, key: &KeyRecord) -> Vec<Cell> {
     vec![
         Cell::Link(Link { href: format!("/account/keys/{}", key.id), text: key.name.clone() }),
         Cell::Code(format!("…{}", key.tail)),
-        key.last_used_at.map_or_else(never, |at| said::ago(w, now, at)),
+        key.last_used_at.map_or_else(never, |at| Cell::ago(w.locale(), at, now)),
         Cell::Text(models_said(w, key)),
         key.expires_at.map_or_else(never, |at| said::ahead(w, now, at)),
         Cell::Text(w.get(&format!("key-state-{}", state_of(key, now)))),

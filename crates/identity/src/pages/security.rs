@@ -15,7 +15,7 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Secret, SessionId, Timestamp, UserId};
 use tollgate_store::{AuditFilter, AuditRecord, PageRequest, SessionRecord, UserRecord};
 
-use super::{TEXTS, agent_of, banner, greeting, said, signed_in, style};
+use super::{TEXTS, agent_of, banner, greeting, signed_in, style};
 use crate::change_me::{MeChange, NewPassword, change_me, me};
 use crate::check::{self, Mistake};
 use crate::end_session::end_session;
@@ -239,8 +239,8 @@ fn sessions(
         rows.push(vec![
             Cell::Text(browser(session.agent.as_deref()).unwrap_or_else(|| w.get("unknown"))),
             Cell::Code(session.network.unwrap_or_default()),
-            said::ago(w, now, session.created_at),
-            said::ago(w, now, session.last_seen_at),
+            Cell::ago(w.locale(), session.created_at, now),
+            Cell::ago(w.locale(), session.last_seen_at, now),
             last,
         ]);
     }
@@ -337,7 +337,7 @@ fn events(w: &Words, now: Timestamp, own: UserId, list: &[AuditRecord]) -> Optio
         // Where others were when they changed this account is not this person's to know.
         let from = event.from.clone().filter(|_| event.actor == own || event.actor == "anonymous");
         vec![
-            said::ago(w, now, event.at),
+            Cell::ago(w.locale(), event.at, now),
             said_event(w, &event.action),
             Cell::Code(from.unwrap_or_default()),
         ]

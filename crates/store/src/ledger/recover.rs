@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, Charged, EntryKey, EntryState, Error, RequestId, Tally, Unit, Usage, UserId,
+    Account, CallId, Charged, EntryKey, EntryState, Error, Holder, RequestId, Tally, Usage,
 };
 
 use super::batch::{AccountRef, Fold, Moved, Opened, Record, Settlement};
@@ -112,12 +112,11 @@ impl LedgerStore {
     fn crash_reserve(&self, budget: &str, reserve: i64) -> Fold {
         let call = CallId::new(&*self.clock, &*self.rng);
         let key = EntryKey { call, attempt: 0 };
-        let mut parts = budget.split('/');
-        let user = match (parts.next(), parts.next()) {
-            (Some("user"), Some(id)) => id.parse::<UserId>().ok(),
-            _ => None,
+        let (user, charged) = match Account::parse_budget(budget) {
+            Some((Holder::User(id), unit, _)) => (Some(id), Charged::in_unit(unit, reserve)),
+            Some((_, unit, _)) => (None, Charged::in_unit(unit, reserve)),
+            None => (None, Charged::default()),
         };
-        let charged = in_unit(budget, reserve);
         let opened = Opened {
             key,
             at: self.clock.now(),
@@ -155,17 +154,6 @@ fn interrupted(opened: &Opened) -> Settlement {
     };
     let charges = opened.legs.iter().map(|leg| leg.hold).collect();
     Settlement { key: opened.key, tally, charges }
-}
-
-/// The amount in the unit that a budget's name ends with.
-fn in_unit(budget: &str, amount: i64) -> Charged {
-    let is = |unit: Unit| budget.rsplit('/').nth(1) == Some(unit.as_str());
-    let amount_if = |unit| if is(unit) { amount } else { 0 };
-    Charged {
-        money: amount_if(Unit::Money),
-        tokens: amount_if(Unit::Tokens),
-        calls: amount_if(Unit::Calls),
-    }
 }
 
 /// What folds move from leased to spent: one row for each account, in the order of their keys.

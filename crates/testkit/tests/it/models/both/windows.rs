@@ -1,9 +1,10 @@
 //! A budget's window ends: it starts anew, and what was reserved before settles where it was taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_kernel::{Budget, Period, Unit};
-use tollgate_testkit::{Engine, KeySpec, LeapingClock, PlanSpec, Setup, TestServer};
+use tollgate_kernel::{Budget, LeapingClock, Period, Unit};
+use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer};
 
 use super::until;
 
@@ -23,7 +24,7 @@ async fn caller(server: &TestServer, name: &str, limit: i64) -> String {
 
 pub(crate) async fn a_budget_starts_anew_when_its_day_ends(engine: Engine) {
     // Noon in UTC is nine in the evening in Tokyo.
-    let clock = LeapingClock::at_noon();
+    let clock = Arc::new(LeapingClock::at_noon());
     let setup = Setup { clock: clock.clone(), ..Setup::on(engine) };
     let server = TestServer::start_as(setup).await.unwrap();
     server.mocks(&[("slow", "chunks=4,slow-tail=4s")]).await.unwrap();
