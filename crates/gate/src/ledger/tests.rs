@@ -5,11 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rusqlite::Connection;
 use tollgate_kernel::{
     CallId, Charged, EntryKey, EntryState, Holder, LeapingClock, Period, RequestId, Rng, SeededRng,
     Slug, Tally, Timestamp, Unit, Usage, UserId, Window,
@@ -464,7 +463,7 @@ async fn m7_while_a_commit_stalls_calls_are_refused_and_then_it_counts() {
     assert!(late.durable().await.is_err());
     drop(late);
 
-    unlock(lock);
+    lock.execute_batch("ROLLBACK").unwrap();
     waits.durable().await.unwrap();
     waits.sent();
     assert!(until(async || node.ledger.is_up().is_ok()).await);
@@ -475,19 +474,10 @@ async fn m7_while_a_commit_stalls_calls_are_refused_and_then_it_counts() {
     assert!(node.ledger.reserve(ask(5, tokens(10), vec![leg])).await.is_ok());
 }
 
-/// The write lock of the ledger, in the hands of another process.
-fn lock(folder: &Path) -> Child {
-    let mut command = Command::new("sqlite3");
-    command.arg(folder.join("ledger.db")).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let sql = b"PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; SELECT 'locked';\n";
-    child.stdin.as_mut().unwrap().write_all(sql).unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "locked"));
-    child
-}
-
-fn unlock(mut lock: Child) {
-    drop(lock.stdin.take());
-    lock.wait().unwrap();
+/// The write lock of the ledger, in the hands of another connection.
+fn lock(folder: &Path) -> Connection {
+    let connection = Connection::open(folder.join("ledger.db")).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection
 }
