@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 /// Most headers of one request.
 const MAX_HEADERS: usize = 100;
 
-/// Where a head that has not ended is too large, in bytes.
+/// Largest head of a request, in bytes: its first line and its headers. On HTTP/2 each header counts
+/// for 32 more (RFC 9113, 6.5.2).
 pub(crate) const MAX_HEAD: usize = 64 * 1_024;
 
 /// Most requests at once on one HTTP/2 connection.
@@ -59,7 +60,9 @@ impl Version {
 pub(super) fn one() -> http1::Builder {
     let mut one = http1::Builder::new();
     // hyper makes a timer for each head; `Paced` has one for the whole connection.
-    one.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
+    one.header_read_timeout(None).max_headers(MAX_HEADERS);
+    // What is read at once may be more than the buffer's bound, so the head has one of its own.
+    one.max_buf_size(MAX_HEAD).max_header_size(MAX_HEAD);
     one
 }
 
