@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr,
-    SqlStr, Sqlite, SqlitePool,
+    SqlStr, Sqlite, SqliteConnection, SqlitePool,
 };
 use tollgate_kernel::Error;
 
@@ -91,6 +91,7 @@ impl Db {
                 };
                 let writer = pool()
                     .max_connections(1)
+                    .before_acquire(|connection, _| Box::pin(has_begun_nothing(connection)))
                     .connect_with(sqlite_writer(&path)?)
                     .await
                     .map_err(failed)?;
@@ -359,6 +360,13 @@ pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Err
 async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let answer = tokio::time::timeout(SILENCE_OF_IDLE, connection.ping()).await;
     Ok(matches!(answer, Ok(Ok(()))))
+}
+
+/// Whether a connection of the pool is of use. SQLite may undo a transaction by itself, as on a full
+/// disk; sqlx's roll-back fails then, and it believes in that transaction for ever and begins no
+/// other.
+async fn has_begun_nothing(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(!connection.is_in_transaction())
 }
 
 /// Connects to PostgreSQL outside the pool.

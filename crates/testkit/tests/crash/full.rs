@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tokio::process::Command;
 use tollgate_kernel::EntryState;
 use tollgate_testkit::Client;
@@ -13,6 +14,7 @@ use tollgate_testkit::process::Running;
 
 use crate::books::{Books, entries_since, reader};
 use crate::load::{Call, KINDS, LONG, Load, Seen, header};
+use crate::manage::Manager;
 use crate::rounds::model_at_rest;
 use crate::stage::{CREW, Engine, Stage};
 use crate::stop::{PATIENCE, STREAMS, at_rest, finished, streams};
@@ -74,6 +76,7 @@ async fn fill(stage: &Stage, server: &Running) -> Vec<Call> {
     let doors = Client::new(server.url(), None);
     assert_eq!(doors.get("/readyz").await.unwrap().status, 503);
     assert_eq!(doors.get("/livez").await.unwrap().status, 200);
+    assert_eq!(managed(stage).await, (200, 503));
     assert_eq!(load.counts.borrow().ended, 0, "the streams were too short for this test");
     let streams = finished(streams).await;
     for call in &streams {
@@ -81,6 +84,17 @@ async fn fill(stage: &Stage, server: &Running) -> Vec<Call> {
         assert!(call.heard.contains("data: [DONE]"), "{call:?}");
     }
     streams
+}
+
+/// What becomes of reading a list, and of a change.
+async fn managed(stage: &Stage) -> (u16, u16) {
+    let user = stage.crews[0][0].user.to_string();
+    let manager = Manager::new(stage.socket(), user.clone());
+    let new = json!({ "name": "on a full disk", "user": user });
+    let (read, _) = manager.ask("GET", "/api/v1/keys", None).await.unwrap();
+    let (made, said) = manager.ask("POST", "/api/v1/keys", Some(&new)).await.unwrap();
+    assert!(made < 500 || said["code"] == "unavailable", "{said}");
+    (read, made)
 }
 
 /// The requests of these calls.
@@ -101,6 +115,7 @@ async fn a_full_disk_refuses_calls_and_nothing_is_lost() {
     }
     let doors = Client::new(server.url(), None);
     assert_eq!(doors.get("/readyz").await.unwrap().status, 200);
+    assert_eq!(managed(&stage).await, (200, 201));
     server.terminate().await.unwrap();
     assert!(server.ended(PATIENCE).await.unwrap().success());
 

@@ -63,7 +63,12 @@ impl Manager {
     }
 
     /// One request on a connection of its own; nothing where no whole answer came.
-    async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<(u16, Value)> {
         let mut stream = UnixStream::connect(&self.socket).await.ok()?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = format!(
