@@ -81,8 +81,9 @@ impl Running {
         self.ready_after
     }
 
-    /// How long its threads had by then waited for a processor, all together: what a machine adds
-    /// that is busy with other things. Nothing where the system does not tell.
+    /// How long one of its threads, the one that waited the longest, had by then waited for a
+    /// processor: what a machine adds that is busy with other things. Not the time of all threads
+    /// together: they wait side by side. Nothing where the system does not tell.
     pub fn queued(&self) -> Duration {
         self.queued
     }
@@ -117,13 +118,13 @@ fn spawn(mut command: Command, log: &Path) -> Result<Child> {
     command.spawn().context("the program cannot be started")
 }
 
-/// The time that the threads of a process stood in line for a processor (Linux: the second number
-/// of `schedstat`, in nanoseconds).
+/// The longest time that a thread of a process stood in line for a processor (Linux: the second
+/// number of `schedstat`, in nanoseconds).
 fn queued(process: u32) -> Duration {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let of_task = |task: std::fs::DirEntry| -> Option<u64> {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split_whitespace().nth(1)?.parse().ok()
     };
-    Duration::from_nanos(tasks.filter_map(of_task).sum())
+    Duration::from_nanos(tasks.filter_map(of_task).max().unwrap_or_default())
 }
