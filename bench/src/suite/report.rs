@@ -91,44 +91,46 @@ impl Row {
         }
     }
 
+    /// The quartiles; one sample has none.
+    fn spread(&self) -> String {
+        let found = self.found.filter(|_| self.rounds > 1);
+        found.map_or_else(|| "–".to_owned(), |f| format!("{} to {}", number(f.low), number(f.high)))
+    }
+
     fn bar_text(&self) -> String {
         self.bar.map_or_else(|| "–".to_owned(), |bar| format!("≤ {} {}", number(bar), self.unit))
     }
 
     /// One line for people who wait.
     pub(crate) fn told(&self) -> String {
-        let found =
-            self.found.map_or_else(|| "–".to_owned(), |f| format!("{} {}", span(f), self.unit));
-        let bar = self.bar_text();
+        let median = self.found.map_or_else(|| "–".to_owned(), |f| number(f.median));
+        let (spread, bar) = (self.spread(), self.bar_text());
         format!(
-            "{}: {}: {found} (bar {bar}) {} · {}",
+            "{}: {}: {median} ({spread}) {} (bar {bar}) {} · {}",
             self.case,
             self.what,
+            self.unit,
             self.verdict(),
             self.note
         )
     }
 
     fn line(&self) -> String {
-        let found = |text: fn(Spread) -> String| self.found.map_or_else(|| "–".to_owned(), text);
-        let median = found(|f| format!("**{}**", number(f.median)));
-        let spread = found(|f| format!("{} to {}", number(f.low), number(f.high)));
+        let median =
+            self.found.map_or_else(|| "–".to_owned(), |f| format!("**{}**", number(f.median)));
         format!(
-            "| `{}` | {} | {} | {median} {} | {spread} | {} | {} | {} | {} |",
+            "| `{}` | {} | {} | {median} {} | {} | {} | {} | {} | {} |",
             self.case,
             self.what,
             self.bar_text(),
             if self.found.is_some() { &self.unit } else { "" },
+            self.spread(),
             self.rounds,
             self.verdict(),
             self.note,
             self.machine,
         )
     }
-}
-
-fn span(f: Spread) -> String {
-    format!("{} ({} to {})", number(f.median), number(f.low), number(f.high))
 }
 
 /// Three figures.
