@@ -221,7 +221,7 @@ pub(super) struct Memory {
     pub(super) now: Duration,
     pub(super) urgent: bool,
     pub(super) writer_sleeps: bool,
-    /// The writer sleeps and has nothing to write.
+    /// The writer sleeps with nothing to write, and does not look up soon by itself.
     pub(super) writer_idles: bool,
     /// The writer sleeps, and longer than an open record may wait.
     pub(super) writer_dozes: bool,

@@ -18,7 +18,7 @@ use super::gather::{
 use super::memory::{Memory, Queued};
 use super::{Ledger, STALLED};
 
-/// How long a record waits for company when nobody waits for it.
+/// How long settlements wait for company, where nobody waits for them and no call is opened.
 pub(super) const GATHER: Duration = Duration::from_millis(50);
 
 /// How long an open record waits for company while its upstream thinks. Whoever has an answer
