@@ -362,9 +362,9 @@ async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Erro
     Ok(matches!(answer, Ok(Ok(()))))
 }
 
-/// Whether a connection of the pool is of use. SQLite may undo a transaction by itself, as on a full
-/// disk; sqlx's roll-back fails then, and it believes in that transaction for ever and begins no
-/// other.
+/// Whether a connection of the pool is of use. SQLite may undo a transaction by itself, as on a
+/// full disk; sqlx's roll-back fails then, and it believes in that transaction for ever and begins
+/// no other.
 async fn has_begun_nothing(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     Ok(!connection.is_in_transaction())
 }

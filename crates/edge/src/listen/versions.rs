@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 /// Most headers of one request.
 const MAX_HEADERS: usize = 100;
 
-/// Largest head of a request, in bytes: its first line and its headers. On HTTP/2 each header counts
-/// for 32 more (RFC 9113, 6.5.2).
+/// Largest head of a request, in bytes: its first line and its headers. On HTTP/2 each header
+/// counts for 32 more (RFC 9113, 6.5.2).
 pub(crate) const MAX_HEAD: usize = 64 * 1_024;
 
 /// Most requests at once on one HTTP/2 connection.
