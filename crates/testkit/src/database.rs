@@ -90,7 +90,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres { server, name, .. } => {
-                psql(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+                psql(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await.map(drop)
             }
         }
     }
@@ -117,17 +117,18 @@ impl Database {
         }
     }
 
-    /// Cuts every connection that the server has to the database. An error on SQLite, which has
-    /// none.
-    pub async fn cut_connections(&self) -> Result<()> {
+    /// Cuts every connection that the server has to the database; how many there were is the
+    /// answer. An error on SQLite, which has none.
+    pub async fn cut_connections(&self) -> Result<usize> {
         match self {
             Self::Sqlite(_) => Err(anyhow!("SQLite has no connections to cut")),
             Self::Postgres { server, name, .. } => {
                 let sql = format!(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                     WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+                    "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) \
+                     FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
                 );
-                psql(server, &sql).await
+                let cut = psql(server, &sql).await?;
+                cut.trim().parse().with_context(|| format!("{cut:?} is no number"))
             }
         }
     }
@@ -186,10 +187,10 @@ impl Locked {
 }
 
 /// Runs a statement with the client that comes with PostgreSQL.
-async fn psql(server: &str, sql: &str) -> Result<()> {
-    let done = Command::new("psql").args([server, "-qc", sql]).output().await?;
+async fn psql(server: &str, sql: &str) -> Result<String> {
+    let done = Command::new("psql").args([server, "-qAtc", sql]).output().await?;
     if done.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
     }
     Err(anyhow!("psql: {}", String::from_utf8_lossy(&done.stderr)))
 }

@@ -13,7 +13,7 @@ async fn m7_cut_connections_come_back() {
     let client = server.with_bearer(&key);
     assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
     for _ in 0..3 {
-        server.database().cut_connections().await.unwrap();
+        assert!(server.database().cut_connections().await.unwrap() > 0, "there were some to cut");
         for answer in a_dozen(&client).await {
             assert!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text);
         }

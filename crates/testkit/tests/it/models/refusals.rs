@@ -369,9 +369,14 @@ async fn objects_that_are_stored_at_the_provider_are_refused() {
 
 #[tokio::test]
 async fn m5_tools_that_run_at_the_provider_are_refused_under_any_plan() {
-    let server = server().await;
-    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
-    let client = server.with_bearer(&key);
+    let prices = "model,also_matches,input,output,context_tokens\nmock,mock/*,1,2,128000\n";
+    let setup = Setup { prices: Some(prices), ..Setup::on(Engine::Sqlite) };
+    let server = TestServer::start_as(setup).await.unwrap();
+    server.mocks(&[("priced", "chunks=1")]).await.unwrap();
+    let dollar = Budget { unit: Unit::Money, limit: 1_000_000_000, period: Period::Month };
+    let (_, free) = server.caller("free", Vec::new()).await.unwrap();
+    let (_, paid) = server.caller("paid", vec![dollar]).await.unwrap();
+    let [free, paid] = [free, paid].map(|key| server.with_bearer(&key));
     for (member, value) in [
         ("tools", json!([{"type": "web_search"}])),
         ("tools", json!([{"type": "mcp", "server_url": "https://example.com"}])),
@@ -380,16 +385,20 @@ async fn m5_tools_that_run_at_the_provider_are_refused_under_any_plan() {
         ("plugins", json!([{"id": "web"}])),
     ] {
         for (route, input) in [("/v1/responses", "input"), (CHAT, "messages")] {
-            let mut body = json!({"model": "tollgate-demo"});
+            let mut body = json!({"model": "priced"});
             body[input] = json!([{"role": "user", "content": "Hi"}]);
             body[member] = value.clone();
-            let answer = client.post(route, &body).await.unwrap();
-            is_final(&answer, 400, "price_unknown");
-            assert_eq!(answer.json()["error"]["param"], member);
-            assert!(answer.message().contains("no price here yet"), "{}", answer.text);
+            for client in [&free, &paid] {
+                let answer = client.post(route, &body).await.unwrap();
+                is_final(&answer, 400, "price_unknown");
+                assert_eq!(answer.json()["error"]["param"], member);
+                assert!(answer.message().contains("no price here yet"), "{}", answer.text);
+            }
         }
     }
     nothing_happened(&server).await;
+    // It is the tools: the model itself has a price, and that budget has money.
+    assert_eq!(paid.chat("priced", 5).await.unwrap().status, 200);
     server.stop().await.unwrap();
 }
 

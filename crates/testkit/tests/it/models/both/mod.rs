@@ -15,7 +15,7 @@ pub(crate) mod walk;
 pub(crate) mod windows;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A test of each function on one engine.
 macro_rules! suite {
@@ -38,7 +38,8 @@ macro_rules! suite {
                 m2_so_many_answers_are_read_on_and_no_more;
             windows: a_budget_starts_anew_when_its_day_ends;
             revocation: revocation_bites_within_a_second_and_ends_running_streams;
-            descent: t86_what_a_key_made_narrows_with_it;
+            descent: t86_what_a_key_made_narrows_with_it,
+                an_admin_key_ends_with_its_makers_rights;
             tokens: a_token_for_somebody_calls_as_them_and_ends_with_its_maker,
                 t86_a_token_for_somebody_is_for_those_who_make_their_keys,
                 a_token_has_a_budget_of_its_own;
@@ -73,4 +74,13 @@ pub(crate) async fn until<F: Future<Output = bool>>(
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Waits until `is_so` after something was taken from a credential or given to it, which is a
+/// second at the most.
+pub(crate) async fn bites<F: Future<Output = bool>>(what: &str, is_so: impl FnMut() -> F) {
+    let changed = Instant::now();
+    assert!(until(Duration::from_secs(5), is_so).await, "{what}");
+    let took = changed.elapsed();
+    assert!(took <= Duration::from_secs(1), "{what} after {took:?}");
 }

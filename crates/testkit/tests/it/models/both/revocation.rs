@@ -1,11 +1,11 @@
 //! A key that is revoked ends everywhere, at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tollgate_testkit::{Engine, KeySpec, RawCall, TestServer, chat_body};
 
-use super::until;
+use super::bites;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -28,10 +28,8 @@ pub(crate) async fn revocation_bites_within_a_second_and_ends_running_streams(en
     assert_eq!(client.get("/v1/models").await.unwrap().status, 200);
 
     server.revoke_key(id).await.unwrap();
-    let revoked = Instant::now();
     let refused = || async { client.get("/v1/models").await.unwrap().status == 401 };
-    assert!(until(Duration::from_secs(2), refused).await);
-    assert!(revoked.elapsed() <= Duration::from_secs(1), "{:?}", revoked.elapsed());
+    bites("the key is refused", refused).await;
     let [drip, flood, untouched] = &mut calls[..] else { panic!("three calls") };
     // The slow one waits when it is told; the fast one mostly has pieces ready.
     for call in [drip, flood] {

@@ -1,12 +1,10 @@
 //! Access tokens that are made for somebody else, and tokens with a budget of their own.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tollgate_kernel::Role;
 use tollgate_testkit::{Answer, Browser, Client, Engine, TestServer};
 
-use super::until;
+use super::bites;
 
 const TOKENS: &str = "/api/v1/tokens";
 
@@ -27,8 +25,7 @@ async fn calls(client: &Client) -> u16 {
 }
 
 async fn ends(client: &Client) {
-    let ended = async || calls(client).await == 401;
-    assert!(until(Duration::from_secs(10), ended).await);
+    bites("the token ends", async || calls(client).await == 401).await;
 }
 
 pub(crate) async fn a_token_for_somebody_calls_as_them_and_ends_with_its_maker(engine: Engine) {
@@ -57,8 +54,7 @@ pub(crate) async fn a_token_for_somebody_calls_as_them_and_ends_with_its_maker(e
     let wide = json!({ "budgets": null });
     let path = format!("/api/v1/keys/{id}");
     assert_eq!(root.patch(&path, &wide).await.unwrap().status, 200);
-    let goes_on = async || calls(&token).await == 200;
-    assert!(until(Duration::from_secs(10), goes_on).await);
+    bites("the token goes on", async || calls(&token).await == 200).await;
     let revoke = root.request("DELETE", &path);
     assert_eq!(root.send(revoke).await.unwrap().status, 204);
     ends(&token).await;
