@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_document_can_be_made() {
-        let document = tollgate_edge::openapi(&unbound(), "https://ai.example.com", "0");
+        let document =
+            tollgate_edge::openapi(unbound().iter().map(Row::route), "https://ai.example.com", "0");
         let schema = document.pointer("/components/schemas/UpstreamChange/properties/api_key");
         assert!(schema.is_some_and(|key| key["writeOnly"] == true), "{schema:?}");
         let shown = document.pointer("/components/schemas/UpstreamView/properties");

@@ -7,15 +7,19 @@ use tollgate_kernel::Access;
 
 use crate::error::Dialect;
 use crate::once;
-use crate::route::{Route, Row, Shape};
+use crate::route::{Route, Shape};
 
-/// The document for `rows`; `origin` is the public origin, `version` that of the software.
-pub fn openapi<S>(rows: &[Row<S>], origin: &str, version: &str) -> Value {
+/// The document for `routes`; `origin` is the public origin, `version` that of the software.
+pub fn openapi<'a>(
+    routes: impl IntoIterator<Item = &'a Route>,
+    origin: &str,
+    version: &str,
+) -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut schemas = settings.into_generator();
     let mut paths = Map::new();
-    for Row { route, .. } in rows {
+    for route in routes {
         let path = route.path.replace("{*", "{");
         let item = paths.entry(path).or_insert_with(|| json!({}));
         if let Some(item) = item.as_object_mut() {

@@ -1,10 +1,11 @@
 //! What the server says of itself: whether it lives, whether it can work, and what it offers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
+use bytes::Bytes;
 use http::StatusCode;
-use tollgate_edge::{Dialect, Reply, Row, bind, reply};
+use tollgate_edge::{Dialect, Reply, Route, Row, bind, openapi, reply};
 use tollgate_gate::Gate;
 use tollgate_kernel::Access;
 
@@ -30,19 +31,28 @@ async fn front() -> Reply {
     reply::see_other("/account")
 }
 
-/// `/openapi.json`, made from `rows`.
+/// `/openapi.json`, made from `rows` when somebody asks for it first: most servers never are.
 pub fn description(rows: &[Row], origin: &str) -> Row {
-    let document = tollgate_edge::openapi(rows, origin, env!("CARGO_PKG_VERSION"));
-    let text: Arc<str> = document.to_string().into();
+    let routes = rows.iter().map(|row| row.route().clone()).collect();
+    let description = Description { routes, origin: origin.to_owned(), text: OnceLock::new() };
     let row = Row::get("/openapi.json", Access::Public, "Describe every route", describe)
         .ignores_credentials()
         .dialect(Dialect::Problem);
-    let mut bound = bind(vec![row], &text);
+    let mut bound = bind(vec![row], &Arc::new(description));
     bound.remove(0)
 }
 
-async fn describe(State(text): State<Arc<str>>) -> Reply {
-    Ok(reply::typed("application/json", text.to_string()))
+/// What is described.
+struct Description {
+    routes: Vec<Route>,
+    origin: String,
+    text: OnceLock<Bytes>,
+}
+
+async fn describe(State(description): State<Arc<Description>>) -> Reply {
+    let Description { routes, origin, text } = &*description;
+    let made = || openapi(routes, origin, env!("CARGO_PKG_VERSION")).to_string().into();
+    Ok(reply::typed("application/json", text.get_or_init(made).clone()))
 }
 
 async fn live() -> Reply {
