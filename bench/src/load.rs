@@ -78,6 +78,26 @@ fn mixed(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The CPU time of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu {
+    /// Of all its threads.
+    all: Duration,
+    /// Of the thread that writes our ledger, which is among them; the bare proxy has none.
+    ledger: Duration,
+}
+
+impl Cpu {
+    fn of(process: Process) -> anyhow::Result<Self> {
+        Ok(Self { all: process.cpu()?, ledger: process.cpu_of("ledger")? })
+    }
+
+    fn since(self, before: Self) -> Self {
+        let Self { all, ledger } = self;
+        Self { all: all.saturating_sub(before.all), ledger: ledger.saturating_sub(before.ledger) }
+    }
+}
+
 /// What was measured. Times are in microseconds.
 #[derive(Debug)]
 pub struct Report {
@@ -96,7 +116,7 @@ pub struct Report {
     /// From a call's start to the first byte of its answer's body.
     pub first_byte: Histogram<u64>,
     /// CPU time of the process.
-    pub cpu: Option<Duration>,
+    pub cpu: Option<Cpu>,
     /// Resident memory of the process at the end, in KiB.
     pub rss_kib: Option<u64>,
 }
@@ -178,7 +198,7 @@ impl Report {
     /// The figures.
     pub fn summary(&self) -> Summary {
         let calls = to_f64(self.calls);
-        let cpu_us = self.cpu.map(|cpu| cpu.as_secs_f64() * 1e6);
+        let cpu_us = self.cpu.map(|cpu| cpu.all.as_secs_f64() * 1e6);
         Summary {
             calls: self.calls,
             errors: self.errors,
@@ -206,6 +226,8 @@ impl Report {
             ("first_byte_p50_us", to_f64(summary.first_byte_p50_us)),
         ]);
         sample.extend(summary.cpu_us_per_call.map(|us| ("cpu_us_per_call", us)));
+        let ledger_us = |cpu: Cpu| cpu.ledger.as_secs_f64() * 1e6 / to_f64(self.calls);
+        sample.extend(self.cpu.map(|cpu| ("ledger_us_per_call", ledger_us(cpu))));
         sample.extend(summary.cpu_us_per_event.map(|us| ("cpu_us_per_event", us)));
         sample.extend(summary.rss_kib.map(|kib| ("rss_kib", to_f64(kib))));
         sample
@@ -242,16 +264,13 @@ struct Run {
 
 impl Run {
     /// The CPU time that `process` uses while it is measured, and how long that is.
-    async fn watch(
-        &self,
-        process: Option<Process>,
-    ) -> anyhow::Result<(Option<Duration>, Duration)> {
-        let cpu = || process.map(Process::cpu).transpose();
+    async fn watch(&self, process: Option<Process>) -> anyhow::Result<(Option<Cpu>, Duration)> {
+        let cpu = || process.map(Cpu::of).transpose();
         tokio::time::sleep_until(self.from.into()).await;
         let (began, before) = (Instant::now(), cpu()?);
         tokio::time::sleep_until(self.until.into()).await;
         let after = cpu()?;
-        let used = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = after.zip(before).map(|(after, before)| after.since(before));
         Ok((used, began.elapsed()))
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tollgate_bench::load::{Choice, Load};
+use tollgate_bench::rounds::Compared;
 
 use super::{Bench, figure};
 use crate::programs::Running;
@@ -33,8 +34,8 @@ pub(super) async fn compare(bench: &Bench) -> Result<Vec<Row>> {
         use_all(&b).await?;
         let figures = bench.compare(&a, &b).await?;
         let cpu = figure(&figures, "cpu_us_per_call")?;
-        let ledger = (ledger_us(&a).await?, ledger_us(&b).await?);
-        let note = note(&many, &few, before, (cpu.a.median, cpu.b.median), ledger)?;
+        let ledger = figure(&figures, "ledger_us_per_call")?;
+        let note = note(&many, &few, before, (cpu, ledger))?;
         let row = if own_budgets {
             let what = "the same with a budget for each user as well, in both";
             Row::shown("many-keys", what, "×", cpu.ratio)
@@ -67,29 +68,21 @@ async fn use_all(load: &Load) -> Result<()> {
     Ok(())
 }
 
-/// The CPU time of a call that the ledger's thread takes: for account rows, entries and journal.
-async fn ledger_us(load: &Load) -> Result<f64> {
-    let process = load.process.context("nobody to watch")?;
-    let before = process.cpu_of("ledger")?;
-    let report = load.run().await?;
-    let calls = u32::try_from(report.calls)?.max(1);
-    // The warm-up's calls are some of them: as many a second as the others.
-    let share = load.measure.as_secs_f64() / (load.measure + load.warm_up).as_secs_f64();
-    Ok((process.cpu_of("ledger")? - before).as_secs_f64() * 1e6 * share / f64::from(calls))
-}
-
 fn note(
     many: &Running,
     few: &Running,
     before: u64,
-    (a, b): (f64, f64),
-    (ledger_a, ledger_b): (f64, f64),
+    (cpu, ledger): (Compared, Compared),
 ) -> Result<String> {
     let mib = |kib: u64| kib / 1_024;
     Ok(format!(
-        "CPU {a:.1} and {b:.1} µs a call, {ledger_a:.1} and {ledger_b:.1} of it the ledger's \
-         thread, which writes accounts, entries and journal; resident {} MiB with 100,000 keys in \
-         use ({} MiB at the start; {} MiB with 10 keys)",
+        "CPU {:.1} and {:.1} µs a call, {:.1} and {:.1} of it the ledger's thread, which writes \
+         accounts, entries and journal; resident {} MiB with 100,000 keys in use ({} MiB at the \
+         start; {} MiB with 10 keys)",
+        cpu.a.median,
+        cpu.b.median,
+        ledger.a.median,
+        ledger.b.median,
         mib(many.process()?.rss_kib()?),
         mib(before),
         mib(few.process()?.rss_kib()?),
