@@ -15,6 +15,7 @@ use tollgate_kernel::Access;
 
 use super::*;
 use crate::context::Exchange;
+use crate::extract::RawBody;
 use crate::reply::{self, Reply};
 use crate::route::Row;
 use crate::testing;
@@ -160,6 +161,23 @@ async fn f16_a_preface_that_does_not_end_is_closed() {
     for said in [&b"P"[..], b"PR", b"PRI ", b"PRI * HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
         // Our half of the preface does not wait for theirs.
         say(&server, said).await;
+    }
+}
+
+#[tokio::test]
+async fn f10_extensions_of_a_chunk_have_no_room() {
+    async fn read(RawBody(body): RawBody) -> String {
+        format!("read {}", body.len())
+    }
+    let row = Row::post("/api/read", Access::Public, "Read", read).ignores_credentials();
+    let server = serve(vec![row], Pace::default(), LONG).await;
+    for (extension, status) in [(";a=b", "200"), (&";a=b".repeat(16), "400")] {
+        let head = "POST /api/read HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked";
+        let body = format!("1{extension}\r\na\r\n0\r\n\r\n");
+        let next = if status == "200" { "GET /none HTTP/1.0\r\n\r\n" } else { "" };
+        let answer = say(&server, format!("{head}\r\n\r\n{body}{next}").as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(answer.contains("read 1"), status == "200", "{answer}");
     }
 }
 
