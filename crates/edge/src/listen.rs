@@ -4,14 +4,17 @@
 mod line_ends;
 mod paced;
 mod steady;
+mod unread;
 mod versions;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::TryFutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -27,6 +30,7 @@ use crate::network::{Address, Peer};
 use paced::Paced;
 pub(crate) use paced::{Busy, Pulse};
 use steady::Steady;
+use unread::Answers;
 use versions::Version;
 
 /// Where connections come from.
@@ -206,39 +210,60 @@ where
 {
     let Connections { app, one, two, pace, stopping } = connections;
     let pulse = Arc::new(Pulse::new());
-    let io = TokioIo::new(Paced::new(io, Arc::clone(&pulse), pace));
+    let io = TokioIo::new(Paced::new(io, Arc::clone(&pulse), pace, version));
     let peer = Peer { address };
-    let service = service_fn(move |request: Request<Incoming>| {
+    let of_all = Arc::clone(&pulse);
+    // In a box, which goes when the answer has begun: hyper keeps the place of what it runs for as
+    // long as the connection lasts.
+    let answer = move |request: Request<Incoming>| {
         // At once, not with the first poll: hyper reads on before that.
         let busy = Busy::new(Arc::clone(&pulse));
         let app = app.clone();
-        // In a box, which goes when the answer has begun: hyper keeps the place of what it runs for
-        // as long as the connection lasts.
-        Box::pin(async move {
-            let request = request.map(Body::new);
-            Ok::<_, Infallible>(app.answer(request, Some(peer), Some(busy)).await)
-        })
-    });
+        let request = request.map(Body::new);
+        Box::pin(
+            async move { Ok::<_, Infallible>(app.answer(request, Some(peer), Some(busy)).await) },
+        )
+    };
     // In a box before it is handed on, or this future would have room for it too.
     match version {
-        Version::One => run(Steady::new(one.serve_connection(io, service)), stopping).await,
-        Version::Two => run(Steady::new(two.serve_connection(io, service)), stopping).await,
+        Version::One => {
+            let serving = Steady::new(one.serve_connection(io, service_fn(answer)));
+            // The deadlines of its bytes are all that it needs.
+            run(serving, stopping, pending(), pending()).await;
+        }
+        Version::Two => {
+            let answers = Answers::new(of_all);
+            let idle = answers.rest(pace.idle, pace.write_stall);
+            let closing = answers.rest(pace.write_stall, pace.write_stall);
+            let watched = |request| {
+                let answers = answers.clone();
+                answer(request).map_ok(move |answer| answer.map(|body| answers.watch(body)))
+            };
+            let serving = Steady::new(two.serve_connection(io, service_fn(watched)));
+            Box::pin(run(serving, stopping, idle, closing)).await;
+        }
     }
 }
 
-/// Answers a connection's requests until it ends or the stop comes.
+/// Answers a connection's requests until it ends, it is `idle` or the stop comes. Then it lets
+/// answers finish, until there is no more time or it should have been `closing` by itself.
 async fn run(
     mut connection: Steady<impl GracefulConnection>,
     mut stopping: watch::Receiver<Phase>,
+    idle: impl Future<Output = ()>,
+    closing: impl Future<Output = ()>,
 ) {
     tokio::select! {
         // What ends a connection early is the caller's doing, or is in the request's own line.
         _ = &mut connection => return,
-        () = reached(&mut stopping, Phase::Draining) => connection.inner().graceful_shutdown(),
+        () = reached(&mut stopping, Phase::Draining) => {}
+        () = idle => {}
     }
+    connection.inner().graceful_shutdown();
     tokio::select! {
         _ = &mut connection => {}
         () = reached(&mut stopping, Phase::Now) => {}
+        () = closing => {}
     }
 }
 

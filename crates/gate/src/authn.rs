@@ -40,6 +40,7 @@ const KEYS_BEGIN: &str = "tg_";
 const LONGEST: usize = 16 * 1024;
 
 /// What a token is.
+#[derive(Clone, Copy)]
 enum Sort {
     Key,
     Session,
@@ -141,14 +142,47 @@ impl Authn {
             return Ok(known);
         }
         // The way to the store is boxed, so that the way without it stays small.
-        Box::pin(async {
-            match sort {
-                Sort::Key => self.look_up_key(hash).await,
-                Sort::Session => self.look_up_session(hash).await,
-                Sort::AccessToken => self.verify(token, hash).await,
+        Box::pin(self.look_up(sort, token, hash)).await
+    }
+
+    /// Whom the records name. Where an event was heeded while they were read they are read once
+    /// more, as it may have been about this credential, whose life nobody knew of by then: else
+    /// what was revoked meanwhile would be let in, with a life that no event ends any more.
+    async fn look_up(
+        &self,
+        sort: Sort,
+        token: &PlainToken,
+        hash: HashedToken,
+    ) -> Result<Arc<Known>, Error> {
+        let mut heeded = self.lives.heeded();
+        let mut known = self.read(sort, token, &hash).await?;
+        if self.lives.heeded() != heeded {
+            heeded = self.lives.heeded();
+            // The first is kept until then: as long as it is, events find its life.
+            known = self.read(sort, token, &hash).await?;
+        }
+        Ok(self.remember(hash, known, heeded))
+    }
+
+    async fn read(
+        &self,
+        sort: Sort,
+        token: &PlainToken,
+        hash: &HashedToken,
+    ) -> Result<Known, Error> {
+        let refused = Error::unauthenticated;
+        match sort {
+            Sort::Key => {
+                let found = self.reader.credential_by_hash(hash.as_bytes()).await?;
+                self.known_key(found.ok_or_else(refused)?).await
             }
-        })
-        .await
+            Sort::Session => {
+                let found = self.reader.session_by_hash(hash.as_bytes()).await?;
+                let (session, user) = found.ok_or_else(refused)?;
+                self.known_session(session, user, Method::Session).await
+            }
+            Sort::AccessToken => self.verify(token).await,
+        }
     }
 
     /// What a token is and the hash that it is known by; none for what is no token of ours. Form,
@@ -171,27 +205,11 @@ impl Authn {
         Some((sort, self.vault.mac(purpose, text.as_bytes())))
     }
 
-    async fn look_up_key(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
-        let heeded = self.lives.heeded();
-        let found = self.reader.credential_by_hash(hash.as_bytes()).await?;
-        let known = self.known_key(found.ok_or_else(Error::unauthenticated)?).await?;
-        Ok(self.remember(hash, known, heeded))
-    }
-
-    async fn look_up_session(&self, hash: HashedToken) -> Result<Arc<Known>, Error> {
-        let heeded = self.lives.heeded();
-        let found = self.reader.session_by_hash(hash.as_bytes()).await?;
-        let (session, user) = found.ok_or_else(Error::unauthenticated)?;
-        let known = self.known_session(session, user, Method::Session).await?;
-        Ok(self.remember(hash, known, heeded))
-    }
-
-    async fn verify(&self, token: &PlainToken, hash: HashedToken) -> Result<Arc<Known>, Error> {
+    async fn verify(&self, token: &PlainToken) -> Result<Known, Error> {
         let unverified = Unverified::parse(token.expose())?;
         let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
         let claims = AccessClaims::parse(&verified)?;
         let audience = self.tokens.check(&claims, self.clock.now())?;
-        let heeded = self.lives.heeded();
         let mut known = self.known_token(&claims).await?;
         known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
         known.audience = Some(Audience::new(audience));
@@ -199,7 +217,7 @@ impl Authn {
         let expires = Timestamp::from_secs(claims.exp);
         let ends = [known.standing.expires_at, Some(expires)];
         known.standing.expires_at = ends.into_iter().flatten().min();
-        Ok(self.remember(hash, known, heeded))
+        Ok(known)
     }
 
     fn remembered(&self, hash: &HashedToken) -> Option<Arc<Known>> {
@@ -233,7 +251,8 @@ impl Authn {
                 }
             }
             (None, Some(key)) => {
-                let lender = self.lending_key(key.parse().map_err(|_| refused())?).await?;
+                let key = key.parse().map_err(|_| refused())?;
+                let lender = self.lending_key(key, claims.iat).await?;
                 self.known_lent(id, &claims.sub, lender).await?
             }
             _ => return Err(refused()),

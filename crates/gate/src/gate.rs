@@ -27,6 +27,7 @@ use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
 use crate::tokens::Tokens;
 use crate::upstream::Transport;
+use crate::works::Heeded;
 use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
 
 /// What the gate is made of. It consumes the writer, the vault and the opener: nobody else writes,
@@ -137,7 +138,8 @@ impl Gate {
         });
         let seen = gate.authn.reader.latest_event().await?;
         gate.reload().await?;
-        let works = Works { gate: gate.clone(), drainer, thread, seen };
+        let events = Heeded { seen, outdated: false };
+        let works = Works { gate: gate.clone(), drainer, thread, events };
         Ok((gate, Jobs(()), works))
     }
 

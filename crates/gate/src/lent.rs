@@ -45,13 +45,17 @@ impl Authn {
         })
     }
 
-    /// The lender that an admin key is.
-    pub(crate) async fn lending_key(&self, key: KeyId) -> Result<Lender, Error> {
+    /// The lender that an admin key is for a token of the second `made`: as long as a secret counts
+    /// that the key had by then.
+    pub(crate) async fn lending_key(&self, key: KeyId, made: i64) -> Result<Lender, Error> {
         let refused = Error::unauthenticated;
         let key = self.reader.key(Owner::All, key).await?.ok_or_else(refused)?;
         if key.state != KeyState::Active || key.holder != KeyHolder::Admin {
             return Err(refused());
         }
+        let made_before = Timestamp::from_secs(made.saturating_add(1));
+        let secret_ends =
+            self.reader.secrets_end(key.id, made_before).await?.ok_or_else(refused)?;
         let Descent { origin, makers } = self.reader.descent(&key).await?;
         let role = role_of(&origin).ok_or_else(refused)?;
         let person = managed_for(origin).ok_or_else(refused)?;
@@ -59,7 +63,7 @@ impl Authn {
         let rests_on = keys.map(KeyId::uuid).chain(person).collect();
         let credential = CredentialId::Key(key.id);
         let limits = KeyLimits::of(key, makers, None);
-        let expires_at = limits.expires_at;
+        let expires_at = [limits.expires_at, secret_ends].into_iter().flatten().min();
         Ok(Lender { credential, role, limits: Some(limits), expires_at, rests_on })
     }
 

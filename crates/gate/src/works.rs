@@ -23,7 +23,15 @@ pub struct Works {
     pub(crate) gate: Arc<Gate>,
     pub(crate) drainer: Drainer,
     pub(crate) thread: LedgerThread,
+    pub(crate) events: Heeded,
+}
+
+/// How far the store's events were heeded.
+pub(crate) struct Heeded {
+    /// The last one that was.
     pub(crate) seen: i64,
+    /// Whether one of them changed the policy, which could not be read since.
+    pub(crate) outdated: bool,
 }
 
 impl Works {
@@ -31,14 +39,14 @@ impl Works {
     /// each within the drainer's bounds, and everything that is to be written. `now` ends the
     /// reading at once; what is not read to its end by then is charged in full.
     pub async fn run(self, stop: impl Future<Output = ()>, now: impl Future<Output = ()>) {
-        let Self { gate, drainer, mut thread, mut seen } = self;
+        let Self { gate, drainer, mut thread, mut events } = self;
         let (finish, finishing) = oneshot::channel::<()>();
         let mut drainer = tokio::spawn(drainer.run(async {
             drop(finishing.await);
         }));
         let beside = async {
             tokio::join!(
-                poll_events(&gate, &mut seen),
+                poll_events(&gate, &mut events),
                 lists::refresh(&gate),
                 tidy_up(&gate),
                 sweep(&gate),
@@ -66,32 +74,34 @@ impl Works {
     }
 }
 
-async fn poll_events(gate: &Arc<Gate>, seen: &mut i64) {
+async fn poll_events(gate: &Arc<Gate>, events: &mut Heeded) {
     loop {
         // A hint may come earlier; the poll decides.
         drop(tokio::time::timeout(POLL, gate.hint.notified()).await);
-        if let Err(error) = heed_new(gate, seen).await {
+        if let Err(error) = events.heed_new(gate).await {
             warn!(cause = error.cause(), "events cannot be read: {error}");
         }
     }
 }
 
-async fn heed_new(gate: &Arc<Gate>, seen: &mut i64) -> Result<(), Error> {
-    let reader = &gate.authn.reader;
-    let mut policy_changed = false;
-    loop {
-        let events = reader.events_after(*seen).await?;
-        let Some(last) = events.last() else { break };
-        let newest = last.seq;
-        for event in &events {
-            policy_changed |= gate.lives.heed(event, reader).await?;
+impl Heeded {
+    async fn heed_new(&mut self, gate: &Arc<Gate>) -> Result<(), Error> {
+        let reader = &gate.authn.reader;
+        loop {
+            let events = reader.events_after(self.seen).await?;
+            let Some(last) = events.last() else { break };
+            let newest = last.seq;
+            for event in &events {
+                self.outdated |= gate.lives.heed(event, reader).await?;
+            }
+            self.seen = newest;
         }
-        *seen = newest;
+        if self.outdated {
+            gate.reload().await?;
+            self.outdated = false;
+        }
+        Ok(())
     }
-    if policy_changed {
-        gate.reload().await?;
-    }
-    Ok(())
 }
 
 async fn tidy_up(gate: &Arc<Gate>) {

@@ -14,7 +14,8 @@ mod visitor;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,17 +23,40 @@ use serde_json::Value;
 /// Our key at the demo model. Only the server has it.
 const PROVIDER_KEY: &str = "sk-provider-key-0123456789abcdef";
 
+/// How long a busy machine may take for what is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A program whose words are read. Dropped, it is killed.
 struct Talking {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Talking {
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if send.send(line + "\n").is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// What it says next, up to the line that has `end` in it.
+    fn hear(&self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.contains(end) {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => text += &line,
+                Err(error) => panic!("no {end:?}, {error}: {text}"),
+            }
+        }
+        text
     }
 
     /// Asks it to stop, and waits until it has ended well.
@@ -58,9 +82,8 @@ struct Running {
 
 impl Running {
     fn start(command: &mut Command, talk: Stdio) -> Self {
-        let mut program = Talking::start(command.stderr(talk));
-        let mut line = String::new();
-        program.stdout.read_line(&mut line).unwrap();
+        let program = Talking::start(command.stderr(talk));
+        let line = program.hear("\n");
         let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line:?}"));
         let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
@@ -84,6 +107,7 @@ fn ask(port: u16, head: &str, headers: &str, body: &str) -> (u16, String) {
          Connection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();

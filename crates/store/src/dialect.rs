@@ -68,4 +68,11 @@ pub(crate) const MIGRATION_POSTGRES: [&str; 3] = [
 ];
 
 /// 5: the lock of the one server that may use a PostgreSQL database, held by a session.
-pub(crate) const SERVER_LOCK_POSTGRES: &str = "SELECT pg_try_advisory_lock(8030182417002) AS won";
+/// With it comes the session's number, by which it can be ended.
+pub(crate) const SERVER_LOCK_POSTGRES: &str =
+    "SELECT pg_try_advisory_lock(8030182417002) AS won, pg_backend_pid() AS session";
+
+/// 6: ends the session that has such a lock of this database, and this number.
+pub(crate) const END_SESSION_POSTGRES: &str = "SELECT pg_terminate_backend(pid) AS ended \
+    FROM pg_locks WHERE locktype = 'advisory' AND pid = $1 \
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";

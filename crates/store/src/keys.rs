@@ -228,6 +228,21 @@ impl Reader {
         }))
     }
 
+    /// When the last of the secrets ends that the key had before `time`; the inner `None` is never,
+    /// the outer where there is none any more.
+    pub async fn secrets_end(
+        &self,
+        key: KeyId,
+        time: Timestamp,
+    ) -> Result<Option<Option<Timestamp>>, Error> {
+        let sql = "SELECT COUNT(*) AS has, COUNT(expires_at) AS ending, MAX(expires_at) AS ends \
+                   FROM key_secrets WHERE key_id = $1 AND made_at < $2";
+        let Some(row) = self.db.optional(sql, args![key, time]).await? else { return Ok(None) };
+        let (has, ending) = (row.int("has")?, row.int("ending")?);
+        let ends = if has > ending { None } else { row.opt_time("ends")? };
+        Ok((has > 0).then_some(ends))
+    }
+
     /// One key, if `owner` may know of it: their own alone, not those of apps or services.
     pub async fn key(&self, owner: Owner, id: KeyId) -> Result<Option<KeyRecord>, Error> {
         let sql = concat!(

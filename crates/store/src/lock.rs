@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tollgate_kernel::{Error, Kind};
 
 use crate::engine::{Statement, postgres};
-use crate::sql::{open_private, postgres_connection};
+use crate::sql::{Row, Value, args, in_time, open_private, postgres_connection};
 use crate::{Target, dialect};
 
 /// The name of the lock file in the data folder.
@@ -80,7 +80,7 @@ impl Lock {
                 }
             }
             Target::Postgres { url } => {
-                let session = win_session(url).await?;
+                let session = win(postgres_connection(url).await?).await?;
                 let lost = Arc::new(AtomicBool::new(false));
                 let keeping = keep(url.clone(), session, Arc::clone(&lost));
                 Ok(Self::Session { lost, keeper: tokio::spawn(keeping).abort_handle() })
@@ -118,34 +118,65 @@ fn in_use(what: &str) -> Error {
     .with_source(Refusal::InUse)
 }
 
-async fn win_session(url: &str) -> Result<PgConnection, Error> {
-    let mut session = postgres_connection(url).await?;
+/// A session that holds the lock.
+struct Session {
+    connection: PgConnection,
+    /// What the database calls it.
+    number: i64,
+}
+
+/// Takes the lock in the session of this connection.
+async fn win(mut connection: PgConnection) -> Result<Session, Error> {
     let deadline = tokio::time::Instant::now() + HANDOVER;
-    while !win(&mut session).await? {
+    loop {
+        let rows = ask(&mut connection, dialect::SERVER_LOCK_POSTGRES, Vec::new()).await?;
+        let row = rows.first().ok_or_else(|| Error::internal("no row about the lock"))?;
+        if row.flag("won")? {
+            return Ok(Session { connection, number: row.int("session")? });
+        }
         if tokio::time::Instant::now() >= deadline {
             return Err(in_use("The database"));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(session)
 }
 
-async fn win(session: &mut PgConnection) -> Result<bool, Error> {
-    let sql = sqlx::SqlStr::from_static(dialect::SERVER_LOCK_POSTGRES);
-    let rows = postgres::all(session, Statement { sql, args: Vec::new(), keep: false }).await?;
-    rows.first().map_or(Ok(false), |row| row.flag("won"))
+/// The same after our session of this number was lost. Of one that fell silent the database may not
+/// know, and keep the lock for it: then it is our own that is in use, and is ended.
+async fn win_again(url: &str, lost: i64) -> Result<Session, Error> {
+    let mut connection = postgres_connection(url).await?;
+    ask(&mut connection, dialect::END_SESSION_POSTGRES, args![lost]).await?;
+    win(connection).await
 }
 
-/// Owns the session. If it is cut, the lock went with it: it is taken again, and when somebody
-/// else has it by then, this server writes no more.
-async fn keep(url: String, mut session: PgConnection, lost: Arc<AtomicBool>) {
+async fn ask(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    args: Vec<Value>,
+) -> Result<Vec<Row>, Error> {
+    let sql = sqlx::SqlStr::from_static(sql);
+    in_time(postgres::all(connection, Statement { sql, args, keep: false })).await?
+}
+
+/// Owns the session. If it is cut or silent, the lock went with it: it is taken again, and when
+/// somebody else has it by then, this server writes no more.
+async fn keep(url: String, session: Session, lost: Arc<AtomicBool>) {
+    let Session { connection, mut number } = session;
+    let mut held = Some(connection);
     loop {
         tokio::time::sleep(LOOK).await;
-        if session.ping().await.is_ok() {
+        if let Some(connection) = &mut held
+            && matches!(in_time(connection.ping()).await, Ok(Ok(())))
+        {
             continue;
         }
-        match win_session(&url).await {
-            Ok(again) => session = again,
+        // What is silent now and speaks again later is not to be used.
+        held = None;
+        match win_again(&url, number).await {
+            Ok(again) => {
+                number = again.number;
+                held = Some(again.connection);
+            }
             Err(error) if Refusal::behind(&error).is_some() => {
                 tracing::error!("another server has taken the database; this one writes no more");
                 lost.store(true, Ordering::Release);

@@ -108,13 +108,43 @@ impl Database {
                 });
                 Ok(taken.await??)
             }
-            Self::Postgres { url, .. } => {
-                let mut command = Command::new("psql");
-                command.args([url, "-qAt"]);
-                let lock = "BEGIN; LOCK TABLE node IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n";
-                Locked::take(command, lock).await
-            }
+            Self::Postgres { .. } => self.lock_table("node").await,
         }
+    }
+
+    /// Runs a statement behind the server's back, outside the ledger.
+    pub async fn run(&self, sql: &'static str) -> Result<()> {
+        match self {
+            Self::Sqlite(folder) => {
+                let file = folder.join("tollgate.db");
+                let done = tokio::task::spawn_blocking(move || {
+                    let connection = Connection::open(file)?;
+                    connection.busy_timeout(Duration::from_secs(5))?;
+                    connection.execute_batch(sql)
+                });
+                Ok(done.await??)
+            }
+            Self::Postgres { url, .. } => psql(url, sql).await.map(drop),
+        }
+    }
+
+    /// What PostgreSQL answers to a statement, as text. An error on SQLite.
+    pub async fn ask(&self, sql: &str) -> Result<String> {
+        match self {
+            Self::Sqlite(_) => Err(anyhow!("this asks PostgreSQL")),
+            Self::Postgres { url, .. } => psql(url, sql).await,
+        }
+    }
+
+    /// Locks a table of PostgreSQL from another connection, for readers too, until the lock is
+    /// released. An error on SQLite.
+    pub async fn lock_table(&self, table: &str) -> Result<Locked> {
+        let Self::Postgres { url, .. } = self else { return Err(anyhow!("this asks PostgreSQL")) };
+        let mut command = Command::new("psql");
+        command.args([url, "-qAt"]);
+        let lock =
+            format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n");
+        Locked::take(command, &lock).await
     }
 
     /// Cuts every connection that the server has to the database; how many there were is the

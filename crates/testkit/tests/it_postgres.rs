@@ -8,6 +8,8 @@
 mod both;
 #[path = "it/models/cut.rs"]
 mod cut;
+#[path = "postgres/meanwhile.rs"]
+mod meanwhile;
 #[path = "postgres/silence.rs"]
 mod silence;
 

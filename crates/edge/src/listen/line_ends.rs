@@ -5,7 +5,8 @@
 //! left out by their framing. A line that ends so, and one that says another thing of the body than
 //! a line before, is spoilt: hyper refuses it with 400 and closes the connection.
 
-/// So much of a line is kept, in bytes: enough for the members that frame a body.
+/// So much of a line is kept, in bytes: enough for the members that frame a body, and for the size
+/// of a chunk. What stands behind that, extensions, has no use: a longer line is refused.
 const KEPT: usize = 64;
 
 /// What a refused line ends with: a byte that stands in no head, and what hyper waits for before it
@@ -131,7 +132,7 @@ impl LineEnds {
     fn after(&mut self, line: &[u8], is_whole: bool) -> Option<At> {
         let line = line.strip_suffix(b"\r")?.trim_ascii_end();
         match self.at {
-            At::ChunkSize => chunk(line),
+            At::ChunkSize => chunk(line).filter(|_| is_whole),
             At::Trailer => Some(if line.is_empty() { At::Head } else { At::Trailer }),
             _ if line.is_empty() && self.begun => {
                 self.begun = false;
@@ -240,6 +241,23 @@ mod tests {
     fn f6_a_body_before_such_a_line_stays_as_it_is() {
         let text = format!("{POST}content-length: 4\r\n\r\nbody\n{POST}");
         assert_eq!(seen(&text, 1_000), None);
+    }
+
+    #[test]
+    fn f10_a_line_before_a_chunk_that_is_too_long_is_refused() {
+        let before = format!("{POST}transfer-encoding: chunked\r\n\r\n");
+        for line in [format!("1;{}", "x".repeat(62)), format!("{}1", "0".repeat(63))] {
+            let text = format!("{before}{line}\r\na\r\n0\r\n\r\n");
+            let spoilt = format!("{before}{}\0\n\na\r\n0\r\n\r\n", &line[..line.len() - 1]);
+            assert_eq!(seen(&text, 1_000), Some(spoilt), "{line}");
+            assert_eq!(seen(&text, 1), None, "{line}");
+            let mut shorter = line;
+            shorter.remove(shorter.len() / 2);
+            let text = format!("{before}{shorter}\r\na\r\n0\r\n\r\n");
+            for size in [1, 1_000] {
+                assert_eq!(seen(&text, size).as_ref(), Some(&text), "in pieces of {size}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A connection's bytes, with deadlines for the next request, for a head that drips and for a
-//! reader that does not read, and an eye on how lines end.
+//! reader that does not read, and an eye on how lines end. What HTTP/2 adds to that, the windows of
+//! its streams, is in `unread`.
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::Pace;
 use super::line_ends::LineEnds;
+use super::versions::Version;
 
 /// What a connection and its requests tell each other.
 pub(crate) struct Pulse {
@@ -30,6 +32,16 @@ impl Pulse {
     pub(crate) fn new() -> Self {
         let start = Instant::now();
         Self { start, begun: 0.into(), open: 0.into(), ended_ms: 0.into() }
+    }
+
+    /// How old the connection is.
+    pub(super) fn age(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// For how long no request has been answered.
+    pub(super) fn rests_for(&self) -> Option<Duration> {
+        self.rests_since().map(|since| since.elapsed())
     }
 
     /// Since when no request is being answered.
@@ -53,11 +65,14 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let ms = self.0.start.elapsed().as_millis();
+        let ms = self.0.age().as_millis();
         self.0.ended_ms.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.0.open.fetch_sub(1, Ordering::Release);
     }
 }
+
+/// What HTTP/2 begins with, in bytes (RFC 9113, 3.4).
+const PREFACE_BYTES: usize = 24;
 
 /// What is awaited of the other end.
 enum Wanted {
@@ -65,8 +80,10 @@ enum Wanted {
     Request,
     /// The rest of a head that has begun (as the connection has) after this many requests.
     Head { after: u32, since: Instant },
-    /// HTTP/2 has its own limits for heads, and pings.
-    Http2,
+    /// So many bytes more of what HTTP/2 begins with.
+    Preface { left: usize, since: Instant },
+    /// Nothing that is seen here: the rest of HTTP/2.
+    Frames,
 }
 
 /// A connection with deadlines.
@@ -76,7 +93,6 @@ pub(crate) struct Paced<IO> {
     pace: Pace,
     wanted: Wanted,
     line_ends: LineEnds,
-    spoken: bool,
     /// One timer for all that is awaited in turn: it is moved when it fires, or when it would fire
     /// too late.
     timer: Option<Pin<Box<Sleep>>>,
@@ -84,10 +100,13 @@ pub(crate) struct Paced<IO> {
 }
 
 impl<IO> Paced<IO> {
-    pub(crate) fn new(io: IO, pulse: Arc<Pulse>, pace: Pace) -> Self {
-        let wanted = Wanted::Head { after: 0, since: Instant::now() };
-        let line_ends = LineEnds::new();
-        Self { io, pulse, pace, wanted, line_ends, spoken: false, timer: None, stall: None }
+    pub(super) fn new(io: IO, pulse: Arc<Pulse>, pace: Pace, version: Version) -> Self {
+        let since = Instant::now();
+        let wanted = match version {
+            Version::One => Wanted::Head { after: 0, since },
+            Version::Two => Wanted::Preface { left: PREFACE_BYTES, since },
+        };
+        Self { io, pulse, pace, wanted, line_ends: LineEnds::new(), timer: None, stall: None }
     }
 
     /// Notes bytes that came.
@@ -95,13 +114,19 @@ impl<IO> Paced<IO> {
         if bytes.is_empty() {
             return;
         }
-        if !self.spoken && bytes.starts_with(b"PRI ") {
-            self.wanted = Wanted::Http2;
-        }
-        self.spoken = true;
-        if matches!(self.wanted, Wanted::Request) && self.pulse.rests_since().is_some() {
-            let after = self.pulse.begun.load(Ordering::Relaxed);
-            self.wanted = Wanted::Head { after, since: Instant::now() };
+        match self.wanted {
+            Wanted::Request if self.pulse.rests_since().is_some() => {
+                let after = self.pulse.begun.load(Ordering::Relaxed);
+                self.wanted = Wanted::Head { after, since: Instant::now() };
+            }
+            Wanted::Preface { left, since } => {
+                let left = left.saturating_sub(bytes.len());
+                self.wanted = match left {
+                    0 => Wanted::Frames,
+                    left => Wanted::Preface { left, since },
+                };
+            }
+            Wanted::Request | Wanted::Head { .. } | Wanted::Frames => {}
         }
     }
 
@@ -121,8 +146,8 @@ impl<IO> Paced<IO> {
             Wanted::Request => {
                 self.pulse.rests_since().unwrap_or_else(Instant::now) + self.pace.idle
             }
-            Wanted::Head { since, .. } => since + self.pace.head,
-            Wanted::Http2 => return false,
+            Wanted::Head { since, .. } | Wanted::Preface { since, .. } => since + self.pace.head,
+            Wanted::Frames => return false,
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if timer.deadline() > due {

@@ -4,13 +4,18 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::body::Body as AxumBody;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::SendRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tollgate_kernel::Access;
 
 use super::*;
 use crate::context::Exchange;
+use crate::extract::RawBody;
 use crate::reply::{self, Reply};
 use crate::route::Row;
 use crate::testing;
@@ -19,7 +24,7 @@ use crate::testing;
 struct Server {
     address: SocketAddr,
     stop: watch::Sender<Phase>,
-    running: tokio::task::JoinHandle<u32>,
+    running: JoinHandle<u32>,
 }
 
 async fn serve(rows: Vec<Row>, pace: Pace, drain: Duration) -> Server {
@@ -55,11 +60,15 @@ async fn say(server: &Server, bytes: &[u8]) -> String {
     read_all(&mut stream).await
 }
 
+/// What comes of it before it has taken too long for the server to have done anything.
+async fn in_time<T>(wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, wait).await.expect("the server never did it")
+}
+
 async fn read_all(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset after the answer is an end too; only silence is not.
-    let read = tokio::time::timeout(LONG, stream.read_to_end(&mut answer)).await;
-    assert!(read.is_ok(), "the server never closed");
+    let _ = in_time(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -146,6 +155,32 @@ async fn framing_that_two_servers_could_read_differently_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn f16_a_preface_that_does_not_end_is_closed() {
+    let server = serve(testing::rows(), Pace { idle: 2 * LONG, ..quick() }, LONG).await;
+    for said in [&b"P"[..], b"PR", b"PRI ", b"PRI * HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
+        // Our half of the preface does not wait for theirs.
+        say(&server, said).await;
+    }
+}
+
+#[tokio::test]
+async fn f10_extensions_of_a_chunk_have_no_room() {
+    async fn read(RawBody(body): RawBody) -> String {
+        format!("read {}", body.len())
+    }
+    let row = Row::post("/api/read", Access::Public, "Read", read).ignores_credentials();
+    let server = serve(vec![row], Pace::default(), LONG).await;
+    for (extension, status) in [(";a=b", "200"), (&";a=b".repeat(16), "400")] {
+        let head = "POST /api/read HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked";
+        let body = format!("1{extension}\r\na\r\n0\r\n\r\n");
+        let next = if status == "200" { "GET /none HTTP/1.0\r\n\r\n" } else { "" };
+        let answer = say(&server, format!("{head}\r\n\r\n{body}{next}").as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(answer.contains("read 1"), status == "200", "{answer}");
+    }
+}
+
 async fn stream_of(chunks: usize) -> Reply {
     let pieces =
         futures_util::stream::iter((0..chunks).map(|_| Ok::<_, Infallible>("x".repeat(4096))));
@@ -192,6 +227,95 @@ fn async_stream_of(
 }
 
 const HELD: &[u8] = b"GET /held HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// A client of HTTP/2 whose streams take so many bytes before it reads them, and what ends with its
+/// connection.
+async fn two(server: &Server, window: u32) -> (SendRequest<Nothing>, JoinHandle<()>) {
+    let io = TokioIo::new(connect(server).await);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (client, connection) =
+        builder.initial_stream_window_size(window).handshake(io).await.expect("h2");
+    (client, tokio::spawn(connection.map(|_| ())))
+}
+
+type Nothing = Empty<bytes::Bytes>;
+
+fn get(path: &str) -> Request<Nothing> {
+    Request::get(format!("http://a{path}")).body(Empty::new()).expect("a request")
+}
+
+/// An answer of many pieces, and what hears of its end. It stands for what an answer holds: money
+/// and places in the queue.
+fn holding() -> (Row, UnboundedReceiver<()>) {
+    struct Hold(UnboundedSender<()>);
+    impl Drop for Hold {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (ends, ended) = unbounded_channel();
+    let handler = move || {
+        let hold = Hold(ends.clone());
+        async move {
+            let pieces = futures_util::stream::iter((0..100).map(move |_| {
+                let _ = &hold;
+                Ok::<_, Infallible>("x".repeat(64))
+            }));
+            Ok::<_, crate::Fault>(reply::typed("text/plain", AxumBody::from_stream(pieces)))
+        }
+    };
+    (Row::get("/holding", Access::Public, "Holds", handler).ignores_credentials(), ended)
+}
+
+#[tokio::test]
+async fn f16_a_window_that_stays_closed_holds_nothing() {
+    let (row, mut ended) = holding();
+    let server = serve(vec![row], Pace { idle: LONG, ..quick() }, LONG).await;
+    let (mut client, connection) = two(&server, 0).await;
+    let unread = client.send_request(get("/holding")).await.expect("a head");
+    in_time(ended.recv()).await.expect("an end");
+    // That was one answer; the others of the connection go on.
+    assert!(!connection.is_finished());
+    assert_eq!(client.send_request(get("/none")).await.expect("a head").status(), 404);
+    drop(unread);
+}
+
+#[tokio::test]
+async fn f16_an_answer_that_waits_for_more_is_not_taken_for_one_that_is_not_read() {
+    let (row, mut ended) = holding();
+    let (mut rows, release) = held();
+    rows.push(row);
+    let server = serve(rows, Pace { idle: LONG, ..quick() }, LONG).await;
+    let (mut client, _connection) = two(&server, 64).await;
+    let mut slow = client.send_request(get("/held")).await.expect("a head").into_body();
+    let first = slow.frame().await.expect("a frame").expect("no error");
+    assert_eq!(first.into_data().expect("data"), "first");
+    // Some of this fits. When it is cut, the one before has been as quiet for longer.
+    let unread = client.send_request(get("/holding")).await.expect("a head");
+    in_time(ended.recv()).await.expect("an end");
+    release.send_replace(true);
+    let last = slow.collect().await.expect("the rest").to_bytes();
+    assert_eq!(last, "last");
+    drop(unread);
+}
+
+#[tokio::test]
+async fn f16_http2_without_requests_is_closed() {
+    let server = serve(testing::rows(), quick(), LONG).await;
+    let started = Instant::now();
+    let (mut client, connection) = two(&server, 65_535).await;
+    let echo = client.send_request(get("/echo")).await.expect("a head");
+    assert_eq!(echo.status(), 200);
+    echo.into_body().collect().await.expect("a body");
+    in_time(connection).await.expect("no panic");
+    assert!(started.elapsed() >= quick().idle, "{:?}", started.elapsed());
+    assert!(started.elapsed() < versions::PING, "{:?}", started.elapsed());
+    // One that says no more than it must is not asked twice to go.
+    let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let started = Instant::now();
+    say(&server, begun).await;
+    assert!(started.elapsed() < versions::PING, "{:?}", started.elapsed());
+}
 
 #[tokio::test]
 async fn a_stop_lets_running_answers_finish_and_takes_no_new_ones() {

@@ -21,13 +21,17 @@ pub(crate) const MAX_HEAD: usize = 64 * 1_024;
 const MAX_STREAMS: u32 = 256;
 
 /// How often a quiet HTTP/2 connection is asked whether it lives, and how long it has to say so.
-const PING: Duration = Duration::from_secs(20);
+pub(super) const PING: Duration = Duration::from_secs(20);
 
 /// What HTTP/2 begins with (RFC 9113, 3.4); no method of HTTP/1.1 does.
 const PREFACE: &[u8; 3] = b"PRI";
 
-/// How long to wait for the rest of so few bytes.
+/// How long the rest of so few bytes is waited for at first; then twice as long, and so on. That
+/// some are there is no news to a socket: it would say so at once, again and again.
 const REST: Duration = Duration::from_millis(5);
+
+/// How long it is waited for at most, until it is looked for again.
+const REST_MAX: Duration = Duration::from_millis(640);
 
 /// A version of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ impl Version {
     /// The version that the other end of `stream` speaks, once it has said something.
     pub(super) async fn of(stream: &TcpStream) -> io::Result<Self> {
         let mut first = [0; PREFACE.len()];
+        let mut rest = REST;
         loop {
             let count = stream.peek(&mut first).await?;
             let said = first.get(..count).unwrap_or_default();
@@ -51,7 +56,8 @@ impl Version {
             if count == 0 || !PREFACE.starts_with(said) {
                 return Ok(Self::One);
             }
-            tokio::time::sleep(REST).await;
+            tokio::time::sleep(rest).await;
+            rest = (rest * 2).min(REST_MAX);
         }
     }
 }

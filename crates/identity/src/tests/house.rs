@@ -215,6 +215,19 @@ impl House {
         self.gate.heed().await;
     }
 
+    /// Whoever holds this secret of a key, once it is known that it was replaced.
+    pub(super) async fn with_replaced(&self, key: &PlainToken) -> Arc<Principal> {
+        let started = Instant::now();
+        loop {
+            let caller = self.with_key(key).await;
+            if caller.secret_ends_at().is_some() {
+                return caller;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "the rotation is not heeded");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits until a key is refused, as it must be within a second of its end.
     pub(super) async fn key_ends(&self, key: &PlainToken) {
         let started = Instant::now();

@@ -12,6 +12,7 @@ use super::House;
 use super::browser::{Browser, api};
 use super::house::{OWNER, PASSWORD, plain};
 use crate::create_key::{KeyWish, create_key, new_secret};
+use crate::issue_token::{TokenWish, issue_token};
 use crate::revoke_key::revoke_key;
 use crate::rotate_key::rotate_key;
 use crate::update_key::{KeyChange, update_key};
@@ -50,7 +51,7 @@ async fn k13_a_secret_that_was_replaced_does_not_replace_its_successor() {
     // Whoever was let in before the rotation, and asks after it, is told to come again.
     assert_eq!(kind(rotate_key(gate, &early, key.id, 3_600).await), Some(Kind::Conflict));
     assert_eq!(kind(create_key(gate, &early, wish(KeyHolder::Admin)).await), Some(Kind::Conflict));
-    let thief = house.with_key(&leaked).await;
+    let thief = house.with_replaced(&leaked).await;
     assert_eq!(kind(rotate_key(gate, &thief, key.id, 3_600).await), Some(Kind::Forbidden));
     let path = format!("/api/v1/keys/{}/rotate", key.id);
     let body = json!({ "overlap_s": 60 });
@@ -99,6 +100,33 @@ async fn k13_what_is_made_with_a_replaced_secret_ends_with_it() {
             assert_eq!(kind(rotate_key(gate, &child, key.id, 0).await), Some(Kind::Forbidden));
         }
     }
+}
+
+#[tokio::test]
+async fn k13_a_token_for_somebody_ends_with_the_secret_that_it_was_made_with() {
+    let (house, _) = House::owned().await;
+    house.can_sign().await;
+    let gate = &house.gate;
+    let boss = house.signed_in(OWNER).await;
+    let member = house.user("member@example.com", Role::Member).await;
+    let (key, leaked) = unlimited(&house).await;
+    let token = async |secret: &PlainToken| {
+        let wish =
+            TokenWish { user: Some(member), expires_in: Some(3_600), ..TokenWish::default() };
+        let issued = issue_token(gate, &house.with_key(secret).await, wish).await.unwrap();
+        assert!(house.try_key(&issued.token).await.is_ok());
+        issued.token
+    };
+    let first = token(&leaked).await;
+    house.clock.advance(Duration::from_secs(2));
+    let (_, second_secret) = rotate_key(gate, &boss, key.id, 600).await.unwrap();
+    let second = token(&second_secret).await;
+    assert!(house.try_key(&first).await.is_ok(), "as long as the secrets overlap");
+    house.clock.advance(Duration::from_secs(601));
+    house.key_ends(&first).await;
+    assert!(house.try_key(&second).await.is_ok());
+    rotate_key(gate, &boss, key.id, 0).await.unwrap();
+    house.key_ends(&second).await;
 }
 
 /// What somebody tries who wants to go on as an admin, by a key: what each answers.

@@ -1,7 +1,6 @@
 //! `tollgate demo`, the first of the two commands. What it prints to be pasted is pasted in
 //! `crates/testkit/tests/peers`, where the SDK is.
 
-use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
@@ -46,12 +45,8 @@ fn the_demos_link_signs_in_once_and_its_page_has_the_call() {
     let folder = tempfile::tempdir().unwrap();
     let mut demo = program();
     demo.arg("demo").env("TMPDIR", folder.path());
-    let mut demo = Talking::start(&mut demo);
-    let mut text = String::new();
-    while !text.contains("Ctrl-C ends it") {
-        let more = demo.stdout.read_line(&mut text).unwrap();
-        assert!(more > 0, "the demo ended: {text}");
-    }
+    let demo = Talking::start(&mut demo);
+    let text = demo.hear("Ctrl-C ends it");
     for line in ["state          settled", "cost           no price", "The account page: http://"] {
         assert!(text.contains(line), "{line}: {text}");
     }

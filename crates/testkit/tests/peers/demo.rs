@@ -1,6 +1,6 @@
 //! What `tollgate demo` prints to be pasted, pasted: a line for curl and a script for the SDK.
 
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -33,9 +33,12 @@ fn lines(text: &str, title: &str) -> String {
     block.lines().map(|line| line.strip_prefix("  ").unwrap().to_owned() + "\n").collect()
 }
 
-fn said(done: &Output) -> String {
+/// What a command said that ended well, in time.
+async fn said(command: &mut Command) -> String {
+    let done = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await;
+    let done = done.expect("it ends in time").unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout.clone()).unwrap()
+    String::from_utf8(done.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,8 +46,9 @@ async fn what_the_demo_prints_can_be_pasted() {
     let (mut child, text) = demo().await;
     let line = lines(&text, "Call it yourself:");
     assert!(line.starts_with("curl ") && line.contains("Bearer tg_user_"), "{line}");
-    let done = Command::new("sh").args(["-c", &line.replace("curl ", "curl -sS ")]).output();
-    let answer: serde_json::Value = serde_json::from_str(&said(&done.await.unwrap())).unwrap();
+    let line = line.replace("curl ", "curl -sS ");
+    let answer = said(Command::new("sh").args(["-c", &line])).await;
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     let content = answer["choices"][0]["message"]["content"].as_str();
     assert!(content.is_some_and(|words| !words.is_empty()), "{answer}");
 
@@ -52,8 +56,8 @@ async fn what_the_demo_prints_can_be_pasted() {
     assert_eq!(script.lines().count(), 5, "{script}");
     let python = std::env::var("TOLLGATE_TEST_PYTHON")
         .expect("TOLLGATE_TEST_PYTHON names an interpreter: cargo xtask test");
-    let done = Command::new(python).args(["-c", &script]).output().await.unwrap();
-    assert!(!said(&done).trim().is_empty(), "it prints an answer");
+    let answer = said(Command::new(python).args(["-c", &script])).await;
+    assert!(!answer.trim().is_empty(), "it prints an answer");
 
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());

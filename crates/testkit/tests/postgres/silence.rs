@@ -131,3 +131,27 @@ async fn m7_what_is_asked_of_a_silent_database_ends() {
     assert!(until(FEW_SECONDS, writes).await);
     server.stop().await.unwrap();
 }
+
+/// The session that holds the lock of the one server fell silent, and the database does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m7_the_lock_of_a_silent_session_is_taken_again() {
+    const HOLDER: &str = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let (server, client, _) = start().await;
+    let before = server.database().ask(HOLDER).await.unwrap();
+    assert!(!before.is_empty());
+    line(&server).silence();
+    line(&server).pass_anew();
+    let is_held_anew = || async {
+        let now = server.database().ask(HOLDER).await.unwrap();
+        !now.is_empty() && now != before
+    };
+    // It is looked at every two seconds.
+    assert!(until(2 * FEW_SECONDS, is_held_anew).await);
+    // Nobody else had it: this server goes on writing.
+    comes_back(&client).await;
+    let writes = || async { server.gate.begin(&server.system).await.is_ok() };
+    assert!(until(FEW_SECONDS, writes).await);
+    nothing_is_lost(&server, client.bearer()).await;
+    server.stop().await.unwrap();
+}

@@ -51,7 +51,8 @@ pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
     for call in calls {
         good += i64::from(call.await.unwrap().status == 200);
     }
-    while client.chat("whole", 50).await.unwrap().status == 200 {
+    // Some were refused while others held more than they spent; one more than fits ends it.
+    while good <= 12 && client.chat("whole", 50).await.unwrap().status == 200 {
         good += 1;
     }
     assert_eq!(good, 12, "as many as the money is enough for");

@@ -1,10 +1,16 @@
 //! Budgets whose limit changes, that run dry, that live through a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tollgate_kernel::{Budget, EntryState, Period, Unit};
 use tollgate_testkit::{Engine, KeySpec, PlanSpec, TestServer, count};
+
+use super::until;
+
+/// How long a change may take until it counts; a second is what is promised.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn calls(limit: i64) -> PlanSpec {
     let budgets = vec![Budget { unit: Unit::Calls, limit, period: Period::Week }];
@@ -74,6 +80,30 @@ pub(crate) async fn changes_at_once_all_count(engine: Engine) {
         done.unwrap();
     }
     Arc::into_inner(server).unwrap().stop().await.unwrap();
+}
+
+/// A change that is told of while the policy cannot be read, as when the store is away for a
+/// moment, is not told of again.
+pub(crate) async fn m7_a_change_that_could_not_be_read_counts_when_it_can(engine: Engine) {
+    let server = TestServer::start(engine).await.unwrap();
+    let (user, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let (other_id, other) = server.add_key(user, &KeySpec::default()).await.unwrap();
+    let (client, other) = (server.with_bearer(&key), server.with_bearer(&other));
+    for client in [&client, &other] {
+        assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    }
+    server.database().run("ALTER TABLE settings RENAME TO settings_away").await.unwrap();
+    let nothing = PlanSpec { models: vec!["none"], ..PlanSpec::default() };
+    server.change_plan("alice", &nothing).await.unwrap();
+    // When this bites, what came before it was told.
+    server.revoke_key(other_id).await.unwrap();
+    let refused = || async { other.chat("tollgate-demo", 5).await.unwrap().status == 401 };
+    assert!(until(PATIENCE, refused).await);
+    assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
+    server.database().run("ALTER TABLE settings_away RENAME TO settings").await.unwrap();
+    let unknown = || async { client.chat("tollgate-demo", 5).await.unwrap().status == 404 };
+    assert!(until(PATIENCE, unknown).await);
+    server.stop().await.unwrap();
 }
 
 pub(crate) async fn a_restart_keeps_what_was_spent(engine: Engine) {

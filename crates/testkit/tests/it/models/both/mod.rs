@@ -27,7 +27,8 @@ macro_rules! suite {
                 groups_models_and_the_installation_have_budgets_too,
                 a_models_budget_counts_where_it_answers, usage_counts_calls_and_not_attempts;
             changes: a_raised_limit_lets_calls_in_at_once, a_lowered_limit_refuses_at_once,
-                changes_at_once_all_count, a_restart_keeps_what_was_spent;
+                changes_at_once_all_count, a_restart_keeps_what_was_spent,
+                m7_a_change_that_could_not_be_read_counts_when_it_can;
             overshoot: m1_of_a_thousand_calls_at_once_fifty_fit,
                 settled_and_held_never_exceed_the_limit;
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,
