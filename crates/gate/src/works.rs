@@ -55,7 +55,7 @@ impl Works {
         };
         tokio::select! {
             () = stop => {}
-            () = beside => {}
+            () = Box::pin(beside) => {}
         }
         write_touches(&gate).await;
         drop(gate);

@@ -78,7 +78,7 @@ async fn open(
     master_key: MasterKey,
     public_url: &Url,
 ) -> Result<Installation, Exit> {
-    Ok(Installation::open(Options {
+    let opening = Installation::open(Options {
         target: target(config),
         data_dir: config.server.data_dir.clone(),
         master_key,
@@ -94,8 +94,8 @@ async fn open(
         log,
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(BufferedRng::default()),
-    })
-    .await?)
+    });
+    Ok(Box::pin(opening).await?)
 }
 
 /// Where the state of `config` lives.

@@ -1,7 +1,9 @@
 //! The two engines behind one face. `engine.rs` binds and reads for each, `dialect.rs` has the
 //! words in which they differ; the files of the nouns know neither.
 //!
-//! A statement is static text with `$1` placeholders that both engines understand.
+//! A statement is static text with `$1` placeholders that both engines understand. While it runs
+//! it is in a box of its own: the futures of whoever asks would have room for both drivers, each,
+//! and for each statement.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -115,15 +117,18 @@ impl Db {
     /// All rows of the answer.
     pub(crate) async fn all(&self, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         let statement = kept(sql, args);
-        match self {
-            Self::Sqlite { readers, .. } => {
-                sqlite::all(&mut *readers.acquire().await.map_err(failed)?, statement).await
+        let rows = async {
+            match self {
+                Self::Sqlite { readers, .. } => {
+                    sqlite::all(&mut *readers.acquire().await.map_err(failed)?, statement).await
+                }
+                Self::Postgres(pool) => {
+                    let mut connection = pool.acquire().await.map_err(failed)?;
+                    in_time(postgres::all(&mut connection, statement)).await?
+                }
             }
-            Self::Postgres(pool) => {
-                let mut connection = pool.acquire().await.map_err(failed)?;
-                in_time(postgres::all(&mut connection, statement)).await?
-            }
-        }
+        };
+        Box::pin(rows).await
     }
 
     /// The one row of the answer, if there is one. More are a fault of ours.
@@ -144,10 +149,11 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         let open = match self {
             Self::Sqlite { writer, .. } => {
-                Open::Sqlite(writer.begin_with(dialect::BEGIN_SQLITE).await.map_err(failed)?)
+                let begun = Box::pin(writer.begin_with(dialect::BEGIN_SQLITE)).await;
+                Open::Sqlite(begun.map_err(failed)?)
             }
             Self::Postgres(pool) => {
-                let begun = in_time(pool.begin_with(dialect::BEGIN_POSTGRES)).await?;
+                let begun = in_time(Box::pin(pool.begin_with(dialect::BEGIN_POSTGRES))).await?;
                 Open::Postgres(begun.map_err(failed)?)
             }
         };
@@ -186,9 +192,9 @@ impl Transaction {
     ) -> Result<Vec<Row>, Error> {
         self.health.start()?;
         let rows = match &mut self.open {
-            Open::Sqlite(transaction) => sqlite::all(transaction, kept(sql, args)).await,
+            Open::Sqlite(transaction) => Box::pin(sqlite::all(transaction, kept(sql, args))).await,
             Open::Postgres(transaction) => {
-                in_time(postgres::all(transaction, kept(sql, args))).await?
+                in_time(Box::pin(postgres::all(transaction, kept(sql, args)))).await?
             }
         };
         self.health.ended(rows)
@@ -230,8 +236,8 @@ impl Transaction {
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         self.health.start()?;
         match self.open {
-            Open::Sqlite(transaction) => transaction.commit().await,
-            Open::Postgres(transaction) => in_time(transaction.commit()).await?,
+            Open::Sqlite(transaction) => Box::pin(transaction.commit()).await,
+            Open::Postgres(transaction) => in_time(Box::pin(transaction.commit())).await?,
         }
         .map_err(failed)
     }
@@ -239,9 +245,9 @@ impl Transaction {
     async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
         self.health.start()?;
         let done = match &mut self.open {
-            Open::Sqlite(transaction) => sqlite::execute(transaction, statement).await,
+            Open::Sqlite(transaction) => Box::pin(sqlite::execute(transaction, statement)).await,
             Open::Postgres(transaction) => {
-                in_time(postgres::execute(transaction, statement)).await?
+                in_time(Box::pin(postgres::execute(transaction, statement))).await?
             }
         };
         self.health.ended(done)

@@ -49,9 +49,11 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
     }
 }
 
+/// Each verb in a box: the stack would have room for all of them side by side.
+#[inline(never)]
 fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Exit::io("the runtime cannot start", &error))?.block_on(work)
+    runtime.map_err(|error| Exit::io("the runtime cannot start", &error))?.block_on(Box::pin(work))
 }
 
 fn version(as_json: bool) {
