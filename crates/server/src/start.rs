@@ -8,7 +8,10 @@ use tollgate_edge::{RequestLog, Style, TrustedProxies};
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use url::Url;
 
 use crate::config::{Config, Log, LogFormat};
@@ -140,20 +143,21 @@ pub fn request_log(log: &Log) -> Result<RequestLog, Exit> {
 /// What the server says of itself, on stderr too.
 pub fn tracing(log: &Log) {
     let level = log.level.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter: Targets =
+        level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // A line that cannot be written (the log's disk is full) is lost; to say so on stderr, as the
     // subscriber would, panics where stderr is the log.
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let filtered = tracing_subscriber::registry().with(filter);
     // A second call, as in tests, leaves the first one's subscriber.
     let _ = match style_here(log.format) {
         Style::Json => {
             let clock = Arc::new(SystemClock::new());
-            lines.event_format(JsonLines { clock }).try_init()
+            filtered.with(lines.event_format(JsonLines { clock })).try_init()
         }
-        Style::Pretty { colour } => lines.with_ansi(colour).with_target(false).try_init(),
+        Style::Pretty { colour } => {
+            filtered.with(lines.with_ansi(colour).with_target(false)).try_init()
+        }
     };
 }
 

@@ -38,7 +38,7 @@ const SILENCE_OF_IDLE: Duration = Duration::from_millis(500);
 const ABANDONED: Duration = Duration::from_secs(5);
 
 /// Connections that read on SQLite. Each is a thread with a page cache of its own.
-const SQLITE_READERS: u32 = 3;
+const SQLITE_READERS: u32 = 2;
 
 /// Connections to PostgreSQL, readers and writers together.
 const POSTGRES_CONNECTIONS: u32 = 10;

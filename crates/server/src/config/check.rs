@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Secret, Slug};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
 use super::problem::{Origin, Origins, Problems, did_you_mean};
@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
     fn log(&mut self, raw: &Raw) -> Log {
         if let Some(level) = &raw.log.level {
             self.parsed("log.level", level, |text| {
-                EnvFilter::builder().parse(text).map_err(|error| format!("is no filter: {error}"))
+                text.parse::<Targets>().map_err(|error| format!("is no filter: {error}"))
             });
         }
         Log { format: raw.log.format, level: raw.log.level.clone() }
