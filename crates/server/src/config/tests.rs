@@ -185,6 +185,8 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ),
     ("[prices]\nfile = \"no/such.csv\"", 2, "prices.file", "cannot read"),
     ("[log]\nlevel = \"a=b=c\"", 2, "log.level", "filter"),
+    ("[log]\nlevel = \"[request]=info\"", 2, "log.level", "filter"),
+    ("[log]\nlevel = \"hyper{id=1}=info\"", 2, "log.level", "filter"),
     ("[outbound]\nallow = [\"10.0.0.0/33\"]", 2, "outbound.allow[0]", "10.0.0.0/8"),
     ("[[upstream]]\nid = \"a\"", 1, "upstream[0].base_url", "is missing"),
     ("[[upstream]]\nid = \"a\"\nbase_url = \"x\"", 3, "upstream[0].base_url", "not an address"),
