@@ -66,8 +66,7 @@ impl Authn {
         lives: Arc<Lives>,
         tokens: Arc<Tokens>,
     ) -> Self {
-        let cache = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
-        Self { reader, vault, clock, lives, tokens, touches: Arc::default(), cache }
+        Self { reader, vault, clock, lives, tokens, touches: Arc::default(), cache: cache() }
     }
 
     /// Who presents this, from this network.
@@ -368,6 +367,11 @@ impl Whose {
     }
 }
 
+/// Where credentials are remembered.
+fn cache() -> Cache<HashedToken, Arc<Known>> {
+    Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build()
+}
+
 /// The models that a token names. One that names none calls none.
 fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
     text.split(' ').filter(|name| !name.is_empty()).map(ModelPattern::parse).collect()
@@ -413,4 +417,27 @@ pub(crate) fn note_due(known: &Known, now: Timestamp) -> bool {
             .noted_us
             .compare_exchange(last, now.micros(), Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// Whoever makes keys without end does not fill the memory with them.
+    #[test]
+    fn so_many_credentials_are_remembered_and_no_more() {
+        let (cache, known) =
+            (cache(), anonymous(Network::of([127, 0, 0, 1].into()), Timestamp::from_secs(1)));
+        let root = tollgate_root::Root::new();
+        let master = tollgate_vault::MasterKey::generate(&tollgate_kernel::SeededRng::new(1));
+        let (vault, _opener) = tollgate_vault::unlock(&root, master).expect("a vault");
+        let more = REMEMBERED + REMEMBERED / 4;
+        for n in 0..more {
+            cache.insert(vault.mac(Purpose::ApiKey, &n.to_be_bytes()), known.clone());
+        }
+        cache.run_pending_tasks();
+        let kept = cache.iter().count() as u64;
+        assert!(kept <= REMEMBERED && kept > REMEMBERED / 2, "{kept} of {more}");
+    }
 }
