@@ -1,6 +1,7 @@
 //! Budgets: whose, in which unit, and what a refusal says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +11,7 @@ use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_store::ledger::{self, Batch, Opened, Record};
 use tollgate_testkit::{Engine, KeySpec, PlanSpec, Setup, TestServer, chat_body, count};
 
+use super::overshoot::watch;
 use super::until;
 
 /// A dollar for a million tokens of input, two for a million of output.
@@ -26,7 +28,7 @@ fn bytes(model: &str, max_tokens: u64) -> i64 {
 
 pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
     let setup = Setup { prices: Some(PRICES), ..Setup::on(engine) };
-    let server = TestServer::start_as(setup).await.unwrap();
+    let server = Arc::new(TestServer::start_as(setup).await.unwrap());
     server.mocks(&[("whole", "spend=hold,input=10,delay=10ms")]).await.unwrap();
     let hold_nano = bytes("whole", 50) * 1_000 + 50 * 2_000;
     let spent_nano = 10 * 1_000 + 50 * 2_000;
@@ -40,6 +42,8 @@ pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
     let money = 12 * spent_nano + (hold_nano - spent_nano);
     server.set_installation_budgets(&[budget(Unit::Money, money)]).await.unwrap();
 
+    let over = Arc::new(AtomicBool::new(false));
+    let watching = tokio::spawn(watch(server.clone(), key.clone(), over.clone()));
     let client = server.with_bearer(&key);
     let calls: Vec<_> = (0..100)
         .map(|_| {
@@ -56,6 +60,8 @@ pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
         good += 1;
     }
     assert_eq!(good, 12, "as many as the money is enough for");
+    over.store(true, Ordering::SeqCst);
+    assert!(watching.await.unwrap() > 5, "looks at the budgets");
 
     let entries = server.entries(12).await.unwrap();
     assert!(entries.iter().all(|entry| entry.charged_nano == spent_nano));
@@ -65,7 +71,7 @@ pub(crate) async fn several_scopes_are_held_at_once(engine: Engine) {
         let used = if limit.account.unit == Unit::Money { 12 * spent_nano } else { 12 };
         assert_eq!((limit.used, limit.held), (used, 0), "{limit:?}");
     }
-    server.stop().await.unwrap();
+    Arc::into_inner(server).unwrap().stop().await.unwrap();
 }
 
 pub(crate) async fn each_unit_has_its_budget(engine: Engine) {

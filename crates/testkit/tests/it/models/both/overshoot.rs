@@ -99,8 +99,8 @@ pub(crate) async fn m1_of_a_thousand_calls_at_once_fifty_fit(engine: Engine) {
     server.stop().await.unwrap();
 }
 
-/// Looks at a budget again and again, in memory and in the database, while calls run.
-async fn watch(server: Arc<TestServer>, key: String, over: Arc<AtomicBool>) -> usize {
+/// Looks at the budgets of a key again and again, in memory and in the database, while calls run.
+pub(super) async fn watch(server: Arc<TestServer>, key: String, over: Arc<AtomicBool>) -> usize {
     let mut looks = 0;
     while !over.load(Ordering::SeqCst) {
         for budget in server.limits(&key).await.unwrap() {
