@@ -64,6 +64,12 @@ fn the_demos_link_signs_in_once_and_its_page_has_the_call() {
     assert!(page.contains("tollgate-demo"), "the call is on the page: {page}");
     assert_eq!(Visitor::of(port).get(path).0, 404, "the link counts once");
 
+    // The account is the owner that set-up makes, and nobody else is there.
+    let (status, page) = visitor.get("/admin/audit");
+    assert_eq!(status, 200, "{page}");
+    assert_eq!(page.matches("owner.create").count(), 1, "{page}");
+    assert!(!page.contains("user.create"), "{page}");
+
     demo.stop();
     assert!(is_empty(folder.path()), "nothing of it stays");
 }
