@@ -140,7 +140,7 @@ pub(crate) async fn update(
     let wrong = match alter(&state, &warrant, &before, &after).await {
         Ok(()) => return saved_to(Section::Users),
         Err(error) if error.kind() == Kind::Forbidden => {
-            vec![Wrong { field: None, text: w.get("wrong-owner") }]
+            vec![Wrong { field: None, text: w.get("wrong-right") }]
         }
         Err(error) if error.kind() == Kind::Conflict && before.role == Role::Owner => {
             vec![Wrong::at(w, "role", "wrong-last-owner")]
