@@ -21,7 +21,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tollgate_kernel::{Error, Kind, Secret, Slug};
 use tollgate_protocol::openai::Route;
-
 use tower::util::MapResponse;
 
 use crate::scan::Needle;
