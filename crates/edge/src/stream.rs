@@ -27,7 +27,7 @@ where
     let exchange = exchange.clone();
     response.map(|body| {
         let sequence = Sequence { counts: route == Route::Responses, next: 0 };
-        Body::new(Spoken { body, route, events, sequence, ended: false, exchange })
+        Body::new(Spoken { body, route, events, sequence, broken: None, ended: false, exchange })
     })
 }
 
@@ -36,7 +36,9 @@ struct Spoken<B> {
     route: Route,
     events: bool,
     sequence: Sequence,
-    /// The error event has been said.
+    /// Why it breaks off with the next poll.
+    broken: Option<Arc<Error>>,
+    /// The error has been said.
     ended: bool,
     exchange: Exchange,
 }
@@ -55,6 +57,10 @@ where
         if self.ended {
             return Poll::Ready(None);
         }
+        if let Some(error) = self.broken.take() {
+            self.ended = true;
+            return Poll::Ready(Some(Err(error)));
+        }
         let error = match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => return Poll::Ready(None),
@@ -64,13 +70,16 @@ where
             }
             Poll::Ready(Some(Err(error))) => Arc::new(error),
         };
-        self.ended = true;
         self.exchange.note().error(Arc::clone(&error));
-        Poll::Ready(Some(if self.events {
-            Ok(Frame::data(stream_event(&error, self.route, self.sequence.next)))
-        } else {
-            Err(error)
-        }))
+        if self.events {
+            self.ended = true;
+            let event = stream_event(&error, self.route, self.sequence.next);
+            return Poll::Ready(Some(Ok(Frame::data(event))));
+        }
+        // First what came before it goes out: a connection that breaks takes what waits along.
+        self.broken = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
