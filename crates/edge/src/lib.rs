@@ -40,7 +40,7 @@ pub use error::{Dialect, Fault, Look, render};
 pub use extract::{Body, Caller, Form, Path, Query, RawBody};
 pub use guard::Authenticator;
 pub use limits::{Attempt, NetworkBook, NetworkLimits};
-pub use listen::{Listener, Pace, Phase, Serve};
+pub use listen::{Listener, Pace, Phase, Serve, Workers};
 pub use log::{Note, RequestLog, Style, quoted};
 pub use network::{Peer, TrustedProxies};
 pub use once::Replays;

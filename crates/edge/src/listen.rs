@@ -6,6 +6,7 @@ mod paced;
 mod steady;
 mod unread;
 mod versions;
+mod workers;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -22,7 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
@@ -32,6 +33,8 @@ pub(crate) use paced::{Busy, Pulse};
 use steady::Steady;
 use unread::Answers;
 use versions::Version;
+use workers::Seat;
+pub use workers::Workers;
 
 /// Where connections come from.
 pub enum Listener {
@@ -82,6 +85,8 @@ pub struct Serve {
     pub listener: Listener,
     /// What answers.
     pub app: App,
+    /// Where it answers.
+    pub workers: Arc<Workers>,
     /// How far a stop has come. The sender's end counts as [`Phase::Draining`].
     pub shutdown: watch::Receiver<Phase>,
     /// How long running answers may go on after the stop; 300 s unless the owner says otherwise.
@@ -95,14 +100,14 @@ pub struct Serve {
 impl Serve {
     /// Answers connections until the stop, then lets them finish. Returns how many had to be cut.
     pub async fn run(self) -> u32 {
-        let Self { listener, app, mut shutdown, drain, max_connections, pace } = self;
+        let Self { listener, app, workers, mut shutdown, drain, max_connections, pace } = self;
         let slots = Arc::new(Semaphore::new(max_connections as usize));
         let (stop, stopping) = watch::channel(Phase::Running);
         let (one, two) = (Arc::new(versions::one()), Arc::new(versions::two()));
         let connections = Connections { app, one, two, pace, stopping };
         tokio::select! {
             () = reached(&mut shutdown, Phase::Draining) => {}
-            () = accept(&listener, &slots, &connections) => {}
+            () = accept(&listener, &slots, &workers, &connections) => {}
         }
         drop(listener);
         stop.send_replace(Phase::Draining);
@@ -137,11 +142,19 @@ async fn reached(shutdown: &mut watch::Receiver<Phase>, phase: Phase) {
     }
 }
 
-async fn accept(listener: &Listener, slots: &Arc<Semaphore>, connections: &Connections) {
-    while let Ok(slot) = Arc::clone(slots).acquire_owned().await {
+/// Accepts until it cannot any more, which is never while workers run.
+async fn accept(
+    listener: &Listener,
+    slots: &Arc<Semaphore>,
+    workers: &Workers,
+    connections: &Connections,
+) {
+    while let Ok(slot) = Arc::clone(slots).acquire_owned().await
+        && let Some(seat) = workers.seat()
+    {
         let accepted = match listener {
-            Listener::Tcp(listener) => accept_tcp(listener, slot, connections).await,
-            Listener::Local(listener) => accept_local(listener, slot, connections).await,
+            Listener::Tcp(listener) => accept_tcp(listener, seat, slot, connections).await,
+            Listener::Local(listener) => accept_local(listener, seat, slot, connections).await,
         };
         if let Err(error) = accepted {
             // One caller's reset is none of our business; no descriptors left is.
@@ -160,27 +173,39 @@ fn is_the_callers(error: &io::Error) -> bool {
 
 async fn accept_tcp(
     listener: &TcpListener,
+    seat: Seat,
     slot: OwnedSemaphorePermit,
     connections: &Connections,
 ) -> io::Result<()> {
     let (stream, from) = listener.accept().await?;
     // Small events of a stream must not wait for more; that it cannot be set is no reason to stop.
     let _ = stream.set_nodelay(true);
-    tokio::spawn(tcp_connection(stream, Address::Ip(from.ip()), connections.clone(), slot));
+    let stream = stream.into_std()?;
+    let connections = connections.clone();
+    seat.spawn(async move {
+        // It belongs to the runtime of its worker from here on.
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            tcp_connection(stream, Address::Ip(from.ip()), connections, slot).await;
+        }
+    });
     Ok(())
 }
 
 async fn accept_local(
     listener: &UnixListener,
+    seat: Seat,
     slot: OwnedSemaphorePermit,
     connections: &Connections,
 ) -> io::Result<()> {
     let (stream, _) = listener.accept().await?;
     let uid = stream.peer_cred()?.uid();
+    let stream = stream.into_std()?;
     let connections = connections.clone();
-    tokio::spawn(async move {
+    seat.spawn(async move {
         let _slot = slot;
-        connection(stream, Version::One, Address::Socket { uid }, connections).await;
+        if let Ok(stream) = UnixStream::from_std(stream) {
+            connection(stream, Version::One, Address::Socket { uid }, connections).await;
+        }
     });
     Ok(())
 }

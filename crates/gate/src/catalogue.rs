@@ -31,7 +31,7 @@ pub(crate) struct Catalogue {
 /// The list of one upstream.
 struct List {
     /// Where it was had.
-    place: Option<Uri>,
+    place: Uri,
     models: BTreeMap<String, Listed>,
 }
 
@@ -49,7 +49,7 @@ impl Catalogue {
     /// Takes a list that was just fetched.
     pub(crate) fn put(&self, upstream: &Upstream, models: Vec<Listed>) {
         let models = models.into_iter().map(|m| (m.id.clone(), m)).collect();
-        let list = Arc::new(List { place: upstream.place().cloned(), models });
+        let list = Arc::new(List { place: upstream.place().clone(), models });
         self.lists.rcu(|lists| {
             let mut lists = FastMap::clone(lists);
             lists.insert(upstream.id().clone(), list.clone());
@@ -61,7 +61,7 @@ impl Catalogue {
     pub(crate) fn keep_those_of(&self, policy: &Policy) {
         let stays = |id: &Slug, list: &List| {
             let upstream = policy.upstreams.get(id);
-            upstream.is_some_and(|upstream| upstream.place() == list.place.as_ref())
+            upstream.is_some_and(|upstream| *upstream.place() == list.place)
         };
         if self.lists.load().iter().all(|(id, list)| stays(id, list)) {
             return;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::flight::Refusal;
 use crate::flow::{Flow, MeterPlan};
 use crate::hold::Hold;
-use crate::upstream::Sending;
+use crate::transport::Sending;
 
 /// How far the drainer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

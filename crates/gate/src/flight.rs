@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tollgate_kernel::{Error, Kind};
 
 use crate::drain::{Drain, Job, Refused, Unanswered};
 use crate::flow::{Flow, MeterPlan};
 use crate::forward::Failed;
 use crate::hold::Hold;
-use crate::upstream::{Patience, Sending};
+use crate::pool::Received;
+use crate::transport::Sending;
+use crate::upstream::Patience;
 
 /// The most of an error answer that is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -35,20 +36,20 @@ struct Cargo {
 /// How far it has come.
 enum Stage {
     Waiting(Sending),
-    Answered(Response<Incoming>),
+    Answered(Response<Received>),
     Refused(Box<Refusal>),
 }
 
 /// An answer that is an error, and what was heard of it.
 pub(crate) struct Refusal {
     pub(crate) parts: http::response::Parts,
-    body: Incoming,
+    body: Received,
     /// Its body, once it was read; nothing of one that is too long, too slow or cut.
     pub(crate) heard: Vec<u8>,
 }
 
 impl Refusal {
-    pub(crate) fn new(response: Response<Incoming>) -> Self {
+    pub(crate) fn new(response: Response<Received>) -> Self {
         let (parts, body) = response.into_parts();
         Self { parts, body, heard: Vec::new() }
     }

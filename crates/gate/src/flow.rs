@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
-use hyper::body::{Body, Incoming, SizeHint};
+use hyper::body::{Body, SizeHint};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, Sleep};
 use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Timestamp, Usage};
@@ -22,6 +22,7 @@ use crate::Live;
 use crate::forward::{is_encoded, is_event_stream};
 use crate::hold::{Held, Hold};
 use crate::permit::{Candidate, Decided};
+use crate::pool::Received;
 use crate::scan::{EscapedScan, SecretScan};
 use crate::trouble::TroubleKind;
 use crate::upstream::Upstream;
@@ -137,7 +138,7 @@ impl MeterPlan {
 /// An answer in flow. It settles when it ends; dropped before, its hold is charged in full, so
 /// whoever drops it gives it to the drainer first.
 pub(crate) struct Flow {
-    body: Incoming,
+    body: Received,
     held: Option<Held>,
     live: Arc<Live>,
     plan: MeterPlan,
@@ -181,7 +182,7 @@ impl Kept {
 
 impl Flow {
     /// A good answer's body.
-    pub(crate) fn new(body: Incoming, hold: Hold, plan: MeterPlan) -> Self {
+    pub(crate) fn new(body: Received, hold: Hold, plan: MeterPlan) -> Self {
         let reading = if plan.streams {
             let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
             Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
@@ -197,7 +198,7 @@ impl Flow {
     }
 
     /// The body of an answer that nobody waits for.
-    pub(crate) fn of_answer(response: Response<Incoming>, hold: Hold, plan: MeterPlan) -> Self {
+    pub(crate) fn of_answer(response: Response<Received>, hold: Hold, plan: MeterPlan) -> Self {
         Self::new(response.into_body(), hold, plan)
     }
 

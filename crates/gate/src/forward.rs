@@ -18,8 +18,8 @@ use crate::hold::Hold;
 use crate::metered::Metered;
 use crate::permit::{Candidate, Decided};
 use crate::scan::{SecretScan, leak};
+use crate::transport::{Outgoing, Transport};
 use crate::trouble::TroubleKind;
-use crate::upstream::Transport;
 
 /// The longest wait that we pass on from an upstream's rate limit.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -101,11 +101,7 @@ impl Forwarder<'_> {
         }
     }
 
-    fn request(
-        &self,
-        decided: &Decided,
-        candidate: &Candidate,
-    ) -> Result<http::Request<http_body_util::Full<Bytes>>, Error> {
+    fn request(&self, decided: &Decided, candidate: &Candidate) -> Result<Outgoing, Error> {
         let call = &decided.call;
         let known = &decided.principal.known;
         let safety = known.safety.get_or_init(|| {

@@ -26,7 +26,7 @@ use crate::prices::Prices;
 use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
 use crate::tokens::Tokens;
-use crate::upstream::Transport;
+use crate::transport::Transport;
 use crate::works::Heeded;
 use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
 

@@ -1,45 +1,24 @@
-//! Model providers: where they are, with our key for each, and the pooled client that reaches them.
+//! Model providers: where they are, with our key for each.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use http::uri::{PathAndQuery, Scheme};
-use http::{Method, Request, Response, Uri};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, Request, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_rustls::MaybeHttpsStream;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{self, Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tollgate_kernel::{Error, Kind, Secret, Slug};
 use tollgate_protocol::openai::Route;
-use tower::util::MapResponse;
 
 use crate::scan::Needle;
+use crate::transport::{Outgoing, SendError};
 use crate::trouble::Troubles;
-use crate::wire::Wire;
 
 /// The route that lists an upstream's models.
 pub(crate) const MODELS: &str = "/models";
-
-type Https = hyper_rustls::HttpsConnector<HttpConnector>;
-
-/// Makes connections.
-type Connector = MapResponse<Https, fn(MaybeHttpsStream<TokioIo<TcpStream>>) -> Wire>;
-
-/// How long an upstream may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// How long an unused connection is kept.
-const POOL_IDLE: Duration = Duration::from_secs(90);
 
 /// How patient we are with an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +39,12 @@ impl Default for Patience {
 /// A model provider, ready to be called. Our key for it is in here: it has no `Debug`.
 pub struct Upstream {
     id: Slug,
-    /// Where its routes are.
+    /// The scheme, host and port of all its routes.
+    origin: Arc<Uri>,
+    /// Where its routes are there.
     routes: Vec<(&'static str, Uri)>,
+    /// Where its list of models is.
+    place: Uri,
     /// What every request carries: our key among it.
     headers: HeaderMap,
     /// Our key, to look for in its answers.
@@ -83,8 +66,7 @@ impl Upstream {
         key: Option<Secret>,
         patience: Patience,
     ) -> Result<Self, Error> {
-        let at_fault = |what: &'static str| Error::invalid(what).with_param("base_url");
-        let uri: Uri = base_url.parse().map_err(|_| at_fault("the base URL is not a URL"))?;
+        let uri: Uri = base_url.parse().map_err(not_a_url)?;
         let parts = uri.into_parts();
         let scheme = parts.scheme.filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS);
         let scheme =
@@ -104,17 +86,19 @@ impl Upstream {
             let value = header_value(&key_header, key)?;
             headers.insert(key_header, value);
         }
+        headers.insert(HOST, host_of(&scheme, &authority)?);
         let base = path.path().trim_end_matches('/');
-        let paths = Route::ALL.into_iter().map(Route::path).chain([MODELS]);
-        let routes = paths.map(|path| {
+        let at = |path: &str| {
             let uri = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
-            let uri = uri.path_and_query(format!("{base}{path}")).build();
-            uri.map(|uri| (path, uri)).map_err(|_| at_fault("the base URL is not a URL"))
-        });
-        let routes = routes.collect::<Result<_, _>>()?;
+            uri.path_and_query(path).build().map_err(not_a_url)
+        };
+        let paths = Route::ALL.into_iter().map(Route::path).chain([MODELS]);
+        let route = |path| Ok((path, format!("{base}{path}").parse().map_err(not_a_url)?));
+        let routes = paths.map(route).collect::<Result<_, Error>>()?;
+        let (origin, place) = (Arc::new(at("/")?), at(&format!("{base}{MODELS}"))?);
         let (version, troubles) = (0, Arc::default());
         let needle = key.as_ref().and_then(Needle::of);
-        Ok(Self { id, routes, headers, needle, patience, version, troubles })
+        Ok(Self { id, origin, routes, place, headers, needle, patience, version, troubles })
     }
 
     /// The same, read from `version` of its record. What troubled it when it was read from that
@@ -133,8 +117,8 @@ impl Upstream {
     }
 
     /// Where its list of models is.
-    pub(crate) fn place(&self) -> Option<&Uri> {
-        self.routes.iter().find(|(route, _)| *route == MODELS).map(|(_, uri)| uri)
+    pub(crate) fn place(&self) -> &Uri {
+        &self.place
     }
 
     /// Its name.
@@ -160,7 +144,7 @@ impl Upstream {
         path: &'static str,
         passed: &HeaderMap,
         body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, Error> {
+    ) -> Result<Outgoing, Error> {
         let found = self.routes.iter().find(|(known, _)| *known == path);
         let (_, uri) = found.ok_or_else(|| Error::internal("no such route at an upstream"))?;
         let mut request = Request::new(Full::new(body));
@@ -171,8 +155,30 @@ impl Upstream {
         for (name, value) in passed {
             headers.append(name, value.clone());
         }
-        Ok(request)
+        Ok(Outgoing { origin: self.origin.clone(), request })
     }
+}
+
+fn at_fault(what: &'static str) -> Error {
+    Error::invalid(what).with_param("base_url")
+}
+
+fn not_a_url<E>(_: E) -> Error {
+    at_fault("the base URL is not a URL")
+}
+
+/// What the header `Host` says: no port where it goes without saying (RFC 9110, 7.2).
+fn host_of(scheme: &Scheme, authority: &Authority) -> Result<HeaderValue, Error> {
+    let port = authority.port_u16().filter(|port| *port != default_port(scheme));
+    let host = match port {
+        Some(_) => authority.as_str(),
+        None => authority.host(),
+    };
+    HeaderValue::try_from(host).map_err(Error::internal)
+}
+
+fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }
 
 fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
@@ -186,70 +192,6 @@ fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// The client for all upstreams: pooled connections, HTTP/1.1, no redirects followed.
-pub(crate) struct Transport {
-    client: Client<Connector, Full<Bytes>>,
-}
-
-impl Transport {
-    /// A client that trusts the public roots and `extra_roots` (DER).
-    pub(crate) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, Error> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        for root in extra_roots {
-            roots.add(root.clone().into()).map_err(Error::internal)?;
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(Error::internal)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(1_024)
-            .build(MapResponse::new(https, Wire::of as fn(_) -> _));
-        Ok(Self { client })
-    }
-
-    /// Sends `request`, with the first poll of the answer.
-    pub(crate) fn send(&self, request: Request<Full<Bytes>>) -> Sending {
-        Sending(self.client.request(request))
-    }
-}
-
-/// The answer of an upstream, on its way. The error says nothing of what the request held.
-pub(crate) struct Sending(ResponseFuture);
-
-impl Future for Sending {
-    type Output = Result<Response<Incoming>, SendError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let told = |error: legacy::Error| SendError {
-            connected: !error.is_connect(),
-            cause: error.to_string(),
-        };
-        Pin::new(&mut self.0).poll(context).map_err(told)
-    }
-}
-
-/// The upstream gave no answer.
-pub(crate) struct SendError {
-    /// Whether a connection stood, so that the request may have been read.
-    pub(crate) connected: bool,
-    cause: String,
 }
 
 impl SendError {

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -37,15 +36,6 @@ impl Wire {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp),
             Self::Tls(tls) => Pin::new(&mut **tls),
-        }
-    }
-}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        match self {
-            Self::Plain(tcp) => tcp.connected(),
-            Self::Tls(tls) => tls.connected(),
         }
     }
 }

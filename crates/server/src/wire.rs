@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tollgate_console::ConsoleState;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, Listener, NetworkBook, NetworkLimits, Pace, Phase, RequestLog, Row,
-    Serve, TrustedProxies, page::Assets,
+    Serve, TrustedProxies, Workers, page::Assets,
 };
 use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Prices, Purpose, Works};
 use tollgate_identity::IdentityState;
@@ -159,9 +159,11 @@ impl Installation {
     ) -> Result<(), Error> {
         let Self { app, works, data_dir, gate, jobs: _, metrics, metrics_listener } = self;
         let local = local_socket(&data_dir)?;
+        let workers = Arc::new(Workers::start().map_err(Error::internal)?);
         let serve = |listener, app| Serve {
             listener,
             app,
+            workers: workers.clone(),
             shutdown: shutdown.clone(),
             drain,
             max_connections: MAX_CONNECTIONS,
@@ -183,6 +185,8 @@ impl Installation {
         drop(gate);
         drop(stop);
         works.await.map_err(Error::internal)?;
+        // Not before: connections to upstreams and to the store were made there.
+        drop(workers);
         drop(std::fs::remove_file(socket_path(&data_dir)));
         Ok(())
     }

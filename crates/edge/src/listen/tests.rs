@@ -8,10 +8,12 @@ use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2::SendRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+
+use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tollgate_kernel::Access;
+use tollgate_kernel::{Access, Error, Kind};
+use tollgate_protocol::openai::Route;
 
 use super::*;
 use crate::context::Exchange;
@@ -34,6 +36,7 @@ async fn serve(rows: Vec<Row>, pace: Pace, drain: Duration) -> Server {
     let serve = Serve {
         listener: Listener::Tcp(listener),
         app: testing::app_with(rows),
+        workers: Arc::new(Workers::start().expect("threads")),
         shutdown,
         drain,
         max_connections: 8,
@@ -437,6 +440,7 @@ async fn the_socket_in_the_data_folder_says_who_is_there() {
         app: testing::app_with(vec![
             Row::get("/api/who", Access::Public, "Who", who).ignores_credentials(),
         ]),
+        workers: Arc::new(Workers::start().expect("threads")),
         shutdown,
         drain: LONG,
         max_connections: 8,
@@ -448,4 +452,23 @@ async fn the_socket_in_the_data_folder_says_who_is_there() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.ends_with(&format!("uid=Some({uid}) at 127.0.0.1.")), "{answer}");
+}
+
+/// What was answered before an answer broke off is with the caller, however soon it broke.
+#[tokio::test]
+async fn what_came_before_a_break_is_sent() {
+    let answer = |exchange: Exchange| async move {
+        let piece = Ok(http_body::Frame::data(Bytes::from_static(b"{\"half\":")));
+        let broke = Err(Error::new(Kind::UpstreamFailed, "It broke."));
+        let body = http_body_util::StreamBody::new(futures_util::stream::iter([piece, broke]));
+        let response = http::Response::new(body);
+        Reply::Ok(crate::stream::speak(response, Route::ChatCompletions, &exchange))
+    };
+    let row = Row::get("/v1/half", Access::Public, "Half", answer).ignores_credentials();
+    let server = serve(vec![row], Pace::default(), LONG).await;
+    for _ in 0..20 {
+        let text = say(&server, b"GET /v1/half HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("half"), "{text}");
+        assert!(!text.ends_with("0\r\n\r\n"), "no clean end: {text}");
+    }
 }

@@ -12,6 +12,7 @@ mod reference;
 
 use clap::CommandFactory;
 use serde_json::json;
+use tokio::runtime::Builder;
 
 use crate::config::Config;
 use crate::config::Sources;
@@ -26,7 +27,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Verb::Serve(args) => block_on(crate::serve::run(&global, &args)),
         Verb::Demo(args) => block_on(crate::demo::run(&global, &args)),
         Verb::Init(args) => block_on(crate::init::run(&global, &args)),
-        Verb::DemoModel(args) => block_on(async {
+        Verb::DemoModel(args) => on(&mut Builder::new_multi_thread(), async {
             crate::demo_model::run(&args).await.map_err(|error| Exit::run_time(error.to_string()))
         }),
         Verb::Config(verb) => config(&global, &verb),
@@ -49,10 +50,15 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
     }
 }
 
-/// Each verb in a box: the stack would have room for all of them side by side.
+/// Each verb in a box: the stack would have room for all of them side by side. On this thread
+/// alone: what needs more has threads of its own, as a server's workers are.
 #[inline(never)]
 fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    on(&mut Builder::new_current_thread(), work)
+}
+
+fn on<T>(runtime: &mut Builder, work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
+    let runtime = runtime.enable_all().build();
     runtime.map_err(|error| Exit::io("the runtime cannot start", &error))?.block_on(Box::pin(work))
 }
 

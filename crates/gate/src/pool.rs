@@ -1,0 +1,210 @@
+//! Connections to upstreams, in use and at rest.
+//!
+//! Whoever uses a connection drives it, in its own task: an answer wakes that task and no other.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Connection, SendRequest};
+
+use crate::wire::Wire;
+
+/// Those are looked for that were idle for too long, or that the other end has closed, so many
+/// times in the time that one may be idle.
+const SWEEPS: u32 = 6;
+
+/// The most idle connections.
+const MOST: usize = 1_024;
+
+type Sent = Request<Full<Bytes>>;
+type Driver = Pin<Box<Connection<Wire, Full<Bytes>>>>;
+
+/// A connection, for one request after the other.
+pub(crate) struct Line {
+    send: SendRequest<Full<Bytes>>,
+    /// Until it ends. What waits for it hears of the end when it is dropped.
+    driver: Option<Driver>,
+}
+
+impl Line {
+    /// A connection that was made.
+    pub(crate) fn new(
+        send: SendRequest<Full<Bytes>>,
+        connection: Connection<Wire, Full<Bytes>>,
+    ) -> Self {
+        Self { send, driver: Some(Box::pin(connection)) }
+    }
+
+    /// Sends `request` and waits for the head of its answer. On an error the request comes back
+    /// where nothing of it was sent.
+    pub(crate) async fn answer(
+        &mut self,
+        request: Sent,
+    ) -> Result<Response<Incoming>, TrySendError<Sent>> {
+        let mut answer = std::pin::pin!(self.send.try_send_request(request));
+        std::future::poll_fn(|context| {
+            // An answer comes by the connection alone, so nothing else needs to wake anybody.
+            self.drive(context);
+            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        })
+        .await
+    }
+
+    /// Moves bytes; whether the connection still stands.
+    fn drive(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some(driver) = &mut self.driver
+            && driver.as_mut().poll(context).is_ready()
+        {
+            self.driver = None;
+        }
+        self.driver.is_some()
+    }
+
+    /// Whether it can take another request.
+    fn is_at_rest(&mut self) -> bool {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.send.is_ready() || (self.drive(&mut nobody) && self.send.is_ready())
+    }
+}
+
+/// The connections of one thread that nobody uses.
+pub(crate) struct Pool(Mutex<Vec<Idle>>);
+
+struct Idle {
+    origin: Arc<Uri>,
+    line: Line,
+    /// How many sweeps have found it idle.
+    sweeps: u32,
+}
+
+impl Pool {
+    /// An empty one, with a task that closes what was idle for longer than
+    /// `rest`, or a little more.
+    pub(crate) fn start(rest: Duration) -> Arc<Self> {
+        let pool = Arc::new(Self(Mutex::default()));
+        tokio::spawn(sweep(Arc::downgrade(&pool), rest / SWEEPS));
+        pool
+    }
+
+    /// The connection to `origin` that was used last.
+    pub(crate) fn take(&self, origin: &Arc<Uri>) -> Option<Line> {
+        let mut idle = self.lock();
+        let is_there = |idle: &Idle| Arc::ptr_eq(&idle.origin, origin) || idle.origin == *origin;
+        let at = idle.iter().rposition(is_there)?;
+        Some(idle.remove(at).line)
+    }
+
+    fn put(&self, origin: Arc<Uri>, line: Line) {
+        let mut idle = self.lock();
+        if idle.len() < MOST {
+            idle.push(Idle { origin, line, sweeps: 0 });
+        }
+    }
+
+    fn sweep(&self) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.lock().retain_mut(|idle| {
+            idle.sweeps += 1;
+            idle.sweeps <= SWEEPS && idle.line.drive(&mut nobody)
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn sweep(pool: Weak<Pool>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        match pool.upgrade() {
+            Some(pool) => pool.sweep(),
+            None => return,
+        }
+    }
+}
+
+/// The body of an answer. Read to its end it gives the connection back; dropped before that it
+/// closes it.
+pub(crate) struct Received {
+    body: Incoming,
+    /// Until the end.
+    line: Option<Line>,
+    pool: Arc<Pool>,
+    origin: Arc<Uri>,
+}
+
+impl Received {
+    /// The `body` of an answer over `line`, which goes back to `pool`.
+    pub(crate) fn new(body: Incoming, line: Line, pool: Arc<Pool>, origin: Arc<Uri>) -> Self {
+        let mut received = Self { body, line: Some(line), pool, origin };
+        if received.body.is_end_stream() {
+            received.give_back();
+        }
+        received
+    }
+
+    fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn give_back(&mut self) {
+        if let Some(mut line) = self.line.take()
+            && line.is_at_rest()
+        {
+            self.pool.put(self.origin.clone(), line);
+        }
+    }
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // It is asked first: only what was asked for is read.
+        let mut frame = self.poll_body();
+        if frame.is_pending() {
+            let stands = self.line.as_mut().is_some_and(|line| line.drive(context));
+            frame = self.poll_body();
+            if frame.is_pending() && !stands {
+                return Poll::Ready(Some(Err(Broken("the connection is gone".to_owned()))));
+            }
+        }
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.give_back();
+        }
+        frame.map_err(|error| Broken(error.to_string()))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body was cut.
+#[derive(Debug)]
+pub(crate) struct Broken(String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Broken {}

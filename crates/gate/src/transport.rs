@@ -1,0 +1,140 @@
+//! The way to upstreams: HTTP/1.1 over connections that are used again, no redirects followed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use thread_local::ThreadLocal;
+use tollgate_kernel::Error;
+use tower::{Service, ServiceExt};
+
+use crate::pool::{Line, Pool, Received};
+use crate::wire::Wire;
+
+/// How long an upstream may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a connection that nobody uses is kept.
+const REST: Duration = Duration::from_secs(90);
+
+/// What is sent.
+pub(crate) struct Outgoing {
+    /// To which scheme, host and port.
+    pub(crate) origin: Arc<Uri>,
+    /// The request, whose target is a path.
+    pub(crate) request: Request<Full<Bytes>>,
+}
+
+/// The client for all upstreams.
+pub(crate) struct Transport {
+    connector: HttpsConnector<HttpConnector>,
+    /// For each thread its own. A connection is read where it was made: another thread that used
+    /// it would be woken for each answer.
+    pools: ThreadLocal<Arc<Pool>>,
+    /// How long a connection that nobody uses is kept.
+    rest: Duration,
+}
+
+impl Transport {
+    /// A client that trusts the public roots and `extra_roots` (DER).
+    pub(crate) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, Error> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        for root in extra_roots {
+            roots.add(root.clone().into()).map_err(Error::internal)?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(Error::internal)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(CONNECT));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        Ok(Self { connector, pools: ThreadLocal::new(), rest: REST })
+    }
+
+    /// Sends a request, with the first poll of the answer.
+    pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
+        let pool = self.pools.get_or(|| Pool::start(self.rest)).clone();
+        Sending(Box::pin(send(outgoing, pool, self.connector.clone())))
+    }
+}
+
+/// The answer of an upstream, on its way.
+pub(crate) struct Sending(Pin<Box<dyn Future<Output = Answer> + Send>>);
+
+type Answer = Result<Response<Received>, SendError>;
+
+impl Future for Sending {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// The upstream gave no answer. This says nothing of what the request held.
+pub(crate) struct SendError {
+    /// Whether the request may have been read.
+    pub(crate) connected: bool,
+    pub(crate) cause: String,
+}
+
+async fn send(
+    outgoing: Outgoing,
+    pool: Arc<Pool>,
+    connector: HttpsConnector<HttpConnector>,
+) -> Answer {
+    let Outgoing { origin, mut request } = outgoing;
+    loop {
+        let (mut line, is_new) = match pool.take(&origin) {
+            Some(line) => (line, false),
+            None => (Box::pin(connect(connector.clone(), Uri::clone(&origin))).await?, true),
+        };
+        let mut failed = match line.answer(request).await {
+            Ok(answer) => return Ok(answer.map(|body| Received::new(body, line, pool, origin))),
+            Err(failed) => failed,
+        };
+        let cause = failed.error().to_string();
+        match failed.take_message() {
+            // It was closed while nobody used it: another connection may do.
+            Some(unsent) if !is_new => request = unsent,
+            unsent => return Err(SendError { connected: unsent.is_none(), cause }),
+        }
+    }
+}
+
+async fn connect(
+    mut connector: HttpsConnector<HttpConnector>,
+    origin: Uri,
+) -> Result<Line, SendError> {
+    let connector = connector.ready().await.map_err(unreachable)?;
+    let wire = Wire::of(connector.call(origin).await.map_err(unreachable)?);
+    let (send, connection) = http1::handshake(wire).await.map_err(unreachable)?;
+    Ok(Line::new(send, connection))
+}
+
+fn unreachable(cause: impl ToString) -> SendError {
+    SendError { connected: false, cause: cause.to_string() }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::panic, reason = "tests")]
+#[path = "transport/tests.rs"]
+mod tests;
