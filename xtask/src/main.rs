@@ -43,12 +43,15 @@ enum Verb {
         #[arg(long)]
         install: bool,
     },
-    /// The crash loop with a thousand kills, and a real small language model behind the gateway.
-    /// Never in CI.
+    /// The crash loop with a thousand kills on each engine, and a real small language model behind
+    /// the gateway. Never in CI.
     Soak {
-        /// The kills of the crash loop.
+        /// The kills of the crash loop on SQLite.
         #[arg(long, default_value_t = soak::ROUNDS)]
         rounds: u32,
+        /// The kills of the crash loop on PostgreSQL.
+        #[arg(long, default_value_t = soak::ROUNDS)]
+        rounds_on_postgres: u32,
     },
     /// Everything: setup, check, both engines, software that others wrote. What CI runs.
     Test,
@@ -72,7 +75,9 @@ fn run(cli: &Cli) -> Result<()> {
         Verb::Bench { quick, ref names } => bench::bench(&root, quick, names),
         Verb::Check => check::check(&root),
         Verb::Setup { install } => setup::setup(&root, install).map(drop),
-        Verb::Soak { rounds } => soak::soak(&root, rounds),
+        Verb::Soak { rounds, rounds_on_postgres } => {
+            soak::soak(&root, soak::Rounds { sqlite: rounds, postgres: rounds_on_postgres })
+        }
         Verb::Test => test::test(&root),
         Verb::Tidy => tidy::tidy(&root).and_then(|()| attacks::check(&root)),
     }

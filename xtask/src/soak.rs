@@ -8,8 +8,15 @@ use crate::setup;
 use crate::steps::{Run, Step};
 use crate::test::build_program;
 
-/// Kills of the crash loop unless the command line says otherwise.
+/// Kills of the crash loop, on each engine, unless the command line says otherwise.
 pub(crate) const ROUNDS: u32 = 1_000;
+
+/// So many kills of a server whose state is in files, and of one whose state is in PostgreSQL.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    pub(crate) sqlite: u32,
+    pub(crate) postgres: u32,
+}
 
 const STEPS: &[Step] = &[
     Step::call("setup", |run| {
@@ -21,7 +28,8 @@ const STEPS: &[Step] = &[
     // One after the other: the model takes all processors.
     Step::tests("a real model", SMALL_MODEL),
     Step::call("program", build_program),
-    Step::tests("crash loop", CRASH_LOOP),
+    Step::tests("crash loop on SQLite", CRASH_LOOP),
+    Step::tests_on_postgres("crash loop on PostgreSQL", CRASH_LOOP_ON_POSTGRES),
 ];
 
 const SMALL_MODEL: &[&str] =
@@ -37,12 +45,24 @@ const CRASH_LOOP: &[&str] = &[
     "kills_lose_nothing_that_was_promised",
 ];
 
+const CRASH_LOOP_ON_POSTGRES: &[&str] = &[
+    "--workspace",
+    "--test",
+    "crash",
+    "--",
+    "--nocapture",
+    "--exact",
+    "kills_lose_nothing_that_was_promised_on_postgres",
+];
+
 /// Runs the long tests at `root`, with so many kills.
 ///
 /// # Errors
 /// The first failing step's.
-pub(crate) fn soak(root: &Path, rounds: u32) -> Result<()> {
+pub(crate) fn soak(root: &Path, rounds: Rounds) -> Result<()> {
     let mut run = Run::new(root, true);
-    run.env.push(("TOLLGATE_CRASH_ROUNDS", rounds.to_string().into()));
+    let Rounds { sqlite, postgres } = rounds;
+    run.env.push(("TOLLGATE_CRASH_ROUNDS", sqlite.to_string().into()));
+    run.env.push(("TOLLGATE_CRASH_ROUNDS_ON_POSTGRES", postgres.to_string().into()));
     run.all(&[STEPS])
 }

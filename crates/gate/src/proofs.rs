@@ -87,6 +87,66 @@
 //! }
 //! ```
 //!
+//! Nor can a principal, of what somebody else's credential stands for:
+//! ```
+//! # use tollgate_gate::Principal;
+//! fn m8_who(me: Principal, other: Principal) -> Principal {
+//!     me
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::Principal;
+//! fn m8_who(me: Principal, other: Principal) -> Principal {
+//!     let me = Principal { known: other.known, ..me };
+//!     me
+//! }
+//! ```
+//!
+//! Nor a warrant, with a wider reach than its own:
+//! ```
+//! # use tollgate_gate::{Reach, Warrant};
+//! fn m8_warranted(own: Warrant) -> Warrant {
+//!     own
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Reach, Warrant};
+//! fn m8_warranted(own: Warrant) -> Warrant {
+//!     let own = Warrant { reach: Reach::All, ..own };
+//!     own
+//! }
+//! ```
+//!
+//! Nor a hold, of what another one holds:
+//! ```
+//! # use tollgate_gate::{Gate, Hold};
+//! async fn m8_own(gate: &Gate, hold: Hold, cheap: Hold) -> bool {
+//!     gate.forward(hold).await.is_ok()
+//! }
+//! ```
+//! ```compile_fail
+//! # use tollgate_gate::{Gate, Hold};
+//! async fn m8_own(gate: &Gate, hold: Hold, cheap: Hold) -> bool {
+//!     let hold = Hold { held: cheap.held, ..hold };
+//!     gate.forward(hold).await.is_ok()
+//! }
+//! ```
+//!
+//! Nor an answer that is not metered:
+//! ```
+//! # use bytes::Bytes; use tollgate_gate::Metered;
+//! fn m8_metered(answer: Metered, bytes: Bytes) -> Metered {
+//!     answer
+//! }
+//! ```
+//! ```compile_fail
+//! # use bytes::Bytes; use tollgate_gate::Metered;
+//! fn m8_metered(answer: Metered, bytes: Bytes) -> Metered {
+//!     let answer = Metered::whole(bytes);
+//!     answer
+//! }
+//! ```
+//!
 //! Nor can the right to act as the server itself:
 //! ```
 //! # use std::sync::Arc; use tollgate_gate::{Gate, JobToken, Jobs, Principal}; use

@@ -1,4 +1,20 @@
 //! Values that must not be printed. Neither type has `Debug`, `Display` or `Serialize`.
+//!
+//! Nor can they be compared by `==`, whose time tells how far a guess agrees: what is looked up or
+//! compared is a keyed hash.
+//!
+//! ```
+//! fn t91_compared<T: PartialEq>() {}
+//! t91_compared::<tollgate_kernel::Slug>();
+//! ```
+//! ```compile_fail
+//! fn t91_compared<T: PartialEq>() {}
+//! t91_compared::<tollgate_kernel::Secret>();
+//! ```
+//! ```compile_fail
+//! fn t91_compared<T: PartialEq>() {}
+//! t91_compared::<tollgate_kernel::PlainToken>();
+//! ```
 
 use zeroize::Zeroizing;
 

@@ -115,6 +115,14 @@ impl Browser {
             .header("x-tollgate-csrf", &self.csrf)
     }
 
+    /// The same without a word of where it comes from.
+    pub fn request_without_origin(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.client
+            .request(method, path)
+            .header("cookie", &self.cookie)
+            .header("x-tollgate-csrf", &self.csrf)
+    }
+
     /// `GET path`.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         self.client.send(self.request("GET", path)).await

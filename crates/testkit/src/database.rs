@@ -136,6 +136,17 @@ impl Database {
         }
     }
 
+    /// All that is in the database, as the program says it that makes copies of PostgreSQL's. An
+    /// error on SQLite, whose files can be read.
+    pub async fn dump(&self) -> Result<Vec<u8>> {
+        let Self::Postgres { url, .. } = self else { return Err(anyhow!("this asks PostgreSQL")) };
+        let done = Command::new("pg_dump").arg(url).output().await?;
+        if done.status.success() {
+            return Ok(done.stdout);
+        }
+        Err(anyhow!("pg_dump: {}", String::from_utf8_lossy(&done.stderr)))
+    }
+
     /// Locks a table of PostgreSQL from another connection, for readers too, until the lock is
     /// released. An error on SQLite.
     pub async fn lock_table(&self, table: &str) -> Result<Locked> {

@@ -42,6 +42,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Whether its way to a database that has connections is a [`crate::Line`].
     pub line: bool,
+    /// Certificates (DER) that it trusts beside the public roots when it calls upstreams.
+    pub roots: Vec<Vec<u8>>,
 }
 
 impl Setup {
@@ -55,6 +57,7 @@ impl Setup {
             network_limits: NetworkLimits::LAX,
             clock: Arc::new(SystemClock::new()),
             line: false,
+            roots: Vec::new(),
         }
     }
 }
@@ -137,7 +140,7 @@ impl TestServer {
             request_bytes: house.setup.request_bytes,
             network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
-            extra_roots: Vec::new(),
+            extra_roots: house.setup.roots.clone(),
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),

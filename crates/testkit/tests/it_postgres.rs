@@ -6,11 +6,18 @@
 
 #[path = "it/models/both/mod.rs"]
 mod both;
+#[path = "it/canaries/mod.rs"]
+mod canaries;
 #[path = "it/models/cut.rs"]
 mod cut;
+#[path = "it/logged.rs"]
+mod logged;
 #[path = "postgres/meanwhile.rs"]
 mod meanwhile;
 #[path = "postgres/silence.rs"]
 mod silence;
 
 both::suite!(Postgres);
+
+/// The store of those tests that run on each engine as they are.
+const ENGINE: tollgate_testkit::Engine = tollgate_testkit::Engine::Postgres;

@@ -40,6 +40,17 @@
 //! shown::<tollgate_vault::Signer>();
 //! ```
 //!
+//! A keyed hash is compared in constant time; what it is a hash of, and the master key, not at all:
+//!
+//! ```
+//! fn t91_compared<T: PartialEq>() {}
+//! t91_compared::<tollgate_vault::HashedToken>();
+//! ```
+//! ```compile_fail
+//! fn t91_compared<T: PartialEq>() {}
+//! t91_compared::<tollgate_vault::MasterKey>();
+//! ```
+//!
 //! A signing key can be used, never opened:
 //!
 //! ```

@@ -4,6 +4,7 @@
 mod allow;
 mod bans;
 mod layers;
+mod secrets;
 mod size;
 mod sql;
 mod tokens;
@@ -79,6 +80,7 @@ fn check(tree: &Tree) -> Result<Vec<Finding>> {
         match Source::parse(path, text) {
             Ok(source) => {
                 findings.extend(bans::check(&source));
+                findings.extend(secrets::check(&source));
                 findings.extend(sql::check_source(&source));
                 findings.extend(size::check(&source, text));
             }

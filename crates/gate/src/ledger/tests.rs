@@ -1,12 +1,10 @@
-//! The ledger as a whole, memory and writer, against a real database: random calls, crashes, and
-//! what
-//! must be true whatever happens.
+//! The ledger as a whole, memory and writer, against a real database.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{HashMap, HashSet};
+mod simulation;
+
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use tollgate_kernel::{
@@ -15,7 +13,7 @@ use tollgate_kernel::{
 };
 use tollgate_root::Root;
 use tollgate_store::Target;
-use tollgate_store::ledger::{AccountRef, Decision, EntryFilter, EntryRow, LedgerReader};
+use tollgate_store::ledger::{Decision, EntryFilter, EntryRow, LedgerReader};
 use uuid::Uuid;
 
 use super::*;
@@ -51,10 +49,8 @@ impl Node {
     /// Starts on this folder. An earlier life that still runs is declared dead by it.
     async fn boot(folder: &Path) -> Self {
         let clock = Arc::new(LeapingClock::new());
-        let target = Target::Sqlite { data_dir: folder.to_owned() };
-        let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(clock.now().micros().unsigned_abs()));
-        let opened = tollgate_store::ledger::open(&Root::new(), target, clock.clone(), rng).await;
-        let (reader, source) = opened.unwrap();
+        let seed = clock.now().micros().unsigned_abs();
+        let (reader, source) = open(folder, clock.clone(), seed).await;
         let (ledger, thread, recovered) = Ledger::start(source, clock.clone()).unwrap();
         Self { ledger, thread, reader, recovered, clock }
     }
@@ -68,6 +64,13 @@ impl Node {
         self.clock.leap(by);
         self.ledger.wake.notify_all();
     }
+}
+
+/// The ledger's store in this folder.
+async fn open(folder: &Path, clock: Arc<dyn Clock>, seed: u64) -> (LedgerReader, LedgerSource) {
+    let target = Target::Sqlite { data_dir: folder.to_owned() };
+    let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(seed));
+    tollgate_store::ledger::open(&Root::new(), target, clock, rng).await.unwrap()
 }
 
 async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
@@ -118,193 +121,6 @@ fn settled(tokens: i64) -> Tally {
     let charged = self::tokens(tokens);
     let cost_nano = Some(charged.money);
     Tally { state: EntryState::Settled, usage, cost_nano, charged, excess: false }
-}
-
-/// What really happened, as the provider and the callers know it.
-#[derive(Default)]
-struct Truth {
-    legs: HashMap<EntryKey, Arc<[LegAsk]>>,
-    /// What the provider counted, by account.
-    metered: HashMap<AccountRef, i64>,
-    /// Calls whose first byte reached the caller.
-    delivered: HashSet<EntryKey>,
-}
-
-type Shared = Arc<Mutex<Truth>>;
-
-/// A call with all the ways in which it may go.
-async fn call(ledger: Arc<Ledger>, ask: Ask, dice: Arc<Dice>, truth: Shared, kept: Kept) {
-    let (legs, hold) = (ask.legs.clone(), ask.hold);
-    let mut key = ask.key;
-    // Noted first: a call that the database lets in has its open record before it knows.
-    truth.lock().unwrap().legs.insert(key, legs.clone());
-    let Ok(mut charge) = ledger.reserve(ask).await else { return };
-    let upstream = Slug::parse("up").unwrap();
-    if dice.one_in(20) {
-        return;
-    }
-    loop {
-        if !charge.open(&upstream) && charge.durable().await.is_err() {
-            return;
-        }
-        if dice.one_in(20) {
-            return;
-        }
-        charge.sent();
-        if !dice.one_in(8) {
-            break;
-        }
-        charge.fail_attempt();
-        key.attempt += 1;
-        truth.lock().unwrap().legs.insert(key, legs.clone());
-    }
-    let used = 1 + dice.below(hold.tokens);
-    for leg in legs.iter() {
-        let used = self::tokens(used).of(leg.account.unit);
-        *truth.lock().unwrap().metered.entry(leg.row.clone()).or_default() += used;
-    }
-    tokio::time::sleep(Duration::from_micros(dice.below(3_000).unsigned_abs())).await;
-    if charge.durable().await.is_ok() {
-        truth.lock().unwrap().delivered.insert(key);
-    }
-    match dice.below(10) {
-        0 => drop(charge),
-        1 => kept.lock().unwrap().push(charge),
-        _ => charge.settle(settled(used)),
-    }
-}
-
-/// Calls that are still open at the end of their node's life.
-type Kept = Arc<Mutex<Vec<Charge>>>;
-
-/// The accounts of the simulation.
-fn accounts() -> Vec<LegAsk> {
-    vec![
-        account(user(1), Unit::Tokens, 20_000, 1),
-        account(user(2), Unit::Tokens, 3_000, 1),
-        account(Holder::Installation, Unit::Money, 400_000, 1),
-        account(user(3), Unit::Calls, 150, 1),
-    ]
-}
-
-/// Looks at the accounts as long as calls run.
-async fn watch(reader: LedgerReader, over: Arc<AtomicBool>) {
-    while !over.load(Ordering::SeqCst) {
-        for leg in accounts() {
-            let standing = reader.standing(&leg.row).await.unwrap();
-            let sum = standing.spent + standing.leased;
-            assert!(sum <= leg.limit, "{standing:?} of {}", leg.limit);
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// Some hundred calls at once, in a random order of random things.
-async fn storm(node: &Node, first: u128, dice: &Arc<Dice>, truth: &Shared) -> Vec<Call> {
-    let kept = Kept::default();
-    let mut calls = Vec::new();
-    for number in 0..120 {
-        let mut legs = accounts();
-        let unused = usize::try_from(dice.below(4)).unwrap();
-        legs.remove(unused);
-        let size = if dice.one_in(10) { 1_000 } else { 60 };
-        let ask = ask(first + number, tokens(1 + dice.below(size)), legs);
-        let call = call(node.ledger.clone(), ask, dice.clone(), truth.clone(), kept.clone());
-        calls.push(tokio::spawn(call));
-        if dice.one_in(4) {
-            tokio::time::sleep(Duration::from_micros(dice.below(2_000).unsigned_abs())).await;
-        }
-    }
-    calls
-}
-
-type Call = tokio::task::JoinHandle<()>;
-
-/// Everything that must be true at rest.
-async fn check(node: &Node, truth: &Truth) {
-    let entries = node.entries().await;
-    let key = |entry: &EntryRow| EntryKey {
-        call: entry.call_id.parse().unwrap(),
-        attempt: u16::try_from(entry.attempt).unwrap(),
-    };
-    let mut spent: HashMap<AccountRef, i64> = HashMap::new();
-    let mut served = HashSet::new();
-    for entry in &entries {
-        if entry.state == EntryState::CrashReserve {
-            let budget = entry.budget.as_deref().unwrap();
-            let leg = accounts().into_iter().find(|leg| &*leg.row.budget == budget).unwrap();
-            let amount = match leg.account.unit {
-                Unit::Money => entry.charged_nano,
-                Unit::Tokens => entry.charged_tokens,
-                Unit::Calls => entry.charged_calls,
-            };
-            *spent.entry(leg.row).or_default() += amount;
-            continue;
-        }
-        let key = key(entry);
-        if entry.state != EntryState::Failed {
-            assert!(served.insert(key.call), "two entries of one call: {entry:?}");
-        }
-        let calls = i64::from(entry.state != EntryState::Failed);
-        assert_eq!(entry.charged_calls, calls, "{entry:?}");
-        for leg in truth.legs[&key].iter() {
-            let (money, tokens) = (entry.charged_nano, entry.charged_tokens);
-            let charged = Charged { money, tokens, calls };
-            *spent.entry(leg.row.clone()).or_default() += charged.of(leg.account.unit);
-        }
-    }
-    for leg in accounts() {
-        let standing = node.reader.standing(&leg.row).await.unwrap();
-        let sum = spent.get(&leg.row).copied().unwrap_or(0);
-        let metered = truth.metered.get(&leg.row).copied().unwrap_or(0);
-        assert_eq!(standing.leased, 0, "at rest nothing is leased: {:?}", leg.row);
-        assert!(standing.spent <= leg.limit, "{standing:?} of {}", leg.limit);
-        assert!(metered <= standing.spent, "{metered} metered, {standing:?}: {:?}", leg.row);
-        assert_eq!(sum, standing.spent, "{:?}", leg.row);
-    }
-    let has_entry: HashSet<EntryKey> = entries.iter().map(key).collect();
-    let missing: Vec<_> = truth.delivered.difference(&has_entry).collect();
-    assert!(missing.is_empty(), "delivered without an entry: {missing:?}");
-}
-
-async fn simulate(seed: u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let dice = Arc::new(Dice::new(seed));
-    let truth = Shared::default();
-    let mut node = Node::boot(folder.path()).await;
-    let over = Arc::new(AtomicBool::new(false));
-    let watching = tokio::spawn(watch(node.reader.clone(), over.clone()));
-    let (mut calls, mut dead) = (Vec::new(), Vec::new());
-    for life in 0..5 {
-        calls.extend(storm(&node, 1 + life * 1_000, &dice, &truth).await);
-        // The next life begins while this one is in full swing and does not know that it is dead.
-        let next = Node::boot(folder.path()).await;
-        dead.push(std::mem::replace(&mut node, next));
-    }
-    for call in calls.drain(..) {
-        call.await.unwrap();
-    }
-    // A life that knows what it is about, to its end.
-    calls.extend(storm(&node, 9_000, &dice, &truth).await);
-    for call in calls {
-        call.await.unwrap();
-    }
-    node.thread.stop();
-    drop(dead);
-    over.store(true, Ordering::SeqCst);
-    watching.await.unwrap();
-    // Calls that were open when it ended are settled by the next start.
-    let mut node = Node::boot(folder.path()).await;
-    node.thread.stop();
-    let truth = std::mem::take(&mut *truth.lock().unwrap());
-    check(&node, &truth).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_the_books_are_right() {
-    for seed in 0..12 {
-        simulate(seed).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

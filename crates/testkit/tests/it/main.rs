@@ -5,6 +5,10 @@
 mod attacks;
 mod canaries;
 mod docs;
+mod logged;
 mod manage;
 mod matrix;
 mod models;
+
+/// The store of those tests that run on each engine as they are.
+const ENGINE: tollgate_testkit::Engine = tollgate_testkit::Engine::Sqlite;

@@ -1,8 +1,6 @@
 //! Providers that fail in every way: the caller is told, one entry is left in the right state, and
 //! our key for the provider is seen by nobody.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use tollgate_store::ledger::EntryRow;
 use tollgate_testkit::{Answer, Client, Engine, PROVIDER_KEY, Setup, TestServer, chat_body, count};
 
 use super::both::until;
+use crate::logged::logged;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -239,41 +238,6 @@ async fn og07_a_stream_that_ignores_its_ceiling_is_stopped() {
         assert_eq!(entry.usage.output_tokens, 60, "{directives}: all of the ceiling");
     }
     house.0.stop().await.unwrap();
-}
-
-/// Everything that this process logs, whoever does.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// All of it, so far.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-pub(crate) fn logged() -> &'static Lines {
-    static LINES: OnceLock<Lines> = OnceLock::new();
-    LINES.get_or_init(|| {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let all = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone());
-        all.init();
-        lines
-    })
 }
 
 #[tokio::test]

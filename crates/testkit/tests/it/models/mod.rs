@@ -7,6 +7,7 @@ mod metering;
 mod plans;
 mod rates;
 mod refusals;
+mod tls;
 mod unseen;
 
 both::suite!(Sqlite);

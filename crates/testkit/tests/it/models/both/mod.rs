@@ -5,6 +5,7 @@ pub(crate) mod budgets;
 pub(crate) mod changes;
 pub(crate) mod descent;
 pub(crate) mod hangups;
+pub(crate) mod held;
 pub(crate) mod once;
 pub(crate) mod overshoot;
 pub(crate) mod reserves;
@@ -29,6 +30,7 @@ macro_rules! suite {
             changes: a_raised_limit_lets_calls_in_at_once, a_lowered_limit_refuses_at_once,
                 changes_at_once_all_count, a_restart_keeps_what_was_spent,
                 m7_a_change_that_could_not_be_read_counts_when_it_can;
+            held: what_a_running_call_holds_is_shown_until_it_ends;
             overshoot: m1_of_a_thousand_calls_at_once_fifty_fit,
                 settled_and_held_never_exceed_the_limit;
             hangups: m2_a_thousand_streams_are_cut_and_metered_exactly,

@@ -4,7 +4,7 @@
 mod hunt;
 pub(crate) mod people;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ use tollgate_protocol::api_key::TokenType;
 use tollgate_server::config::{Config, FileSource, Sources};
 use tollgate_testkit::{Engine, PROVIDER_KEY, PlanSpec, TestServer, chat_body};
 
-use crate::models::faults::logged;
+use crate::ENGINE;
+use crate::logged::logged;
 use hunt::{Hunt, files};
 use people::{Person, provider};
 
@@ -31,7 +32,7 @@ const GARBLED: &str = "tg_user_canarygarbled0123456789canarygarbled0123456";
 async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     let log = logged();
     let mut hunt = Hunt::default();
-    let server = TestServer::start(Engine::Sqlite).await.unwrap();
+    let server = TestServer::start(ENGINE).await.unwrap();
     let owner = first_owner(&server, &mut hunt).await;
     let keys = make_secrets(&server, &owner, &mut hunt).await;
     calls(&server, &keys, &mut hunt).await;
@@ -41,17 +42,12 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     hunt.answer("the metrics", &server.metrics().get("/metrics").await.unwrap());
     hunt.secret("the master key", server.master_key().expose(), &[]);
 
-    // The files while they are open, journals too: copied by another process, because closing a
-    // file here would take the server's locks away.
     let copies = tempfile::tempdir().unwrap();
-    let folder = server.folder().to_owned();
-    let copied = Command::new("cp").arg("-r").arg(&folder).arg(copies.path()).status().unwrap();
-    assert!(copied.success() || files(copies.path()).len() > 3, "the socket cannot be copied");
-    let open = files(copies.path());
+    let open = written_while_open(&server, copies.path()).await;
     let known = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("ben@example.com");
     assert!(open.iter().any(|(_, bytes)| known(bytes)), "what is no secret is found");
-    for (file, bytes) in open {
-        hunt.nothing_in(&format!("{} while open", file.display()), &bytes);
+    for (place, bytes) in open {
+        hunt.nothing_in(&format!("{} while open", place.display()), &bytes);
     }
 
     let server = server.restart().await.unwrap();
@@ -63,9 +59,10 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     assert!(entries.len() >= 5, "{}", entries.len());
     hunt.nothing_in("the entries", format!("{entries:?}").as_bytes());
     let written = hold_folder(&server, copies.path());
+    let dump = dump(&server).await;
     server.stop().await.unwrap();
-    for (file, bytes) in files(&written) {
-        hunt.nothing_in(&format!("{} after the stop", file.display()), &bytes);
+    for (place, bytes) in files(&written).into_iter().chain(dump) {
+        hunt.nothing_in(&format!("{} at the end", place.display()), &bytes);
     }
 
     assert!(request_log.lines().count() > 30, "the request log was written");
@@ -305,6 +302,30 @@ async fn everybody_looks(server: &TestServer, owner: &Person, keys: &Keys, hunt:
     let dead = server.anonymous().get(&format!("/link/{}", keys.link)).await.unwrap();
     assert_eq!(dead.status, 404, "the newer link ended this one");
     hunt.answer("a dead link", &dead);
+}
+
+/// What is in the folder of a server that runs, and in its database.
+async fn written_while_open(server: &TestServer, beside: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    // Journals too: copied by another process, because closing a file here would take the server's
+    // locks away.
+    let folder = server.folder().to_owned();
+    let copied = Command::new("cp").arg("-r").arg(&folder).arg(beside).status().unwrap();
+    let mut all = files(beside);
+    assert!(copied.success() || !all.is_empty(), "the socket cannot be copied");
+    let databases = all.iter().filter(|(file, _)| file.extension().is_some_and(|e| e == "db"));
+    assert_eq!(databases.count(), if ENGINE == Engine::Sqlite { 2 } else { 0 });
+    all.extend(dump(server).await);
+    all
+}
+
+/// The database of a server whose state is not in its folder.
+async fn dump(server: &TestServer) -> Option<(PathBuf, Vec<u8>)> {
+    if ENGINE == Engine::Sqlite {
+        return None;
+    }
+    let dump = server.database().dump().await.unwrap();
+    assert!(String::from_utf8_lossy(&dump).contains("COPY public.entry "), "entries are dumped");
+    Some(("the database's dump".into(), dump))
 }
 
 /// A hard link to each file, so that they can be read when the server has gone with its folder.
