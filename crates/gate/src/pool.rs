@@ -17,12 +17,12 @@ use hyper::client::conn::http1::{Connection, SendRequest};
 
 use crate::wire::Wire;
 
-/// Those are looked for that were idle for too long, or that the other end has closed, so many
-/// times in the time that one may be idle.
+/// How often, in the time that a connection to an upstream may be idle, those are looked for that
+/// were so for too long, or that the upstream has closed.
 const SWEEPS: u32 = 6;
 
-/// The most idle connections.
-const MOST: usize = 1_024;
+/// The most connections to upstreams that a thread keeps though nobody uses them.
+const MOST_IDLE: usize = 1_024;
 
 type Sent = Request<Full<Bytes>>;
 type Driver = Pin<Box<Connection<Wire, Full<Bytes>>>>;
@@ -104,7 +104,7 @@ impl Pool {
 
     fn put(&self, origin: Arc<Uri>, line: Line) {
         let mut idle = self.lock();
-        if idle.len() < MOST {
+        if idle.len() < MOST_IDLE {
             idle.push(Idle { origin, line, sweeps: 0 });
         }
     }

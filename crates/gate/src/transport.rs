@@ -22,7 +22,7 @@ use crate::wire::Wire;
 /// How long an upstream may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a connection that nobody uses is kept.
+/// How long a connection to an upstream is kept that nobody uses.
 const REST: Duration = Duration::from_secs(90);
 
 /// What is sent.
