@@ -70,8 +70,7 @@ impl Charge {
         cells: Arc<[usize]>,
         opened: Arc<Opened>,
     ) -> Self {
-        let ticket = Arc::new(Ticket::new());
-        ticket.durable();
+        let ticket = Arc::new(Ticket::of_durable());
         let mut charge = Self::held(ledger, ask, cells);
         charge.stage = Stage::Opened;
         charge.opened = Some(opened);

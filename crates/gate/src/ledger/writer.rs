@@ -16,6 +16,7 @@ use super::gather::{
     take_records, take_refills, take_releases,
 };
 use super::memory::{Memory, Queued};
+use super::ticket::Wakes;
 use super::{Ledger, STALLED};
 
 /// How long settlements wait for company, where nobody waits for them and no call is opened.
@@ -283,9 +284,11 @@ impl Writer {
             answers.push((queued.waiter.answer, answer));
         }
         drop(memory);
+        let mut wakes = Wakes::default();
         for open in &pending.opens {
-            open.ticket.durable();
+            open.ticket.durable(&mut wakes);
         }
+        wakes.wake();
         for done in pending.releases {
             // Whoever does not wait any more finds the entry released.
             let _ = done.send(());
