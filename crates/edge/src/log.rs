@@ -25,7 +25,7 @@ pub(crate) struct Noted {
     caller: Option<Noticed>,
     error: Option<Arc<Error>>,
     bytes_in: u64,
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<(&'static str, Arc<str>)>,
 }
 
 /// Who was seen.
@@ -51,7 +51,7 @@ impl Note {
 
     /// Adds a field to the line: `model`, `upstream`, `call`. Names are in the log's reference;
     /// values are never secrets, prompts or bodies.
-    pub fn set(&self, field: &'static str, value: impl Into<String>) {
+    pub fn set(&self, field: &'static str, value: impl Into<Arc<str>>) {
         self.with(|noted| noted.fields.push((field, value.into())));
     }
 

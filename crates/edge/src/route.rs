@@ -59,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
     /// `GET path`.
     pub fn get<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         Self::new(Method::GET, path, access, summary, handler)
@@ -68,7 +68,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
     /// `POST path`.
     pub fn post<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         Self::new(Method::POST, path, access, summary, handler)
@@ -77,7 +77,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
     /// `PUT path`.
     pub fn put<H, T>(path: &'static str, access: Access, summary: &'static str, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         Self::new(Method::PUT, path, access, summary, handler)
@@ -91,7 +91,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         handler: H,
     ) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         Self::new(Method::PATCH, path, access, summary, handler)
@@ -105,7 +105,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         handler: H,
     ) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         Self::new(Method::DELETE, path, access, summary, handler)
@@ -119,7 +119,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         handler: H,
     ) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
         T: 'static,
     {
         let route = Route {
@@ -135,9 +135,7 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
             asks: None,
             answers: None,
         };
-        let handler = move |request, state| -> BoxFuture<'static, Response> {
-            Box::pin(handler.clone().call(request, state))
-        };
+        let handler = move |request, state| handler.clone().call(request, state);
         Self { route, handler: Arc::new(handler) }
     }
 

@@ -132,7 +132,7 @@ async fn read_on(job: Job, bounds: DrainBounds) {
             let Unanswered { mut send, hold, plan } = *job;
             match tokio::time::timeout_at(deadline, &mut send).await {
                 Ok(Ok(response)) if response.status().is_success() => {
-                    Box::new(Flow::of_answer(response, hold, plan))
+                    Flow::of_answer(response, hold, plan)
                 }
                 Ok(Ok(response)) => {
                     let refusal = Box::new(Refusal::new(response));

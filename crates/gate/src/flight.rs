@@ -23,7 +23,8 @@ const ERROR_TIME: Duration = Duration::from_secs(5);
 
 /// A request on its way. Dropped, it goes to the drainer.
 pub(crate) struct Flight {
-    cargo: Option<Cargo>,
+    /// Boxed: a flight is moved from step to step.
+    cargo: Option<Box<Cargo>>,
     drain: Drain,
 }
 
@@ -79,12 +80,14 @@ impl Flight {
     /// The request goes out with the first poll of [`Flight::answer`].
     pub(crate) fn start(send: Sending, mut hold: Hold, plan: MeterPlan, drain: Drain) -> Self {
         hold.held.charge.sent();
-        Self { cargo: Some(Cargo { stage: Stage::Waiting(send), hold, plan }), drain }
+        let stage = Stage::Waiting(send);
+        Self { cargo: Some(Box::new(Cargo { stage, hold, plan })), drain }
     }
 
     /// Waits for the head of the answer.
     pub(crate) async fn answer(mut self, patience: Patience) -> Result<Self, Failed> {
-        let Some(Cargo { stage: Stage::Waiting(send), plan, .. }) = &mut self.cargo else {
+        let Some(Cargo { stage: Stage::Waiting(send), plan, .. }) = self.cargo.as_deref_mut()
+        else {
             return Err(lost());
         };
         let upstream = plan.upstream.clone();
@@ -98,7 +101,7 @@ impl Flight {
             Ok(Err(error)) => {
                 let connected = error.connected;
                 let error = error.into_error(&upstream);
-                let Some(Cargo { mut hold, plan, .. }) = self.cargo.take() else {
+                let Some(Cargo { mut hold, plan, .. }) = self.taken() else {
                     return Err(lost());
                 };
                 if connected {
@@ -109,7 +112,7 @@ impl Flight {
                 Err(Failed { error, unspent: Some(Box::new(hold)) })
             }
             Err(_) => {
-                if let Some(Cargo { hold, plan, .. }) = self.cargo.take() {
+                if let Some(Cargo { hold, plan, .. }) = self.taken() {
                     plan.give_up(hold.held, 0);
                 }
                 let words = format!("The model provider {upstream} did not answer in time.");
@@ -120,14 +123,14 @@ impl Flight {
 
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
-        match &self.cargo {
+        match self.cargo.as_deref() {
             Some(Cargo { stage: Stage::Answered(response), .. }) => response.status(),
             _ => StatusCode::BAD_GATEWAY,
         }
     }
 
     /// Waits until the call is durable, and gives out the answer.
-    pub(crate) async fn durable(mut self) -> Result<(http::response::Parts, Flow), Failed> {
+    pub(crate) async fn durable(mut self) -> Result<(http::response::Parts, Box<Flow>), Failed> {
         if let Some(cargo) = &self.cargo
             && !cargo.hold.held.charge.is_durable()
         {
@@ -135,7 +138,7 @@ impl Flight {
             let durable = cargo.hold.held.charge.durable().await;
             durable.map_err(|error| Failed { error, unspent: None })?;
         }
-        match self.cargo.take() {
+        match self.taken() {
             Some(Cargo { stage: Stage::Answered(response), hold, plan }) => {
                 let (parts, body) = response.into_parts();
                 Ok((parts, Flow::new(body, hold, plan)))
@@ -146,31 +149,33 @@ impl Flight {
 
     /// All of it, for an answer that is an error: its body is read first.
     pub(crate) async fn refused(mut self) -> Result<(Refusal, Hold, MeterPlan), Failed> {
-        let Some(Cargo { stage: Stage::Answered(response), hold, plan }) = self.cargo.take() else {
+        let Some(Cargo { stage: Stage::Answered(response), hold, plan }) = self.taken() else {
             return Err(lost());
         };
         let stage = Stage::Refused(Box::new(Refusal::new(response)));
-        let cargo = self.cargo.insert(Cargo { stage, hold, plan });
+        let cargo = self.cargo.insert(Box::new(Cargo { stage, hold, plan }));
         if let Stage::Refused(refusal) = &mut cargo.stage {
             refusal.read().await;
         }
-        match self.cargo.take() {
+        match self.taken() {
             Some(Cargo { stage: Stage::Refused(refusal), hold, plan }) => {
                 Ok((*refusal, hold, plan))
             }
             _ => Err(lost()),
         }
     }
+
+    fn taken(&mut self) -> Option<Cargo> {
+        self.cargo.take().map(|cargo| *cargo)
+    }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(Cargo { stage, hold, plan }) = self.cargo.take() {
+        if let Some(Cargo { stage, hold, plan }) = self.taken() {
             self.drain.take(match stage {
                 Stage::Waiting(send) => Job::Answer(Box::new(Unanswered { send, hold, plan })),
-                Stage::Answered(response) => {
-                    Job::Body(Box::new(Flow::of_answer(response, hold, plan)))
-                }
+                Stage::Answered(response) => Job::Body(Flow::of_answer(response, hold, plan)),
                 Stage::Refused(refusal) => Job::Refused(Box::new(Refused { refusal, hold, plan })),
             });
         }

@@ -181,8 +181,8 @@ impl Kept {
 }
 
 impl Flow {
-    /// A good answer's body.
-    pub(crate) fn new(body: Received, hold: Hold, plan: MeterPlan) -> Self {
+    /// A good answer's body. Boxed, because it is handed on from step to step.
+    pub(crate) fn new(body: Received, hold: Hold, plan: MeterPlan) -> Box<Self> {
         let reading = if plan.streams {
             let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
             Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
@@ -194,11 +194,15 @@ impl Flow {
         let (silence, heard) = (None, Instant::now());
         let live = hold.decided.principal.live().clone();
         let held = Some(hold.held);
-        Self { body, held, live, plan, reading, scan, silence, heard, over: false }
+        Box::new(Self { body, held, live, plan, reading, scan, silence, heard, over: false })
     }
 
     /// The body of an answer that nobody waits for.
-    pub(crate) fn of_answer(response: Response<Received>, hold: Hold, plan: MeterPlan) -> Self {
+    pub(crate) fn of_answer(
+        response: Response<Received>,
+        hold: Hold,
+        plan: MeterPlan,
+    ) -> Box<Self> {
         Self::new(response.into_body(), hold, plan)
     }
 
@@ -207,11 +211,11 @@ impl Flow {
         &self.scan
     }
 
-    /// Whether the answer's head fits to what was asked for.
-    pub(crate) fn checked(mut self, headers: &HeaderMap) -> Result<Self, Error> {
+    /// Whether the answer's head fits to what was asked for; if not it is settled.
+    pub(crate) fn check(&mut self, headers: &HeaderMap) -> Result<(), Error> {
         let fits = !is_encoded(headers) && (!self.plan.streams || is_event_stream(headers));
         if fits {
-            return Ok(self);
+            return Ok(());
         }
         let id = self.plan.upstream.clone();
         self.give_up();

@@ -130,14 +130,14 @@ impl Forwarder<'_> {
 
     /// Turns a good answer into a metered one, when the call is durable: no byte before that.
     async fn metered(&self, flight: Flight) -> Result<Response<Metered>, Failed> {
-        let (parts, flow) = flight.durable().await?;
+        let (parts, mut flow) = flight.durable().await?;
         // With room for what the edge adds.
         let mut headers = HeaderMap::with_capacity(24);
         for name in PASSED {
             pass(&parts.headers, &name, &name, flow.scan(), &mut headers);
         }
         pass(&parts.headers, &REQUEST_ID, &UPSTREAM_REQUEST_ID, flow.scan(), &mut headers);
-        let flow = flow.checked(&parts.headers).map_err(|error| Failed { error, unspent: None })?;
+        flow.check(&parts.headers).map_err(|error| Failed { error, unspent: None })?;
         // Dropped while it waits, the body is read on by the drainer.
         let mut body = Metered::new(flow, self.drain.clone());
         body.prime().await.map_err(|error| Failed { error, unspent: None })?;

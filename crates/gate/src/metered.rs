@@ -36,13 +36,13 @@ enum Source {
 
 impl Metered {
     /// The body of an answer that is metered as it passes.
-    pub(crate) fn new(flow: Flow, drain: Drain) -> Self {
+    pub(crate) fn new(flow: Box<Flow>, drain: Drain) -> Self {
         let revoked = flow.is_stream().then(|| {
             let live = flow.live();
             let ended = live.clone();
             Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
         });
-        Self { source: Source::Flow(Box::new(flow)), drain: Some(drain), revoked, early: None }
+        Self { source: Source::Flow(flow), drain: Some(drain), revoked, early: None }
     }
 
     /// A body that is settled already.

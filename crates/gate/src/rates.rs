@@ -21,6 +21,8 @@ pub(crate) struct RateBook {
 
 struct States {
     of: FastMap<Holder, State>,
+    /// What the holders of the call that is let in come to, kept for its room.
+    next: Vec<State>,
     /// How many of them call for the next sweep: twice what the last one left, so that a call's
     /// share of all sweeps stays the same however many holders there are.
     sweep_at: usize,
@@ -76,7 +78,7 @@ pub(crate) struct RateGuard {
 
 impl RateBook {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let states = States { of: FastMap::default(), sweep_at: SWEEP_AT };
+        let states = States { of: FastMap::default(), next: Vec::new(), sweep_at: SWEEP_AT };
         Arc::new(Self { states: Mutex::new(states), clock })
     }
 
@@ -97,8 +99,8 @@ impl RateBook {
             let now = i64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(i64::MAX);
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
             states.sweep(now);
-            let states = &mut states.of;
-            let mut next = Vec::with_capacity(holders.len());
+            let States { of: states, next, .. } = &mut *states;
+            next.clear();
             for (holder, rates) in holders.iter() {
                 let state = states.get(holder).copied().unwrap_or_default();
                 match ask(holder, rates, state, now, tokens, &mut standing) {
@@ -108,10 +110,10 @@ impl RateBook {
                     }
                 }
             }
-            for ((holder, _), state) in holders.iter().zip(next) {
+            for ((holder, _), state) in holders.iter().zip(next.iter()) {
                 match states.get_mut(holder) {
-                    Some(old) => *old = state,
-                    None => drop(states.insert(holder.clone(), state)),
+                    Some(old) => *old = *state,
+                    None => drop(states.insert(holder.clone(), *state)),
                 }
             }
         }

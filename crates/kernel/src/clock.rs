@@ -1,7 +1,7 @@
 //! Time, handed in. `now()` is called nowhere else.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,11 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp(jiff::Timestamp::now().as_microsecond())
+        let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => us(since),
+            Err(before) => -us(before.duration()),
+        })
     }
 
     fn elapsed(&self) -> Duration {

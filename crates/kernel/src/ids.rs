@@ -18,6 +18,24 @@ fn uuid_v7(clock: &dyn Clock, rng: &dyn Rng) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
 }
 
+/// Writes the text of a UUID (RFC 9562, 4) to `to`. Each call writes several.
+fn hyphenated<'a>(bytes: &[u8; 16], to: &'a mut [u8; Hyphenated::LENGTH]) -> &'a str {
+    // Computed, not looked up, so that the compiler makes it wide.
+    let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' - 10 + n };
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    *to = [b'-'; Hyphenated::LENGTH];
+    for (start, end, place) in [(0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24)] {
+        let room = to.get_mut(place..place + end - start);
+        if let (Some(group), Some(room)) = (digits.get(start..end), room) {
+            room.copy_from_slice(group);
+        }
+    }
+    std::str::from_utf8(to).unwrap_or_default()
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -48,13 +66,13 @@ macro_rules! ids {
 
             /// Its text, written to `to` without an allocation.
             pub fn write(self, to: &mut [u8; Self::LENGTH]) -> &str {
-                self.0.hyphenated().encode_lower(to)
+                hyphenated(self.0.as_bytes(), to)
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+                f.write_str(self.write(&mut [0; Self::LENGTH]))
             }
         }
 
@@ -171,6 +189,14 @@ mod tests {
         let second = UserId::new(&clock, &rng);
         assert!(first < second);
         assert_eq!(first.uuid().get_version_num(), 7);
+    }
+
+    #[test]
+    fn ids_are_written_as_uuids_are() {
+        for number in [0, 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, u128::MAX] {
+            let uuid = Uuid::from_u128(number);
+            assert_eq!(UserId::from_uuid(uuid).to_string(), uuid.hyphenated().to_string());
+        }
     }
 
     #[test]

@@ -38,13 +38,15 @@ impl Subject {
 impl fmt::Display for Subject {
     /// The form of logs and audit records, for example `user:0193…`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Piece by piece: each call writes one into its log line.
+        let mut both = |sort: &str, id: &str| f.write_str(sort).and_then(|()| f.write_str(id));
         match self {
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::App(id) => write!(f, "app:{id}"),
-            Self::Admin(id) => write!(f, "admin_key:{id}"),
-            Self::Local(uid) => write!(f, "local:{uid}"),
+            Self::User(id) => both("user:", id.write(&mut [0; UserId::LENGTH])),
+            Self::App(id) => both("app:", id.write(&mut [0; ClientId::LENGTH])),
+            Self::Admin(id) => both("admin_key:", id.write(&mut [0; KeyId::LENGTH])),
+            Self::Local(uid) => both("local:", itoa::Buffer::new().format(*uid)),
             Self::Anonymous(_) => f.write_str("anonymous"),
-            Self::System(job) => write!(f, "system:{}", job.name()),
+            Self::System(job) => both("system:", job.name()),
         }
     }
 }
@@ -273,13 +275,29 @@ impl Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let IpAddr::V4(v4) = self.0 else { return self.0.fmt(f) };
+        // Piece by piece: each call writes one into its log line.
+        let [first, rest @ ..] = v4.octets();
+        f.write_str(itoa::Buffer::new().format(first))?;
+        for octet in rest {
+            f.write_str(".")?;
+            f.write_str(itoa::Buffer::new().format(octet))?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_are_written_as_always() {
+        for text in ["0.0.0.0", "127.0.0.1", "10.20.130.255", "2001:db8::9"] {
+            let network = text.parse().map(Network::of).map(|network| network.to_string());
+            assert_eq!(network.as_deref(), Ok(text));
+        }
+    }
 
     #[test]
     fn t62_spellings_of_one_network_count_as_one() {

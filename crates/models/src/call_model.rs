@@ -79,7 +79,7 @@ async fn call(
     RawBody(body): RawBody,
 ) -> Reply {
     let request = ModelRequest::parse(route, body)?;
-    exchange.note().set("model", request.model());
+    exchange.note().set("model", request.shared_model());
     let call = ModelCall { request, id: exchange.id(), headers };
     let permit = gate.decide(&principal, Call::Model(call))?;
     let hold = match gate.reserve(&permit).await {

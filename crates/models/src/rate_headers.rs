@@ -1,6 +1,5 @@
 //! The `x-ratelimit-*` headers: what the caller's own limits have left, under the usual names.
 
-use std::fmt::{self, Write};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -26,18 +25,24 @@ pub(crate) fn write(standing: &RateStanding, headers: &mut HeaderMap) {
     for (names, rate) in [(REQUESTS, standing.requests), (TOKENS, standing.tokens)] {
         let Some((limit, left, reset)) = rate else { continue };
         let [limit_name, left_name, reset_name] = names;
-        put(headers, limit_name, &mut text, format_args!("{limit}"));
-        put(headers, left_name, &mut text, format_args!("{left}"));
-        put(headers, reset_name, &mut text, format_args!("{}", Wait::of(reset)));
+        digits(&mut text, limit.into());
+        put(headers, limit_name, &mut text);
+        digits(&mut text, left.into());
+        put(headers, left_name, &mut text);
+        Wait::of(reset).write(&mut text);
+        put(headers, reset_name, &mut text);
     }
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut, value: fmt::Arguments<'_>) {
-    // Writing to memory does not fail, and digits and letters are a value.
-    let written = text.write_fmt(value).is_ok();
-    if let (true, Ok(value)) = (written, HeaderValue::from_maybe_shared(text.split().freeze())) {
+/// Makes a header of what stands in `text`. Digits and letters are always a value.
+fn put(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
         headers.insert(name, value);
     }
+}
+
+fn digits(text: &mut BytesMut, n: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// A wait as the provider writes it: `0s`, `12ms`, `6m0s`.
@@ -54,15 +59,19 @@ impl Wait {
             ms => Self::S(ms.div_ceil(1_000)),
         }
     }
-}
 
-impl fmt::Display for Wait {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Ms(ms) => write!(out, "{ms}ms"),
-            Self::S(s @ 0..60) => write!(out, "{s}s"),
-            Self::S(s) => write!(out, "{}m{}s", s / 60, s % 60),
-        }
+    fn write(self, text: &mut BytesMut) {
+        let (n, unit): (_, &[u8]) = match self {
+            Self::Ms(ms) => (ms, b"ms"),
+            Self::S(s @ 0..60) => (s, b"s"),
+            Self::S(s) => {
+                digits(text, s / 60);
+                text.extend_from_slice(b"m");
+                (s % 60, b"s")
+            }
+        };
+        digits(text, n);
+        text.extend_from_slice(unit);
     }
 }
 
@@ -88,7 +97,11 @@ mod tests {
 
     #[test]
     fn durations_look_like_the_providers() {
-        let shown = |ms| Wait::of(Duration::from_millis(ms)).to_string();
+        let shown = |ms| {
+            let mut text = BytesMut::new();
+            Wait::of(Duration::from_millis(ms)).write(&mut text);
+            text
+        };
         assert_eq!(shown(0), "0s");
         assert_eq!(shown(12), "12ms");
         assert_eq!(shown(1_001), "2s");

@@ -19,3 +19,15 @@ pub(crate) fn append_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
         out.truncate(before);
     }
 }
+
+/// Writes `text` as a JSON string behind what `out` holds already.
+pub(crate) fn append_text(out: &mut Vec<u8>, text: &str) {
+    // As good as always. A fold, not `all`: without an early exit the compiler makes it wide.
+    let is_plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
+    if !text.bytes().fold(true, |all, b| all & is_plain(b)) {
+        return append_json(out, text);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}

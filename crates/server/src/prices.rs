@@ -105,12 +105,15 @@ impl Rows {
     }
 }
 
+/// Rows by name, with a quick hash: each call looks one up, and the names are the owner's.
+type Names = HashMap<Box<str>, Rows, foldhash::fast::RandomState>;
+
 /// One file of prices.
 #[derive(Default)]
 struct Book {
-    names: HashMap<Box<str>, Rows>,
-    also: HashMap<Box<str>, Rows>,
-    prefixes: HashMap<Box<str>, Rows>,
+    names: Names,
+    also: Names,
+    prefixes: Names,
     /// The lengths that prefixes have, the longest first.
     prefix_lengths: Vec<usize>,
 }

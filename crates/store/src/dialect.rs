@@ -15,7 +15,7 @@ pub(crate) const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// 2: the words of a migration that each engine spells in its own way: the word, SQLite,
 /// PostgreSQL.
-const WORDS: [(&str, &str, &str); 5] = [
+const WORDS: [(&str, &str, &str); 7] = [
     // Text in the order of its bytes, whatever the locale of the server.
     ("TEXT", "TEXT", "TEXT COLLATE \"C\""),
     // A STRICT table knows INTEGER alone.
@@ -24,6 +24,9 @@ const WORDS: [(&str, &str, &str); 5] = [
     ("{strict}", "STRICT", ""),
     // Rows within the tree of the primary key: one look-up less.
     ("{clustered}", "STRICT, WITHOUT ROWID", ""),
+    // Bytes from hexadecimal digits.
+    ("{unhex}", "unhex(", "decode("),
+    ("{/unhex}", ")", ", 'hex')"),
 ];
 
 /// Renders a migration for one of the engines.

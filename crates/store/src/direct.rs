@@ -86,7 +86,10 @@ impl ToSql for Value {
             Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
             Self::Int(Some(int)) => return Ok(ToSqlOutput::Owned(Owned::Integer(*int))),
             Self::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
-            Self::Text(None) | Self::Int(None) | Self::Bytes(None) => ValueRef::Null,
+            Self::Id(Some(id)) => ValueRef::Blob(id.as_bytes()),
+            Self::Text(None) | Self::Int(None) | Self::Bytes(None) | Self::Id(None) => {
+                ValueRef::Null
+            }
         };
         Ok(ToSqlOutput::Borrowed(borrowed))
     }

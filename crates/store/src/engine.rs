@@ -47,6 +47,7 @@ pub(crate) mod sqlite {
                 Value::Text(text) => query.bind(text),
                 Value::Int(int) => query.bind(int),
                 Value::Bytes(bytes) => query.bind(bytes),
+                Value::Id(id) => query.bind(id.map(|id| id.into_bytes().to_vec())),
             };
         }
         query
@@ -97,6 +98,7 @@ pub(crate) mod postgres {
                 Value::Text(text) => query.bind(text),
                 Value::Int(int) => query.bind(int),
                 Value::Bytes(bytes) => query.bind(bytes),
+                Value::Id(id) => query.bind(id.map(|id| id.into_bytes().to_vec())),
             };
         }
         query

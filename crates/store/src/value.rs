@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tollgate_kernel::{
     CallId, ClientId, Error, EventId, KeyId, LinkId, RequestId, SessionId, Slug, Timestamp, UserId,
 };
+use uuid::Uuid;
 
 /// An argument of a statement. The type stands also where the value is NULL, because PostgreSQL
 /// types its parameters.
@@ -17,6 +18,8 @@ pub(crate) enum Value {
     Int(Option<i64>),
     /// BYTEA, BLOB.
     Bytes(Option<Vec<u8>>),
+    /// The same, of an id's sixteen bytes.
+    Id(Option<Uuid>),
 }
 
 /// The arguments of a statement, `$1` first.
@@ -94,6 +97,10 @@ value_from! { Bytes:
     &[u8; 32] => |v| v.to_vec(),
 }
 
+value_from! { Id:
+    Uuid => |v| v,
+}
+
 /// One value of a row.
 #[derive(Clone)]
 pub(crate) enum Cell {
@@ -157,6 +164,20 @@ impl Row {
 
     pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, Error> {
         self.opt_bytes(column)?.ok_or_else(|| self.wrong(column, "is NULL"))
+    }
+
+    /// An id of which sixteen bytes are stored, as text.
+    pub(crate) fn id_text(&self, column: &str) -> Result<String, Error> {
+        self.opt_id_text(column)?.ok_or_else(|| self.wrong(column, "is NULL"))
+    }
+
+    pub(crate) fn opt_id_text(&self, column: &str) -> Result<Option<String>, Error> {
+        self.opt_bytes(column)?
+            .map(|bytes| match Uuid::from_slice(&bytes) {
+                Ok(id) => Ok(id.to_string()),
+                Err(_) => Err(self.wrong(column, "is not 16 bytes")),
+            })
+            .transpose()
     }
 
     pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>, Error> {

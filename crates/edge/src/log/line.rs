@@ -20,7 +20,9 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use http::StatusCode;
-use tollgate_kernel::{Blame, Client, CredentialId, Method, Network, RequestId, Timestamp};
+use tollgate_kernel::{
+    Blame, Client, ClientId, CredentialId, KeyId, Method, Network, RequestId, SessionId, Timestamp,
+};
 
 use super::sink::Style;
 use super::{Noted, Noticed};
@@ -79,13 +81,15 @@ impl Line<'_> {
         }
         let status = self.status.as_ref().map_or("null", |status| status.as_str());
         texts(out, [r#","status":"#, status]);
-        let us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX);
-        write!(out, r#","duration_ms":{}.{:03}"#, us / 1_000, us % 1_000)?;
-        write!(out, r#","network":"{}""#, self.network)?;
+        out.push_str(r#","duration_ms":"#);
+        milliseconds(self.duration, out);
+        write!(out, r#","network":"{}"#, self.network)?;
+        out.push('"');
         if let Some(caller) = &noted.caller {
             caller.json(out)?;
         }
-        write!(out, r#","bytes_in":{},"bytes_out":{}"#, noted.bytes_in, self.bytes_out)?;
+        texts(out, [r#","bytes_in":"#, itoa::Buffer::new().format(noted.bytes_in)]);
+        texts(out, [r#","bytes_out":"#, itoa::Buffer::new().format(self.bytes_out)]);
         texts(out, [r#","ended":""#, self.ended.name(), "\""]);
         if let Some(error) = &noted.error {
             texts(out, [r#","error":""#, spoken(error.kind()).name(), "\""]);
@@ -160,19 +164,37 @@ const fn kind(method: Method) -> &'static str {
 impl Noticed {
     fn json(&self, out: &mut String) -> fmt::Result {
         let Self { subject, client, method, credential } = self;
-        write!(out, r#","subject":"{subject}""#)?;
-        texts(out, [r#","credential":""#, kind(*method), "\""]);
+        write!(out, r#","subject":"{subject}"#)?;
+        texts(out, [r#"","credential":""#, kind(*method)]);
         match credential {
             CredentialId::None => {}
-            CredentialId::Key(id) => write!(out, r#","credential_id":"{id}""#)?,
-            CredentialId::Session(id) => write!(out, r#","credential_id":"{id}""#)?,
+            CredentialId::Key(id) => {
+                texts(out, [r#"","credential_id":""#, id.write(&mut [0; KeyId::LENGTH])]);
+            }
+            CredentialId::Session(id) => {
+                texts(out, [r#"","credential_id":""#, id.write(&mut [0; SessionId::LENGTH])]);
+            }
         }
         match client {
-            Client::FirstParty => out.push_str(r#","client":"first_party""#),
-            Client::App(id) => write!(out, r#","client":"{id}""#)?,
+            Client::FirstParty => out.push_str(r#"","client":"first_party""#),
+            Client::App(id) => {
+                texts(out, [r#"","client":""#, id.write(&mut [0; ClientId::LENGTH]), "\""]);
+            }
         }
         Ok(())
     }
+}
+
+/// A time in milliseconds, with three digits behind the point.
+fn milliseconds(time: Duration, out: &mut String) {
+    let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let padding = match us % 1_000 {
+        0..10 => ".00",
+        10..100 => ".0",
+        _ => ".",
+    };
+    texts(out, [itoa::Buffer::new().format(us / 1_000), padding]);
+    out.push_str(itoa::Buffer::new().format(us % 1_000));
 }
 
 fn texts<const N: usize>(out: &mut String, texts: [&str; N]) {
@@ -254,6 +276,15 @@ mod tests {
             let line = text.strip_suffix('\n').unwrap();
             let tricky = "\r\n\u{1b}\u{9b}\u{7f}\0\u{202e}\u{2028}";
             assert!(!line.chars().any(|c| tricky.contains(c)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_have_three_digits_behind_the_point() {
+        for (us, text) in [(0, "0.000"), (7, "0.007"), (70, "0.070"), (1_234_567, "1234.567")] {
+            let mut out = String::new();
+            milliseconds(Duration::from_micros(us), &mut out);
+            assert_eq!(out, text);
         }
     }
 

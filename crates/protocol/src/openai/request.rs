@@ -130,7 +130,7 @@ impl ModelRequest {
             .filter(|tier| !matches!(tier.as_ref(), "auto" | "default"));
         Ok(Self {
             route,
-            model: model(&found)?.into(),
+            model: model(&found)?,
             stream,
             usage_asked: include_usage && stream && route == Route::ChatCompletions,
             choices: whole_number(&found, Known::N, MAX_CHOICES)?.unwrap_or(1),
@@ -275,7 +275,7 @@ fn refuse_stored_objects(route: Route, found: &Found<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn model(found: &Found<'_>) -> Result<String, Error> {
+fn model(found: &Found<'_>) -> Result<Arc<str>, Error> {
     let at_fault = |what| Error::invalid(what).with_param(Known::Model.name());
     let model = text_of(found, Known::Model)?
         .filter(|model| !model.is_empty())
@@ -286,7 +286,7 @@ fn model(found: &Found<'_>) -> Result<String, Error> {
     if model.chars().any(char::is_control) {
         return Err(at_fault("The name of a model has no control characters."));
     }
-    Ok(model.into_owned())
+    Ok(model.into())
 }
 
 fn stream(route: Route, found: &Found<'_>) -> Result<bool, Error> {

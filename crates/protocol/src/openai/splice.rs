@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Route;
 use super::members::Known;
 use super::request::{Include, LIMITS, ModelRequest, Span};
-use crate::json::append_json;
+use crate::json::append_text;
 use crate::json_scan::Value;
 
 /// What we set in a request before it is forwarded.
@@ -176,8 +176,11 @@ impl<'a> Edits<'a> {
         // Stable, so that members are added in the order in which they were put.
         self.list.sort_by_key(|edit| edit.map_or(usize::MAX, |edit| edit.at.start));
         let edits = || self.list.iter().flatten();
+        // Exact, but for escapes: bytes that fill their room are shared without another piece of
+        // memory to count who shares them.
         let more: usize = edits().map(Edit::room).sum();
-        let mut out = Vec::with_capacity(body.len() + more);
+        let replaced = edits().map(|edit| &edit.at).chain(cuts).map(|gone| gone.end - gone.start);
+        let mut out = Vec::with_capacity((body.len() + more).saturating_sub(replaced.sum()));
         let mut done = 0;
         for edit in edits() {
             copy(&mut out, body, Span { start: done, end: edit.at.start }, cuts);
@@ -194,9 +197,9 @@ impl Edit<'_> {
     fn room(&self) -> usize {
         let name = self.name.map_or(0, |name| name.len() + 4);
         name + match self.put {
-            // With room for an escape here and there; of more the text makes room itself.
-            Put::Text(text) => 8 + text.len(),
-            Put::Number(_) => 20,
+            // Of escapes the text makes room itself.
+            Put::Text(text) => 2 + text.len(),
+            Put::Number(number) => itoa::Buffer::new().format(number).len(),
             Put::Raw(raw) => raw.len(),
         }
     }
@@ -205,12 +208,14 @@ impl Edit<'_> {
         if let Some(name) = self.name {
             // The object is never empty: it has a model.
             out.push(b',');
-            append_json(out, name);
+            append_text(out, name);
             out.push(b':');
         }
         match self.put {
-            Put::Text(text) => append_json(out, text),
-            Put::Number(number) => append_json(out, &number),
+            Put::Text(text) => append_text(out, text),
+            Put::Number(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
             Put::Raw(raw) => out.extend_from_slice(raw.as_bytes()),
         }
     }

@@ -1,60 +1,161 @@
 //! Reading what an upstream says that a call used.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tollgate_kernel::Usage;
+use tollgate_kernel::{Error, Usage};
 
 use super::Route;
+use crate::json_scan::{Member, Value, Visitor, scan_object};
 
 /// The largest number of tokens that is believed: what every JSON parser holds exactly.
 const MAX_TOKENS: u64 = 1 << 53;
 
 /// The usage in the whole JSON answer of a call; `None` where there is none that makes sense.
 pub fn usage_of_json(route: Route, body: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Answer {
-        usage: Option<Said>,
+    match scanned(body) {
+        Ok(said) => said?.usage(route),
+        Err(_) => usage_of_odd_json(route, body),
     }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
-    answer.usage?.usage(route)
+}
+
+/// What an answer says in its one pass: the way of almost every answer.
+fn scanned(body: &[u8]) -> Result<Option<Said>, Error> {
+    let text = std::str::from_utf8(body).map_err(Error::internal)?;
+    let mut reader = Reader::at(IN_ANSWER);
+    scan_object(text, &mut reader)?;
+    Ok(reader.of_answer)
+}
+
+/// The same of an answer that is no JSON, or is JSON and nests deeper than the scanner goes, or
+/// holds bytes that are no text.
+fn usage_of_odd_json(route: Route, body: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        usage: Option<&'a RawValue>,
+    }
+    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    usage_of(route, answer.usage?)
 }
 
 /// Reads a usage object of a stream's event.
 pub(super) fn usage_of(route: Route, raw: &RawValue) -> Option<Usage> {
-    serde_json::from_str::<Said>(raw.get()).ok()?.usage(route)
+    let mut reader = Reader::at(ALONE);
+    scan_object(raw.get(), &mut reader).ok()?;
+    reader.said.usage(route)
+}
+
+/// How deep the members of a usage object stand: in an answer, and by itself.
+const IN_ANSWER: usize = 2;
+const ALONE: usize = 1;
+
+/// Reads what is said of usage while a text is scanned. Members end inside out: what stands in one
+/// is kept until it is known whose it is.
+struct Reader {
+    /// How deep the members of the usage object stand.
+    level: usize,
+    details: Details,
+    said: Said,
+    /// The answer's own usage, once it has ended.
+    of_answer: Option<Said>,
+}
+
+impl Reader {
+    fn at(level: usize) -> Self {
+        let (details, said) = (Details::default(), Said::default());
+        Self { level, details, said, of_answer: None }
+    }
+}
+
+impl<'a> Visitor<'a> for Reader {
+    fn member(&mut self, member: &Member<'a>) -> Result<(), Error> {
+        if member.depth > self.level + 1 {
+            return Ok(());
+        }
+        let name = member.name().ok_or_else(|| Error::invalid("a name that is no text"))?;
+        if member.depth > self.level {
+            self.details.note(&name, member.value);
+        } else if member.depth == self.level {
+            let details = std::mem::take(&mut self.details);
+            self.said.note(&name, member.value, details);
+        } else {
+            self.details = Details::default();
+            let said = std::mem::take(&mut self.said);
+            if name == "usage" {
+                let is_second = self.of_answer.is_some();
+                let said = if is_object(member.value) { said } else { Said::default() };
+                self.of_answer = Some(Said { is_doubtful: said.is_doubtful || is_second, ..said });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_object(value: Value<'_>) -> bool {
+    value.text.starts_with('{')
 }
 
 /// A usage object. Chat and embeddings, and Responses, have each their own names; upstreams mix
-/// them, so both are known everywhere.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// them, so both are known everywhere. `None` is what nothing was said of.
+#[derive(Default)]
 struct Said {
-    prompt_tokens: Count,
-    input_tokens: Count,
-    completion_tokens: Count,
-    output_tokens: Count,
-    total_tokens: Count,
-    prompt_tokens_details: Details,
-    input_tokens_details: Details,
-    completion_tokens_details: Details,
-    output_tokens_details: Details,
+    prompt_tokens: Option<Count>,
+    input_tokens: Option<Count>,
+    completion_tokens: Option<Count>,
+    output_tokens: Option<Count>,
+    total_tokens: Option<Count>,
+    prompt_tokens_details: Option<Details>,
+    input_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
+    /// A member stands there twice: which one counts?
+    is_doubtful: bool,
 }
 
 impl Said {
+    fn note(&mut self, name: &str, value: Value<'_>, details: Details) {
+        let count = match name {
+            "prompt_tokens" => &mut self.prompt_tokens,
+            "input_tokens" => &mut self.input_tokens,
+            "completion_tokens" => &mut self.completion_tokens,
+            "output_tokens" => &mut self.output_tokens,
+            "total_tokens" => &mut self.total_tokens,
+            _ => return self.note_details(name, value, details),
+        };
+        self.is_doubtful |= count.replace(Count::of(value)).is_some();
+    }
+
+    fn note_details(&mut self, name: &str, value: Value<'_>, details: Details) {
+        let place = match name {
+            "prompt_tokens_details" => &mut self.prompt_tokens_details,
+            "input_tokens_details" => &mut self.input_tokens_details,
+            "completion_tokens_details" => &mut self.completion_tokens_details,
+            "output_tokens_details" => &mut self.output_tokens_details,
+            _ => return,
+        };
+        let details = if is_object(value) { details } else { Details::default() };
+        let details = Details { is_there: !value.is_null(), ..details };
+        self.is_doubtful |= place.replace(details).is_some();
+    }
+
     /// Zero is a value. Details may be missing, or make no sense: then they count as zero. Input or
     /// output that makes no sense (negative, a fraction, text, beyond 2^53) makes the whole `None`.
     fn usage(self, route: Route) -> Option<Usage> {
-        let input_tokens = self.prompt_tokens.or(self.input_tokens).tokens()??;
-        let output_tokens = match self.completion_tokens.or(self.output_tokens).tokens()? {
+        if self.is_doubtful {
+            return None;
+        }
+        let count = |one: Option<Count>| one.unwrap_or_default();
+        let input_tokens = count(self.prompt_tokens).or(count(self.input_tokens)).tokens()??;
+        let output = count(self.completion_tokens).or(count(self.output_tokens));
+        let output_tokens = match output.tokens()? {
             Some(output) => output,
             None if route == Route::Embeddings => 0,
-            None => self.total_tokens.tokens()??.checked_sub(input_tokens)?,
+            None => count(self.total_tokens).tokens()??.checked_sub(input_tokens)?,
         };
-        let of_input = self.prompt_tokens_details.or(self.input_tokens_details);
-        let of_output = self.completion_tokens_details.or(self.output_tokens_details);
+        let details = |one: Option<Details>| one.unwrap_or_default();
+        let of_input = details(self.prompt_tokens_details).or(details(self.input_tokens_details));
+        let of_output =
+            details(self.completion_tokens_details).or(details(self.output_tokens_details));
         let part = |count: Count| count.tokens().flatten().unwrap_or(0);
         let cached_tokens = part(of_input.cached_tokens).min(input_tokens);
         let cache_write_tokens = part(of_input.cache_write_tokens);
@@ -78,6 +179,15 @@ enum Count {
 }
 
 impl Count {
+    /// Digits alone are a number of tokens; JSON has no other way to write a whole one.
+    fn of(value: Value<'_>) -> Self {
+        match value.text.parse::<u64>() {
+            Ok(n) if n <= MAX_TOKENS => Self::Tokens(n),
+            _ if value.is_null() => Self::Missing,
+            _ => Self::Nonsense,
+        }
+    }
+
     /// This one, or where nothing stands the `other`.
     fn or(self, other: Self) -> Self {
         if self == Self::Missing { other } else { self }
@@ -103,93 +213,18 @@ struct Details {
 }
 
 impl Details {
+    fn note(&mut self, name: &str, value: Value<'_>) {
+        let place = match name {
+            "cached_tokens" => &mut self.cached_tokens,
+            "cache_write_tokens" => &mut self.cache_write_tokens,
+            "reasoning_tokens" => &mut self.reasoning_tokens,
+            _ => return,
+        };
+        *place = Count::of(value);
+    }
+
     fn or(self, other: Self) -> Self {
         if self.is_there { self } else { other }
-    }
-}
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Anything).map(|found| match found {
-            Thing::Null => Self::Missing,
-            Thing::Number(n) if n <= MAX_TOKENS => Self::Tokens(n),
-            Thing::Number(_) | Thing::Object(_) | Thing::Other => Self::Nonsense,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Details {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Anything).map(|found| match found {
-            Thing::Null => Self::default(),
-            Thing::Object(details) => Self { is_there: true, ..details },
-            Thing::Number(_) | Thing::Other => Self { is_there: true, ..Self::default() },
-        })
-    }
-}
-
-/// A JSON value as far as it matters here.
-enum Thing {
-    Null,
-    Number(u64),
-    Object(Details),
-    Other,
-}
-
-/// Takes any JSON value, so that one that makes no sense is no reason to overlook the others.
-struct Anything;
-
-impl<'de> Visitor<'de> for Anything {
-    type Value = Thing;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("anything")
-    }
-
-    fn visit_unit<E>(self) -> Result<Thing, E> {
-        Ok(Thing::Null)
-    }
-
-    fn visit_u64<E>(self, n: u64) -> Result<Thing, E> {
-        Ok(Thing::Number(n))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Thing, E> {
-        Ok(Thing::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Thing, E> {
-        Ok(Thing::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Thing, E> {
-        Ok(Thing::Other)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Thing, E> {
-        Ok(Thing::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Thing, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Thing::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Thing, A::Error> {
-        let mut details = Details::default();
-        while let Some(name) = object.next_key::<std::borrow::Cow<'_, str>>()? {
-            let place = match name.as_ref() {
-                "cached_tokens" => &mut details.cached_tokens,
-                "cache_write_tokens" => &mut details.cache_write_tokens,
-                "reasoning_tokens" => &mut details.reasoning_tokens,
-                _ => {
-                    object.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *place = object.next_value()?;
-        }
-        Ok(Thing::Object(details))
     }
 }
 
@@ -262,6 +297,37 @@ mod tests {
             );
             assert_eq!(chat(&detail), usage(5, 0, 0, 1, 0), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_the_answers_own_usage_counts_and_only_once() {
+        let said = r#"{"prompt_tokens":1,"completion_tokens":2}"#;
+        let hidden = [
+            format!(r#"{{"choices":[{{"usage":{said}}}]}}"#),
+            format!(r#"{{"x":{{"usage":{said}}}}}"#),
+            format!(r#"{{"x":{said}}}"#),
+            format!(r#"{{"x":"\"usage\":{{}}","Usage":{said}}}"#),
+            format!(r#"{{"usage":[{said}]}}"#),
+            format!(r#"{{"usage":{{"usage":{said}}}}}"#),
+            format!(r#"{{"x":{said},"usage":{{}}}}"#),
+            format!(r#"{{"usage":{said},"usage":{said}}}"#),
+            format!(r#"{{"usage":{said},"usage":null}}"#),
+            format!(r#"{{"usage":{said}"#),
+            r#"{"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens":1}}"#.to_owned(),
+        ];
+        for body in hidden {
+            assert_eq!(chat(&body), None, "{body}");
+        }
+        let shown = [
+            format!(r#"{{"x":{{"prompt_tokens":9}},"\u0075sage":{said},"y":{said}}}"#),
+            format!(r#"{{"x":[{{"cached_tokens":1}}],"usage":{said}}}"#),
+            format!(r#" {{"usage" : {said} , "x":{}1{}}} "#, "[".repeat(500), "]".repeat(500)),
+        ];
+        for body in shown {
+            assert_eq!(chat(&body), usage(1, 0, 0, 2, 0), "{body}");
+        }
+        let bytes = [br#"{"x":""#, &b"\xff"[..], br#"","usage":"#, said.as_bytes(), b"}"].concat();
+        assert_eq!(usage_of_json(Route::ChatCompletions, &bytes), usage(1, 0, 0, 2, 0));
     }
 
     proptest! {

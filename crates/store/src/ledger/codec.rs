@@ -72,7 +72,8 @@ fn damaged() -> Error {
 /// The accounts of one row, each written once.
 #[derive(Default)]
 struct Accounts<'a> {
-    index: HashMap<&'a AccountRef, u32>,
+    // With a quick hash: each call asks for its accounts, and their names are ours.
+    index: HashMap<&'a AccountRef, u32, foldhash::fast::RandomState>,
     order: Vec<&'a AccountRef>,
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tollgate_kernel::{CallId, EntryKey, EntryState, Error, Timestamp, Usage};
+use tollgate_kernel::{
+    CallId, ClientId, EntryKey, EntryState, Error, KeyId, Timestamp, Usage, UserId,
+};
 use uuid::Uuid;
 
 use super::batch::{AccountRef, Fold};
@@ -10,25 +12,32 @@ use super::queries::{ENTRIES, USAGE};
 use crate::conn::Conn;
 use crate::sql::{Db, Row, Value, args};
 
-const COLUMNS: usize = 25;
+/// The columns that each entry has, and those that only a crash reserve has beside them.
+const COLUMNS: usize = 23;
+const RESERVE_COLUMNS: usize = COLUMNS + 2;
 
 /// How far a call's id and its moment may be apart: the clock is asked for one after the other, and
 /// somebody may set it in between.
 const ASTRAY: Duration = Duration::from_secs(60);
 
-/// Above the ids of all calls, whose text is hexadecimal.
-const ABOVE_ALL: &str = "g";
+/// Above the ids of all calls, which have a byte less.
+const ABOVE_ALL: [u8; 17] = [0xff; 17];
 
 const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
     key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
     output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
-    hold_tokens, excess, budget, charged_calls, window_start)";
+    hold_tokens, excess, charged_calls)";
+
+const INSERT_RESERVE: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id,
+    client_id, key_id, group_id, model, upstream, state, input_tokens, cached_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens,
+    hold_nano, hold_tokens, excess, charged_calls, budget, window_start)";
 
 /// Writes the entries of `folds`. A second entry for one call and attempt is an error.
 pub(super) async fn insert(conn: &mut Conn, folds: &[Fold]) -> Result<(), Error> {
     let mut values = Vec::with_capacity(folds.len() * COLUMNS);
     for fold in folds {
-        push_values(&mut values, fold, None);
+        push_values(&mut values, fold);
     }
     insert_rows(conn, values).await
 }
@@ -40,9 +49,10 @@ pub(super) async fn insert_reserve(
     budget: &str,
     window_start: i64,
 ) -> Result<(), Error> {
-    let mut values = Vec::with_capacity(COLUMNS);
-    push_values(&mut values, fold, Some((budget, window_start)));
-    insert_rows(conn, values).await
+    let mut values = Vec::with_capacity(RESERVE_COLUMNS);
+    push_values(&mut values, fold);
+    values.extend([budget.into(), window_start.into()]);
+    conn.execute_values((INSERT_RESERVE, RESERVE_COLUMNS, ""), values).await.map(drop)
 }
 
 /// Gives what a crash reserve was charged back to its account. One that was released before, or is
@@ -58,8 +68,8 @@ pub(super) async fn release(conn: &mut Conn, call: CallId, at: Timestamp) -> Res
         WHERE call_id = $2 AND state = 'crash_reserve'";
     const ACCOUNT: &str = "UPDATE account SET spent = spent - $1
         WHERE budget = $2 AND window_start = $3";
-    let Some(row) = conn.optional(RESERVE, args![call]).await? else { return Ok(()) };
-    conn.execute(ENTRY, args![at, call]).await?;
+    let Some(row) = conn.optional(RESERVE, args![call.uuid()]).await? else { return Ok(()) };
+    conn.execute(ENTRY, args![at, call.uuid()]).await?;
     let (budget, start, charged) =
         (row.text("budget")?, row.int("window_start")?, row.int("charged")?);
     conn.execute(ACCOUNT, args![charged, budget, start]).await.map(drop)
@@ -68,7 +78,7 @@ pub(super) async fn release(conn: &mut Conn, call: CallId, at: Timestamp) -> Res
 /// Whether the entry of `key` is written.
 pub(super) async fn exists(conn: &mut Conn, key: EntryKey) -> Result<bool, Error> {
     const EXISTS: &str = "SELECT attempt FROM entry WHERE call_id = $1 AND attempt = $2";
-    let args = args![key.call, i64::from(key.attempt)];
+    let args = args![key.call.uuid(), i64::from(key.attempt)];
     Ok(conn.optional(EXISTS, args).await?.is_some())
 }
 
@@ -85,18 +95,18 @@ async fn insert_rows(conn: &mut Conn, mut values: Vec<Value>) -> Result<(), Erro
     Ok(())
 }
 
-fn push_values(out: &mut Vec<Value>, fold: &Fold, reserve: Option<(&str, i64)>) {
+fn push_values(out: &mut Vec<Value>, fold: &Fold) {
     let Fold { opened, settlement } = fold;
     let tally = &settlement.tally;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     out.extend([
-        opened.key.call.into(),
+        opened.key.call.uuid().into(),
         i64::from(opened.key.attempt).into(),
         opened.at.into(),
-        opened.request.into(),
-        opened.user.into(),
-        opened.client.into(),
-        opened.api_key.into(),
+        opened.request.uuid().into(),
+        opened.user.map(UserId::uuid).into(),
+        opened.client.map(ClientId::uuid).into(),
+        opened.api_key.map(KeyId::uuid).into(),
         opened.group.as_ref().map(|group| group.as_str()).into(),
         (&*opened.model).into(),
         opened.upstream.as_ref().map(|upstream| upstream.as_str()).into(),
@@ -115,9 +125,7 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold, reserve: Option<(&str, i64)>) 
         opened.hold.money.into(),
         opened.hold.tokens.into(),
         tally.excess.into(),
-        reserve.map(|(budget, _)| budget).into(),
         tally.charged.calls.into(),
-        reserve.map(|(_, start)| start).into(),
     ]);
 }
 
@@ -284,9 +292,9 @@ impl LedgerReader {
         let mut args = span_and_names(filter);
         args.extend([
             filter.state.as_deref().into(),
-            filter.request.as_deref().into(),
-            filter.call.as_deref().into(),
-            filter.before.into(),
+            asked(filter.request.as_deref()),
+            asked(filter.call.as_deref()),
+            filter.before.map(CallId::uuid).into(),
             filter.attempt.into(),
             filter.upstream.as_deref().into(),
             filter.budget.as_deref().into(),
@@ -335,38 +343,47 @@ fn span_and_names(filter: &EntryFilter) -> Vec<Value> {
     vec![
         filter.from.map_or(0, Timestamp::micros).into(),
         filter.to.map_or(i64::MAX, Timestamp::micros).into(),
-        filter.user.as_deref().into(),
-        filter.key.as_deref().into(),
-        filter.client.as_deref().into(),
+        asked(filter.user.as_deref()),
+        asked(filter.key.as_deref()),
+        asked(filter.client.as_deref()),
         filter.group.as_deref().into(),
         filter.model.as_deref().into(),
     ]
 }
 
+/// The bytes of an id that is asked for. Text that is not one is the id of nothing.
+fn asked(id: Option<&str>) -> Value {
+    let bytes = |text: &str| match Uuid::try_parse(text) {
+        Ok(id) if id.to_string() == text => id.into_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    id.map(bytes).into()
+}
+
 /// The lowest key that a call of the filter's moments may have, and one above all of theirs.
 fn keys(filter: &EntryFilter) -> [Value; 2] {
-    let low = filter.from.map_or(String::new(), |from| first_key(from.minus(ASTRAY)));
-    let high = filter.to.map_or(ABOVE_ALL.to_owned(), |to| first_key(to.plus(ASTRAY)));
+    let low = filter.from.map_or(Vec::new(), |from| first_key(from.minus(ASTRAY)));
+    let high = filter.to.map_or(ABOVE_ALL.to_vec(), |to| first_key(to.plus(ASTRAY)));
     [low.into(), high.into()]
 }
 
 /// The lowest id of a moment: RFC 9562 (5.7) has its milliseconds in the first 48 bits.
-fn first_key(at: Timestamp) -> String {
+fn first_key(at: Timestamp) -> Vec<u8> {
     const MOST: i64 = (1 << 48) - 1;
     let ms = at.micros().div_euclid(1_000).clamp(0, MOST);
-    Uuid::from_u128(u128::from(ms.unsigned_abs()) << 80).to_string()
+    Uuid::from_u128(u128::from(ms.unsigned_abs()) << 80).into_bytes().to_vec()
 }
 
 fn entry_row(row: &Row) -> Result<EntryRow, Error> {
     let tokens = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
     Ok(EntryRow {
-        call_id: row.text("call_id")?,
+        call_id: row.id_text("call_id")?,
         attempt: row.int("attempt")?,
         at: row.time("at")?,
-        request_id: row.text("request_id")?,
-        user: row.opt_text("user_id")?,
-        client: row.opt_text("client_id")?,
-        key: row.opt_text("key_id")?,
+        request_id: row.id_text("request_id")?,
+        user: row.opt_id_text("user_id")?,
+        client: row.opt_id_text("client_id")?,
+        key: row.opt_id_text("key_id")?,
         group: row.opt_text("group_id")?,
         model: row.text("model")?,
         upstream: row.opt_text("upstream")?,
@@ -394,10 +411,10 @@ fn usage_row(row: &Row) -> Result<UsageRow, Error> {
     Ok(UsageRow {
         day: row.opt_int("day")?,
         model: row.opt_text("model")?,
-        key: row.opt_text("key_id")?,
-        user: row.opt_text("user_id")?,
+        key: row.opt_id_text("key_id")?,
+        user: row.opt_id_text("user_id")?,
         group: row.opt_text("group_id")?,
-        client: row.opt_text("client_id")?,
+        client: row.opt_id_text("client_id")?,
         calls: row.int("calls")?,
         input_tokens: row.int("input_tokens")?,
         cached_tokens: row.int("cached_tokens")?,

@@ -9,7 +9,7 @@ use crate::conn::Conn;
 /// From the first release on they only add. Before it, the first list was changed where it stands:
 /// some tables became `{clustered}`, and an index of entries by moment went. A database from before
 /// works as it is; it writes a little more.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES, ENTRIES_BY_KEY];
+const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES, ENTRIES_BY_KEY, IDS_AS_BYTES];
 
 const TABLES: &[&str] = &[
     "CREATE TABLE account (
@@ -87,6 +87,52 @@ const RELEASES: &[&str] = &[
 /// Entries are found by the time in their ids, whosever they are. No query used the index of
 /// people, and with many of them nearly each entry wrote a page of it.
 const ENTRIES_BY_KEY: &[&str] = &["DROP INDEX entry_user"];
+
+/// An entry is a third shorter with its ids as bytes, and each call writes one.
+const IDS_AS_BYTES: &[&str] = &[
+    "CREATE TABLE entry_by_bytes (
+        call_id {blob} NOT NULL,
+        attempt BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        request_id {blob} NOT NULL,
+        user_id {blob},
+        client_id {blob},
+        key_id {blob},
+        group_id TEXT,
+        model TEXT NOT NULL,
+        upstream TEXT,
+        state TEXT NOT NULL,
+        input_tokens BIGINT NOT NULL,
+        cached_tokens BIGINT NOT NULL,
+        cache_write_tokens BIGINT NOT NULL,
+        output_tokens BIGINT NOT NULL,
+        reasoning_tokens BIGINT NOT NULL,
+        cost_nano BIGINT,
+        charged_nano BIGINT NOT NULL,
+        charged_tokens BIGINT NOT NULL,
+        hold_nano BIGINT NOT NULL,
+        hold_tokens BIGINT NOT NULL,
+        excess BIGINT NOT NULL,
+        charged_calls BIGINT NOT NULL,
+        budget TEXT,
+        window_start BIGINT,
+        released_at BIGINT,
+        PRIMARY KEY (call_id, attempt)
+    ) {clustered}",
+    "INSERT INTO entry_by_bytes (call_id, attempt, at, request_id, user_id, client_id, key_id,
+        group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
+        hold_tokens, excess, charged_calls, budget, window_start, released_at)
+    SELECT {unhex}replace(call_id, '-', ''){/unhex}, attempt, at,
+        {unhex}replace(request_id, '-', ''){/unhex}, {unhex}replace(user_id, '-', ''){/unhex},
+        {unhex}replace(client_id, '-', ''){/unhex}, {unhex}replace(key_id, '-', ''){/unhex},
+        group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
+        hold_tokens, excess, charged_calls, budget, window_start, released_at
+    FROM entry",
+    "DROP TABLE entry",
+    "ALTER TABLE entry_by_bytes RENAME TO entry",
+];
 
 /// Brings the tables to the newest version.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<(), Error> {

@@ -23,9 +23,9 @@ mod queries;
 const CALLS: u64 = 3_000;
 const STEP: Duration = Duration::from_secs(60);
 
-/// What the arguments of the queries are: moments and numbers, or texts.
-const ENTRIES: &str = "nnttttttttt n tt nnnn tt";
-const USAGE: &str = "nnttttt nnnnnn tt";
+/// What the arguments of the queries are: moments and numbers, ids in bytes, or texts.
+const ENTRIES: &str = "nn bbb tt t bbb n tt nnnn bb";
+const USAGE: &str = "nn bbb tt nnnnnn bb";
 
 fn fold(call: CallId, at: Timestamp, user: UserId) -> Fold {
     let key = EntryKey { call, attempt: 1 };
@@ -118,6 +118,90 @@ pub(crate) async fn entries_of_a_time_are_found_by_their_keys(bench: &Bench) -> 
     Ok(())
 }
 
+pub(crate) async fn an_id_is_found_as_it_is_written(bench: &Bench) -> Outcome<()> {
+    let reader = fill(bench).await?;
+    let of_user = async |user: &str| {
+        let filter = EntryFilter { user: Some(user.to_owned()), ..EntryFilter::default() };
+        reader.entries(&filter, 100_000).await.map(|entries| entries.len())
+    };
+    assert_eq!(of_user("00000000-0000-0000-0000-000000000001").await?, 1_500);
+    assert_eq!(of_user("00000000-0000-0000-0000-00000000000a").await?, 0);
+    for text in ["", "1", "00000000000000000000000000000001", "somebody"] {
+        assert_eq!(of_user(text).await?, 0, "{text:?}");
+    }
+    reader.close().await;
+    Ok(())
+}
+
+pub(crate) async fn entries_from_before_keep_their_ids(bench: &Bench) -> Outcome<()> {
+    let rng: Arc<dyn tollgate_kernel::Rng> = Arc::new(SeededRng::new(11));
+    let root = Root::new();
+    let open = || open(&root, bench.target.clone(), bench.clock.clone(), rng.clone());
+    open().await?.0.close().await;
+    for sql in [
+        "DROP TABLE entry",
+        "DELETE FROM ledger_migration WHERE version > 4",
+        "CREATE TABLE entry (call_id TEXT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL,
+            request_id TEXT NOT NULL, user_id TEXT, client_id TEXT, key_id TEXT, group_id TEXT,
+            model TEXT NOT NULL, upstream TEXT, state TEXT NOT NULL, input_tokens BIGINT NOT NULL,
+            cached_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL,
+            output_tokens BIGINT NOT NULL, reasoning_tokens BIGINT NOT NULL, cost_nano BIGINT,
+            charged_nano BIGINT NOT NULL, charged_tokens BIGINT NOT NULL, hold_nano BIGINT NOT NULL,
+            hold_tokens BIGINT NOT NULL, excess BIGINT NOT NULL, budget TEXT,
+            charged_calls BIGINT NOT NULL DEFAULT 0, window_start BIGINT, released_at BIGINT,
+            PRIMARY KEY (call_id, attempt))",
+        "INSERT INTO entry VALUES ('0193aaaa-0000-7000-8000-0000000000ff', 2, 1, \
+            '0193aaaa-0000-7000-8000-0000000000fe', NULL, NULL, \
+            '0193aaaa-0000-7000-8000-0000000000fd', 'g', 'm', 'u', 'settled', \
+            10, 2, 3, 4, 5, 6, 7, 8, 9, 11, 1, 'b', 12, 13, 14)",
+    ] {
+        raw(bench, sql).await?;
+    }
+    let (reader, _) = open().await?;
+    let entries = reader.entries(&EntryFilter::default(), 10).await?;
+    let expected = EntryRow {
+        call_id: "0193aaaa-0000-7000-8000-0000000000ff".to_owned(),
+        attempt: 2,
+        at: Timestamp::from_micros(1),
+        request_id: "0193aaaa-0000-7000-8000-0000000000fe".to_owned(),
+        user: None,
+        client: None,
+        key: Some("0193aaaa-0000-7000-8000-0000000000fd".to_owned()),
+        group: Some("g".to_owned()),
+        model: "m".to_owned(),
+        upstream: Some("u".to_owned()),
+        state: EntryState::Settled,
+        usage: Usage {
+            input_tokens: 10,
+            cached_tokens: 2,
+            cache_write_tokens: 3,
+            output_tokens: 4,
+            reasoning_tokens: 5,
+        },
+        cost_nano: Some(6),
+        charged_nano: 7,
+        charged_tokens: 8,
+        charged_calls: 12,
+        hold_nano: 9,
+        hold_tokens: 11,
+        excess: true,
+        budget: Some("b".to_owned()),
+        released_at: Some(Timestamp::from_micros(14)),
+    };
+    assert_eq!(entries, [expected]);
+    reader.close().await;
+    Ok(())
+}
+
+/// Runs a statement on the ledger behind its back.
+async fn raw(bench: &Bench, sql: &str) -> Outcome<()> {
+    let Target::Sqlite { data_dir } = &bench.target else { return bench.raw(sql).await };
+    let url = format!("sqlite://{}", data_dir.join("ledger.db").display());
+    let mut db = SqliteConnection::connect(&url).await.map_err(Error::internal)?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.map_err(Error::internal)?;
+    db.close().await.map_err(Error::internal)
+}
+
 /// Whether the ledger is searched by its key. What is searched besides are the later attempts at a
 /// call.
 fn is_a_search(bench: &Bench, plan: &str) -> bool {
@@ -147,6 +231,7 @@ async fn plan(bench: &Bench, sql: &str, arguments: &str) -> Outcome<String> {
             let mut db = PgConnection::connect(url).await.map_err(Error::internal)?;
             let kinds = arguments.bytes().filter_map(|kind| match kind {
                 b'n' => Some("BIGINT"),
+                b'b' => Some("BYTEA"),
                 b't' => Some("TEXT"),
                 _ => None,
             });
