@@ -71,8 +71,8 @@ pub struct Gate {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) prices: Arc<dyn Prices>,
     pub(crate) policy: ArcSwap<Policy>,
-    /// Held from reading the policy to storing it.
-    pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Held from reading an event until what it says is so.
+    pub(crate) events: tokio::sync::Mutex<Heeded>,
     pub(crate) catalogue: Catalogue,
     pub(crate) rates: Arc<RateBook>,
     pub(crate) passwords: Passwords,
@@ -81,7 +81,6 @@ pub struct Gate {
     pub(crate) transport: Transport,
     pub(crate) drain: Drain,
     pub(crate) upstream_failures: UpstreamFailures,
-    pub(crate) hint: tokio::sync::Notify,
     /// Upstreams have come, changed or gone.
     pub(crate) lists_wanted: tokio::sync::Notify,
     pub(crate) replays: Replays,
@@ -110,6 +109,7 @@ impl Gate {
         let vault = Arc::new(vault);
         let lives = Arc::<Lives>::default();
         let tokens = Arc::new(Tokens::new(&parts.public_url));
+        let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
         let gate = Arc::new(Self {
@@ -125,21 +125,18 @@ impl Gate {
             rng,
             prices: parts.prices,
             policy: ArcSwap::from_pointee(Policy::empty()),
-            reloading: tokio::sync::Mutex::new(()),
+            events: tokio::sync::Mutex::new(Heeded { seen, outdated: true }),
             catalogue: Catalogue::default(),
             tokens,
             lives,
             transport: Transport::new(&parts.extra_roots)?,
             drain,
             upstream_failures: UpstreamFailures::default(),
-            hint: tokio::sync::Notify::new(),
             lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
         });
-        let seen = gate.authn.reader.latest_event().await?;
-        gate.reload().await?;
-        let events = Heeded { seen, outdated: false };
-        let works = Works { gate: gate.clone(), drainer, thread, events };
+        gate.events.lock().await.heed_new(&gate).await?;
+        let works = Works { gate: gate.clone(), drainer, thread };
         Ok((gate, Jobs(()), works))
     }
 
@@ -219,9 +216,8 @@ impl Gate {
 
     /// Takes note of what was just committed, so that this node heeds it before it answers.
     pub async fn heed(&self) {
-        self.hint.notify_one();
-        if let Err(error) = self.reload().await {
-            warn!(cause = error.cause(), "the policy cannot be read: {error}");
+        if let Err(error) = self.events.lock().await.heed_new(self).await {
+            warn!(cause = error.cause(), "events cannot be read: {error}");
         }
     }
 

@@ -23,7 +23,6 @@ pub struct Works {
     pub(crate) gate: Arc<Gate>,
     pub(crate) drainer: Drainer,
     pub(crate) thread: LedgerThread,
-    pub(crate) events: Heeded,
 }
 
 /// How far the store's events were heeded.
@@ -39,14 +38,14 @@ impl Works {
     /// each within the drainer's bounds, and everything that is to be written. `now` ends the
     /// reading at once; what is not read to its end by then is charged in full.
     pub async fn run(self, stop: impl Future<Output = ()>, now: impl Future<Output = ()>) {
-        let Self { gate, drainer, mut thread, mut events } = self;
+        let Self { gate, drainer, mut thread } = self;
         let (finish, finishing) = oneshot::channel::<()>();
         let mut drainer = tokio::spawn(drainer.run(async {
             drop(finishing.await);
         }));
         let beside = async {
             tokio::join!(
-                poll_events(&gate, &mut events),
+                poll_events(&gate),
                 lists::refresh(&gate),
                 tidy_up(&gate),
                 sweep(&gate),
@@ -74,18 +73,17 @@ impl Works {
     }
 }
 
-async fn poll_events(gate: &Arc<Gate>, events: &mut Heeded) {
+/// What other nodes have committed, or what could not be heeded when it was.
+async fn poll_events(gate: &Arc<Gate>) {
     loop {
-        // A hint may come earlier; the poll decides.
-        drop(tokio::time::timeout(POLL, gate.hint.notified()).await);
-        if let Err(error) = events.heed_new(gate).await {
-            warn!(cause = error.cause(), "events cannot be read: {error}");
-        }
+        tokio::time::sleep(POLL).await;
+        gate.heed().await;
     }
 }
 
 impl Heeded {
-    async fn heed_new(&mut self, gate: &Arc<Gate>) -> Result<(), Error> {
+    /// Heeds the events that are new.
+    pub(crate) async fn heed_new(&mut self, gate: &Gate) -> Result<(), Error> {
         let reader = &gate.authn.reader;
         loop {
             let events = reader.events_after(self.seen).await?;
@@ -151,10 +149,9 @@ async fn write_touches(gate: &Arc<Gate>) {
 impl Gate {
     /// Reads the policy and the signing keys anew.
     ///
-    /// One after the other: else one that began to read before a change could be stored after one
-    /// that has it, under the same version, and what was derived from it would stay.
-    pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let _turn = self.reloading.lock().await;
+    /// In the turn of the events alone: else one that began to read before a change could be stored
+    /// after one that has it, under the same version, and what was derived from it would stay.
+    async fn reload(&self) -> Result<(), Error> {
         let reader = &self.authn.reader;
         let before = self.policy.load_full();
         let policy = Arc::new(load::policy(reader, &self.opener, &before).await?);

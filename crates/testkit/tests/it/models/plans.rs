@@ -1,6 +1,7 @@
 //! Which plan is in effect: one's own, else that of the group with the highest priority, else the
 //! default, once the owner has named one.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tollgate_kernel::{Budget, Period, Unit, UserId};
 use tollgate_testkit::{Client, Engine, KeySpec, PlanSpec, TestServer};
@@ -112,4 +113,25 @@ async fn ones_own_plan_comes_first_then_the_group_of_the_highest_priority_then_t
     house.change("/api/v1/settings", &json!({ "default_plan": null })).await;
     assert_eq!(house.in_effect().await, None);
     house.server.stop().await.unwrap();
+}
+
+/// Whoever was told that a change is made need not ask twice, however many changes are made.
+#[tokio::test]
+async fn a_change_is_in_effect_when_it_was_answered() {
+    let house = &house().await;
+    let people = (0..12).map(|n| async move {
+        let id = house.server.add_user(&format!("p{n}@example.com"), None).await.unwrap();
+        let (_, key) = house.server.add_key(id, &KeySpec::default()).await.unwrap();
+        (format!("/api/v1/users/{id}"), house.server.with_bearer(&key))
+    });
+    let turns = join_all(people).await.into_iter().map(|(path, client)| async move {
+        for turn in 0..20 {
+            for (plan, status) in [(json!("own"), 200), (json!("low"), 404)] {
+                house.change(&path, &json!({ "plan": plan })).await;
+                let card = client.get("/v1/models/of-own").await.unwrap();
+                assert_eq!(card.status, status, "turn {turn}: {}", card.text);
+            }
+        }
+    });
+    join_all(turns).await;
 }
