@@ -4,6 +4,7 @@
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
 mod authn;
+mod bell;
 mod books;
 mod bounds;
 mod call;

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Connection, SendRequest};
 
+use crate::bell::Bell;
 use crate::wire::Wire;
 
 /// How often, in the time that a connection to an upstream may be idle, those are looked for that
@@ -32,15 +33,20 @@ pub(crate) struct Line {
     send: SendRequest<Full<Bytes>>,
     /// Until it ends. What waits for it hears of the end when it is dropped.
     driver: Option<Driver>,
+    /// Woken by the connection.
+    bell: Arc<Bell>,
+    waker: Waker,
 }
 
 impl Line {
-    /// A connection that was made.
+    /// A connection that was made. Boxed, because it goes from hand to hand.
     pub(crate) fn new(
         send: SendRequest<Full<Bytes>>,
         connection: Connection<Wire, Full<Bytes>>,
-    ) -> Self {
-        Self { send, driver: Some(Box::pin(connection)) }
+    ) -> Box<Self> {
+        let bell = Arc::<Bell>::default();
+        let waker = Waker::from(bell.clone());
+        Box::new(Self { send, driver: Some(Box::pin(connection)), bell, waker })
     }
 
     /// Sends `request` and waits for the head of its answer. On an error the request comes back
@@ -60,8 +66,9 @@ impl Line {
 
     /// Moves bytes; whether the connection still stands.
     fn drive(&mut self, context: &mut Context<'_>) -> bool {
+        self.bell.is_for(context.waker());
         if let Some(driver) = &mut self.driver
-            && driver.as_mut().poll(context).is_ready()
+            && driver.as_mut().poll(&mut Context::from_waker(&self.waker)).is_ready()
         {
             self.driver = None;
         }
@@ -80,7 +87,7 @@ pub(crate) struct Pool(Mutex<Vec<Idle>>);
 
 struct Idle {
     origin: Arc<Uri>,
-    line: Line,
+    line: Box<Line>,
     /// How many sweeps have found it idle.
     sweeps: u32,
 }
@@ -95,14 +102,14 @@ impl Pool {
     }
 
     /// The connection to `origin` that was used last.
-    pub(crate) fn take(&self, origin: &Arc<Uri>) -> Option<Line> {
+    pub(crate) fn take(&self, origin: &Arc<Uri>) -> Option<Box<Line>> {
         let mut idle = self.lock();
         let is_there = |idle: &Idle| Arc::ptr_eq(&idle.origin, origin) || idle.origin == *origin;
         let at = idle.iter().rposition(is_there)?;
         Some(idle.remove(at).line)
     }
 
-    fn put(&self, origin: Arc<Uri>, line: Line) {
+    fn put(&self, origin: Arc<Uri>, line: Box<Line>) {
         let mut idle = self.lock();
         if idle.len() < MOST_IDLE {
             idle.push(Idle { origin, line, sweeps: 0 });
@@ -137,14 +144,14 @@ async fn sweep(pool: Weak<Pool>, every: Duration) {
 pub(crate) struct Received {
     body: Incoming,
     /// Until the end.
-    line: Option<Line>,
+    line: Option<Box<Line>>,
     pool: Arc<Pool>,
     origin: Arc<Uri>,
 }
 
 impl Received {
     /// The `body` of an answer over `line`, which goes back to `pool`.
-    pub(crate) fn new(body: Incoming, line: Line, pool: Arc<Pool>, origin: Arc<Uri>) -> Self {
+    pub(crate) fn new(body: Incoming, line: Box<Line>, pool: Arc<Pool>, origin: Arc<Uri>) -> Self {
         let mut received = Self { body, line: Some(line), pool, origin };
         if received.body.is_end_stream() {
             received.give_back();
@@ -152,7 +159,12 @@ impl Received {
         received
     }
 
+    /// What there is of the body. To take it wakes the connection's driver, which is polled for the
+    /// next piece anyway: to wake this task for that would be to do everything twice.
     fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(line) = &self.line {
+            line.bell.mute();
+        }
         Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -181,6 +193,9 @@ impl Body for Received {
             if frame.is_pending() && !stands {
                 return Poll::Ready(Some(Err(Broken("the connection is gone".to_owned()))));
             }
+        }
+        if let (Poll::Pending, Some(line)) = (&frame, &self.line) {
+            line.bell.unmute();
         }
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
             self.give_back();

@@ -123,7 +123,7 @@ async fn send(
 async fn connect(
     mut connector: HttpsConnector<HttpConnector>,
     origin: Uri,
-) -> Result<Line, SendError> {
+) -> Result<Box<Line>, SendError> {
     let connector = connector.ready().await.map_err(unreachable)?;
     let wire = Wire::of(connector.call(origin).await.map_err(unreachable)?);
     let (send, connection) = http1::handshake(wire).await.map_err(unreachable)?;
