@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use moka::sync::Cache;
 use tollgate_kernel::{
     Audience, Budget, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network,
     PlainToken, RequestId, Role, Scopes, Slug, Subject, Timestamp, TokenId, UserId,
@@ -21,17 +20,11 @@ use uuid::Uuid;
 use crate::events::Lives;
 use crate::presented::One;
 use crate::principal::Known;
+use crate::remembered::Remembered;
 use crate::standing::{KeyLimits, PlanHolder, Standing};
 use crate::tokens::Tokens;
 use crate::touch::Touches;
 use crate::{Live, Presented, Principal};
-
-/// The most credentials that are remembered. With its rates and accounts each takes two to three
-/// KiB (`many-keys` in docs/benchmarks.md): some 350 MiB when all of them are keys with budgets.
-const REMEMBERED: u64 = 131_072;
-
-/// How long a credential is remembered without a look at its records.
-const REMEMBERED_FOR: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// How keys begin; other bearer tokens are access tokens.
 const KEYS_BEGIN: &str = "tg_";
@@ -55,7 +48,7 @@ pub(crate) struct Authn {
     pub(crate) lives: Arc<Lives>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) touches: Arc<Touches>,
-    cache: Cache<HashedToken, Arc<Known>>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Authn {
@@ -66,7 +59,8 @@ impl Authn {
         lives: Arc<Lives>,
         tokens: Arc<Tokens>,
     ) -> Self {
-        Self { reader, vault, clock, lives, tokens, touches: Arc::default(), cache: cache() }
+        let remembered = Remembered::new(clock.clone());
+        Self { reader, vault, clock, lives, tokens, touches: Arc::default(), remembered }
     }
 
     /// Who presents this, from this network.
@@ -108,11 +102,6 @@ impl Authn {
         self.still_good(&known, network)?;
         self.touches.note(&known, network, self.clock.now());
         Ok(Arc::new(Principal { known, network, request }))
-    }
-
-    /// How many credentials are remembered, more or less.
-    pub(crate) fn remembers(&self) -> u64 {
-        self.cache.entry_count()
     }
 
     /// Nobody, at this network.
@@ -220,14 +209,14 @@ impl Authn {
     }
 
     fn remembered(&self, hash: &HashedToken) -> Option<Arc<Known>> {
-        self.cache.get(hash).filter(|known| known.generation == known.live.generation())
+        self.remembered.get(hash).filter(|known| known.generation == known.live.generation())
     }
 
     /// Keeps what was read, unless an event came in between: it may be older than that.
     fn remember(&self, hash: HashedToken, known: Known, heeded: u64) -> Arc<Known> {
         let known = Arc::new(known);
         if self.lives.heeded() == heeded {
-            self.cache.insert(hash, known.clone());
+            self.remembered.put(hash, known.clone());
         }
         known
     }
@@ -367,11 +356,6 @@ impl Whose {
     }
 }
 
-/// Where credentials are remembered.
-fn cache() -> Cache<HashedToken, Arc<Known>> {
-    Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build()
-}
-
 /// The models that a token names. One that names none calls none.
 fn token_models(text: &str) -> Result<Vec<ModelPattern>, Error> {
     text.split(' ').filter(|name| !name.is_empty()).map(ModelPattern::parse).collect()
@@ -388,7 +372,7 @@ pub(crate) fn managed_for(origin: Origin) -> Option<Option<Uuid>> {
     }
 }
 
-fn anonymous(network: Network, now: Timestamp) -> Arc<Known> {
+pub(crate) fn anonymous(network: Network, now: Timestamp) -> Arc<Known> {
     without_credential(Subject::Anonymous(network), Role::Member, Method::None, now)
 }
 
@@ -417,27 +401,4 @@ pub(crate) fn note_due(known: &Known, now: Timestamp) -> bool {
             .noted_us
             .compare_exchange(last, now.micros(), Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
-}
-
-#[cfg(test)]
-#[expect(clippy::expect_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    /// Whoever makes keys without end does not fill the memory with them.
-    #[test]
-    fn so_many_credentials_are_remembered_and_no_more() {
-        let (cache, known) =
-            (cache(), anonymous(Network::of([127, 0, 0, 1].into()), Timestamp::from_secs(1)));
-        let root = tollgate_root::Root::new();
-        let master = tollgate_vault::MasterKey::generate(&tollgate_kernel::SeededRng::new(1));
-        let (vault, _opener) = tollgate_vault::unlock(&root, master).expect("a vault");
-        let more = REMEMBERED + REMEMBERED / 4;
-        for n in 0..more {
-            cache.insert(vault.mac(Purpose::ApiKey, &n.to_be_bytes()), known.clone());
-        }
-        cache.run_pending_tasks();
-        let kept = cache.iter().count() as u64;
-        assert!(kept <= REMEMBERED && kept > REMEMBERED / 2, "{kept} of {more}");
-    }
 }

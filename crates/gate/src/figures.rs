@@ -122,7 +122,7 @@ impl Gate {
             upstream_failures: self.upstream_failures.read(),
             draining: self.drain.running(),
             passwords: self.passwords.at_work(),
-            credentials: self.authn.remembers(),
+            credentials: self.authn.remembered.count(),
             rates: self.rates.remembers(),
         }
     }

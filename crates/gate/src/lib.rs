@@ -33,6 +33,7 @@ mod principal;
 mod proofs;
 mod rank;
 mod rates;
+mod remembered;
 mod replay;
 mod scan;
 mod secrets;

@@ -122,6 +122,7 @@ async fn catch_up(gate: &Arc<Gate>) {
 async fn sweep(gate: &Arc<Gate>) {
     loop {
         tokio::time::sleep(SWEEP).await;
+        gate.authn.remembered.sweep();
         if let Err(error) = gate.sweep(gate.clock.now()).await {
             warn!(cause = error.cause(), "what has expired cannot be removed: {error}");
         }
