@@ -9,11 +9,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Connection, SendRequest};
+use tokio::task::unconstrained;
 
 use crate::bell::Bell;
 use crate::wire::Wire;
@@ -55,9 +57,10 @@ impl Line {
         &mut self,
         request: Sent,
     ) -> Result<Response<Incoming>, TrySendError<Sent>> {
-        let mut answer = std::pin::pin!(self.send.try_send_request(request));
+        // An answer comes by the connection alone, so nothing else needs to wake anybody: but a
+        // task that has done enough for one turn would be told to wait, though the answer is there.
+        let mut answer = std::pin::pin!(unconstrained(self.send.try_send_request(request)));
         std::future::poll_fn(|context| {
-            // An answer comes by the connection alone, so nothing else needs to wake anybody.
             self.drive(context);
             answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         })
@@ -111,9 +114,12 @@ impl Pool {
 
     fn put(&self, origin: Arc<Uri>, line: Box<Line>) {
         let mut idle = self.lock();
-        if idle.len() < MOST_IDLE {
-            idle.push(Idle { origin, line, sweeps: 0 });
-        }
+        // The one that was used last is the one that is used next.
+        let oldest = (idle.len() >= MOST_IDLE).then(|| idle.remove(0));
+        idle.push(Idle { origin, line, sweeps: 0 });
+        drop(idle);
+        // It is closed when nobody waits for the lock.
+        drop(oldest);
     }
 
     fn sweep(&self) {
@@ -133,7 +139,8 @@ async fn sweep(pool: Weak<Pool>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         match pool.upgrade() {
-            Some(pool) => pool.sweep(),
+            // All of them in one turn, however many they are.
+            Some(pool) => unconstrained(std::future::ready(()).map(|()| pool.sweep())).await,
             None => return,
         }
     }
@@ -173,6 +180,16 @@ impl Received {
             && line.is_at_rest()
         {
             self.pool.put(self.origin.clone(), line);
+        }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        // Whoever had the last event does not read on: the end may be there already.
+        if self.line.is_some() {
+            let mut nobody = Context::from_waker(Waker::noop());
+            let _ = Pin::new(self).poll_frame(&mut nobody);
         }
     }
 }

@@ -162,7 +162,9 @@ async fn entry(admin: &mut Asker, path: &str) -> Result<Value, Exit> {
     let look = async {
         loop {
             let list = admin.json(Method::GET, path, None).await?;
-            if let Some(entry) = list.pointer("/items/0") {
+            // A moment after the answer the call may still be open.
+            let is_over = |entry: &&Value| entry.get("state").is_some_and(|state| state != "open");
+            if let Some(entry) = list.pointer("/items/0").filter(is_over) {
                 return Ok(entry.clone());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

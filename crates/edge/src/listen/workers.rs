@@ -4,7 +4,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{Builder, Handle};
@@ -43,16 +43,21 @@ impl Workers {
 
 impl Worker {
     fn start(number: usize) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let work = move || {
-            // The sender's end stops it as well.
-            let _ = runtime.block_on(stopped);
+        let (made, started) = mpsc::channel();
+        // The runtime is made and dropped where it runs: it cannot be dropped on another's thread.
+        let work = move || match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
+                let _ = made.send(Ok(runtime.handle().clone()));
+                // The sender's end stops it as well.
+                let _ = runtime.block_on(stopped);
+            }
+            Err(error) => drop(made.send(Err(error))),
         };
         let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work)?;
+        let runtime = started.recv().map_err(io::Error::other)??;
         let connections = Arc::new(());
-        Ok(Self { runtime: handle, connections, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { runtime, connections, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -125,6 +125,38 @@ async fn a_connection_that_was_closed_at_rest_costs_no_call() {
     }
 }
 
+/// However many were closed, and whatever the task has done in this turn already.
+#[tokio::test]
+async fn many_connections_that_were_closed_at_rest_cost_no_call() {
+    for done in 0..4 {
+        let (far, transport) = (Far::start(FIXED, 1).await, &transport());
+        let calls = futures_util::future::join_all((0..90).map(|_| far.read(transport)));
+        assert_eq!(calls.await.len(), 90);
+        far.has_closed(90).await;
+        for _ in 0..done {
+            tokio::task::consume_budget().await;
+        }
+        let read = tokio::time::timeout(Duration::from_secs(5), far.read(transport));
+        assert_eq!(read.await.as_deref(), Ok("good"), "after {done}");
+    }
+}
+
+/// Whoever has the last event of a stream does not ask for its end.
+#[tokio::test]
+async fn an_answer_that_is_dropped_at_its_end_leaves_its_connection() {
+    let (far, transport) = (Far::start(CHUNKED, usize::MAX).await, transport());
+    for _ in 0..5 {
+        let answer = far.ask(&transport).await;
+        let answer = answer.unwrap_or_else(|error| panic!("no answer: {}", error.cause));
+        let (mut body, mut read) = (answer.into_body(), Vec::new());
+        while read != b"good" {
+            let frame = body.frame().await.expect("more").expect("a frame");
+            read.extend_from_slice(frame.data_ref().expect("data"));
+        }
+    }
+    assert_eq!(far.made(), 1);
+}
+
 #[tokio::test]
 async fn an_answer_that_is_dropped_takes_its_connection_along() {
     let (far, transport) = (Far::start(LONG, 2).await, transport());

@@ -34,6 +34,10 @@ fn usage_of_odd_json(route: Route, body: &[u8]) -> Option<Usage> {
         #[serde(borrow)]
         usage: Option<&'a RawValue>,
     }
+    // A list would be read as the members of an answer, one by one.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
     usage_of(route, answer.usage?)
 }
@@ -313,6 +317,7 @@ mod tests {
             format!(r#"{{"usage":{said},"usage":{said}}}"#),
             format!(r#"{{"usage":{said},"usage":null}}"#),
             format!(r#"{{"usage":{said}"#),
+            format!("[{said}]"),
             r#"{"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens":1}}"#.to_owned(),
         ];
         for body in hidden {
