@@ -11,7 +11,7 @@ use crate::drain::{Drain, Job, Refused, Unanswered};
 use crate::flow::{Flow, MeterPlan};
 use crate::forward::Failed;
 use crate::hold::Hold;
-use crate::pool::Received;
+use crate::pool::UpstreamBody;
 use crate::transport::Sending;
 use crate::upstream::Patience;
 
@@ -37,20 +37,20 @@ struct Cargo {
 /// How far it has come.
 enum Stage {
     Waiting(Sending),
-    Answered(Response<Received>),
+    Answered(Response<UpstreamBody>),
     Refused(Box<Refusal>),
 }
 
 /// An answer that is an error, and what was heard of it.
 pub(crate) struct Refusal {
     pub(crate) parts: http::response::Parts,
-    body: Received,
+    body: UpstreamBody,
     /// Its body, once it was read; nothing of one that is too long, too slow or cut.
     pub(crate) heard: Vec<u8>,
 }
 
 impl Refusal {
-    pub(crate) fn new(response: Response<Received>) -> Self {
+    pub(crate) fn new(response: Response<UpstreamBody>) -> Self {
         let (parts, body) = response.into_parts();
         Self { parts, body, heard: Vec::new() }
     }

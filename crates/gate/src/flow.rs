@@ -22,7 +22,7 @@ use crate::Live;
 use crate::forward::{is_encoded, is_event_stream};
 use crate::hold::{Held, Hold};
 use crate::permit::{Candidate, Decided};
-use crate::pool::Received;
+use crate::pool::UpstreamBody;
 use crate::scan::{EscapedScan, SecretScan};
 use crate::trouble::TroubleKind;
 use crate::upstream::Upstream;
@@ -138,7 +138,7 @@ impl MeterPlan {
 /// An answer in flow. It settles when it ends; dropped before, its hold is charged in full, so
 /// whoever drops it gives it to the drainer first.
 pub(crate) struct Flow {
-    body: Received,
+    body: UpstreamBody,
     held: Option<Held>,
     live: Arc<Live>,
     plan: MeterPlan,
@@ -182,7 +182,7 @@ impl Kept {
 
 impl Flow {
     /// A good answer's body. Boxed, because it is handed on from step to step.
-    pub(crate) fn new(body: Received, hold: Hold, plan: MeterPlan) -> Box<Self> {
+    pub(crate) fn new(body: UpstreamBody, hold: Hold, plan: MeterPlan) -> Box<Self> {
         let reading = if plan.streams {
             let meter = StreamMeter::new(plan.route, plan.usage_asked, plan.reasons);
             Reading::Events { splitter: SseSplitter::new(), meter, ready: VecDeque::new() }
@@ -199,7 +199,7 @@ impl Flow {
 
     /// The body of an answer that nobody waits for.
     pub(crate) fn of_answer(
-        response: Response<Received>,
+        response: Response<UpstreamBody>,
         hold: Hold,
         plan: MeterPlan,
     ) -> Box<Self> {

@@ -18,7 +18,7 @@ use crate::hold::Hold;
 use crate::metered::Metered;
 use crate::permit::{Candidate, Decided};
 use crate::scan::{SecretScan, leak};
-use crate::transport::{Outgoing, Transport};
+use crate::transport::{Transport, UpstreamRequest};
 use crate::trouble::TroubleKind;
 
 /// The longest wait that we pass on from an upstream's rate limit.
@@ -101,7 +101,7 @@ impl Forwarder<'_> {
         }
     }
 
-    fn request(&self, decided: &Decided, candidate: &Candidate) -> Result<Outgoing, Error> {
+    fn request(&self, decided: &Decided, candidate: &Candidate) -> Result<UpstreamRequest, Error> {
         let call = &decided.call;
         let known = &decided.principal.known;
         let safety = known.safety.get_or_init(|| {

@@ -4,7 +4,6 @@
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
 mod authn;
-mod bell;
 mod books;
 mod bounds;
 mod call;
@@ -38,6 +37,7 @@ mod replay;
 mod scan;
 mod secrets;
 mod standing;
+mod task_waker;
 mod tokens;
 mod touch;
 mod transport;

@@ -17,7 +17,7 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Connection, SendRequest};
 use tokio::task::unconstrained;
 
-use crate::bell::Bell;
+use crate::task_waker::TaskWaker;
 use crate::wire::Wire;
 
 /// How often, in the time that a connection to an upstream may be idle, those are looked for that
@@ -31,24 +31,24 @@ type Sent = Request<Full<Bytes>>;
 type Driver = Pin<Box<Connection<Wire, Full<Bytes>>>>;
 
 /// A connection, for one request after the other.
-pub(crate) struct Line {
+pub(crate) struct UpstreamConnection {
     send: SendRequest<Full<Bytes>>,
     /// Until it ends. What waits for it hears of the end when it is dropped.
     driver: Option<Driver>,
-    /// Woken by the connection.
-    bell: Arc<Bell>,
+    /// The task that uses it, and how the connection wakes that.
+    task: Arc<TaskWaker>,
     waker: Waker,
 }
 
-impl Line {
+impl UpstreamConnection {
     /// A connection that was made. Boxed, because it goes from hand to hand.
     pub(crate) fn new(
         send: SendRequest<Full<Bytes>>,
         connection: Connection<Wire, Full<Bytes>>,
     ) -> Box<Self> {
-        let bell = Arc::<Bell>::default();
-        let waker = Waker::from(bell.clone());
-        Box::new(Self { send, driver: Some(Box::pin(connection)), bell, waker })
+        let task = Arc::<TaskWaker>::default();
+        let waker = Waker::from(task.clone());
+        Box::new(Self { send, driver: Some(Box::pin(connection)), task, waker })
     }
 
     /// Sends `request` and waits for the head of its answer. On an error the request comes back
@@ -69,7 +69,7 @@ impl Line {
 
     /// Moves bytes; whether the connection still stands.
     fn drive(&mut self, context: &mut Context<'_>) -> bool {
-        self.bell.is_for(context.waker());
+        self.task.is_for(context.waker());
         if let Some(driver) = &mut self.driver
             && driver.as_mut().poll(&mut Context::from_waker(&self.waker)).is_ready()
         {
@@ -90,7 +90,7 @@ pub(crate) struct Pool(Mutex<Vec<Idle>>);
 
 struct Idle {
     origin: Arc<Uri>,
-    line: Box<Line>,
+    connection: Box<UpstreamConnection>,
     /// How many sweeps have found it idle.
     sweeps: u32,
 }
@@ -105,18 +105,18 @@ impl Pool {
     }
 
     /// The connection to `origin` that was used last.
-    pub(crate) fn take(&self, origin: &Arc<Uri>) -> Option<Box<Line>> {
+    pub(crate) fn take(&self, origin: &Arc<Uri>) -> Option<Box<UpstreamConnection>> {
         let mut idle = self.lock();
         let is_there = |idle: &Idle| Arc::ptr_eq(&idle.origin, origin) || idle.origin == *origin;
         let at = idle.iter().rposition(is_there)?;
-        Some(idle.remove(at).line)
+        Some(idle.remove(at).connection)
     }
 
-    fn put(&self, origin: Arc<Uri>, line: Box<Line>) {
+    fn put(&self, origin: Arc<Uri>, connection: Box<UpstreamConnection>) {
         let mut idle = self.lock();
         // The one that was used last is the one that is used next.
         let oldest = (idle.len() >= MOST_IDLE).then(|| idle.remove(0));
-        idle.push(Idle { origin, line, sweeps: 0 });
+        idle.push(Idle { origin, connection, sweeps: 0 });
         drop(idle);
         // It is closed when nobody waits for the lock.
         drop(oldest);
@@ -126,7 +126,7 @@ impl Pool {
         let mut nobody = Context::from_waker(Waker::noop());
         self.lock().retain_mut(|idle| {
             idle.sweeps += 1;
-            idle.sweeps <= SWEEPS && idle.line.drive(&mut nobody)
+            idle.sweeps <= SWEEPS && idle.connection.drive(&mut nobody)
         });
     }
 
@@ -148,53 +148,58 @@ async fn sweep(pool: Weak<Pool>, every: Duration) {
 
 /// The body of an answer. Read to its end it gives the connection back; dropped before that it
 /// closes it.
-pub(crate) struct Received {
+pub(crate) struct UpstreamBody {
     body: Incoming,
     /// Until the end.
-    line: Option<Box<Line>>,
+    connection: Option<Box<UpstreamConnection>>,
     pool: Arc<Pool>,
     origin: Arc<Uri>,
 }
 
-impl Received {
-    /// The `body` of an answer over `line`, which goes back to `pool`.
-    pub(crate) fn new(body: Incoming, line: Box<Line>, pool: Arc<Pool>, origin: Arc<Uri>) -> Self {
-        let mut received = Self { body, line: Some(line), pool, origin };
-        if received.body.is_end_stream() {
-            received.give_back();
+impl UpstreamBody {
+    /// The `body` of an answer over `connection`, which goes back to `pool`.
+    pub(crate) fn new(
+        body: Incoming,
+        connection: Box<UpstreamConnection>,
+        pool: Arc<Pool>,
+        origin: Arc<Uri>,
+    ) -> Self {
+        let mut answered = Self { body, connection: Some(connection), pool, origin };
+        if answered.body.is_end_stream() {
+            answered.give_back();
         }
-        received
+        answered
     }
 
     /// What there is of the body. To take it wakes the connection's driver, which is polled for the
     /// next piece anyway: to wake this task for that would be to do everything twice.
     fn poll_body(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(line) = &self.line {
-            line.bell.mute();
+        if let Some(connection) = &self.connection {
+            connection.task.mute();
         }
         Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
     fn give_back(&mut self) {
-        if let Some(mut line) = self.line.take()
-            && line.is_at_rest()
+        if let Some(mut connection) = self.connection.take()
+            && connection.is_at_rest()
         {
-            self.pool.put(self.origin.clone(), line);
+            self.pool.put(self.origin.clone(), connection);
         }
     }
 }
 
-impl Drop for Received {
+impl Drop for UpstreamBody {
     fn drop(&mut self) {
         // Whoever had the last event does not read on: the end may be there already.
-        if self.line.is_some() {
+        if self.connection.is_some() {
             let mut nobody = Context::from_waker(Waker::noop());
             let _ = Pin::new(self).poll_frame(&mut nobody);
         }
     }
 }
 
-impl Body for Received {
+impl Body for UpstreamBody {
     type Data = Bytes;
     type Error = Broken;
 
@@ -205,14 +210,15 @@ impl Body for Received {
         // It is asked first: only what was asked for is read.
         let mut frame = self.poll_body();
         if frame.is_pending() {
-            let stands = self.line.as_mut().is_some_and(|line| line.drive(context));
+            let stands =
+                self.connection.as_mut().is_some_and(|connection| connection.drive(context));
             frame = self.poll_body();
             if frame.is_pending() && !stands {
                 return Poll::Ready(Some(Err(Broken("the connection is gone".to_owned()))));
             }
         }
-        if let (Poll::Pending, Some(line)) = (&frame, &self.line) {
-            line.bell.unmute();
+        if let (Poll::Pending, Some(connection)) = (&frame, &self.connection) {
+            connection.task.unmute();
         }
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
             self.give_back();

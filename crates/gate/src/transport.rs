@@ -13,20 +13,20 @@ use hyper::client::conn::http1;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use thread_local::ThreadLocal;
-use tollgate_kernel::Error;
+use tollgate_kernel::{Error, Kind, Slug};
 use tower::{Service, ServiceExt};
 
-use crate::pool::{Line, Pool, Received};
+use crate::pool::{Pool, UpstreamBody, UpstreamConnection};
 use crate::wire::Wire;
 
-/// How long an upstream may take to accept a connection.
+/// How long a connection to an upstream may take to stand, with its name found and its TLS agreed.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a connection to an upstream is kept that nobody uses.
 const REST: Duration = Duration::from_secs(90);
 
 /// What is sent.
-pub(crate) struct Outgoing {
+pub(crate) struct UpstreamRequest {
     /// To which scheme, host and port.
     pub(crate) origin: Arc<Uri>,
     /// The request, whose target is a path.
@@ -41,6 +41,8 @@ pub(crate) struct Transport {
     pools: ThreadLocal<Arc<Pool>>,
     /// How long a connection that nobody uses is kept.
     rest: Duration,
+    /// How long a new one may take to stand.
+    connect: Duration,
 }
 
 impl Transport {
@@ -60,26 +62,28 @@ impl Transport {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
+        // Shared out among the addresses of a name: one that is dead leaves time for another.
         http.set_connect_timeout(Some(CONNECT));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        Ok(Self { connector, pools: ThreadLocal::new(), rest: REST })
+        Ok(Self { connector, pools: ThreadLocal::new(), rest: REST, connect: CONNECT })
     }
 
     /// Sends a request, with the first poll of the answer.
-    pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
+    pub(crate) fn send(&self, outgoing: UpstreamRequest) -> Sending {
         let pool = self.pools.get_or(|| Pool::start(self.rest)).clone();
-        Sending(Box::pin(send(outgoing, pool, self.connector.clone())))
+        let way = Way { connector: self.connector.clone(), patience: self.connect };
+        Sending(Box::pin(send(outgoing, pool, way)))
     }
 }
 
 /// The answer of an upstream, on its way.
 pub(crate) struct Sending(Pin<Box<dyn Future<Output = Answer> + Send>>);
 
-type Answer = Result<Response<Received>, SendError>;
+type Answer = Result<Response<UpstreamBody>, SendError>;
 
 impl Future for Sending {
     type Output = Answer;
@@ -93,22 +97,29 @@ impl Future for Sending {
 pub(crate) struct SendError {
     /// Whether the request may have been read.
     pub(crate) connected: bool,
-    pub(crate) cause: String,
+    cause: String,
 }
 
-async fn send(
-    outgoing: Outgoing,
-    pool: Arc<Pool>,
-    connector: HttpsConnector<HttpConnector>,
-) -> Answer {
-    let Outgoing { origin, mut request } = outgoing;
+impl SendError {
+    /// The same for callers of `upstream`.
+    pub(crate) fn into_error(self, upstream: &Slug) -> Error {
+        let what = if self.connected { "broke the connection" } else { "cannot be reached" };
+        Error::new(Kind::UpstreamFailed, format!("The model provider {upstream} {what}."))
+            .with_source(self.cause)
+    }
+}
+
+async fn send(outgoing: UpstreamRequest, pool: Arc<Pool>, way: Way) -> Answer {
+    let UpstreamRequest { origin, mut request } = outgoing;
     loop {
-        let (mut line, is_new) = match pool.take(&origin) {
-            Some(line) => (line, false),
-            None => (Box::pin(connect(connector.clone(), Uri::clone(&origin))).await?, true),
+        let (mut connection, is_new) = match pool.take(&origin) {
+            Some(connection) => (connection, false),
+            None => (Box::pin(way.connect(Uri::clone(&origin))).await?, true),
         };
-        let mut failed = match line.answer(request).await {
-            Ok(answer) => return Ok(answer.map(|body| Received::new(body, line, pool, origin))),
+        let mut failed = match connection.answer(request).await {
+            Ok(answer) => {
+                return Ok(answer.map(|body| UpstreamBody::new(body, connection, pool, origin)));
+            }
             Err(failed) => failed,
         };
         let cause = failed.error().to_string();
@@ -120,14 +131,23 @@ async fn send(
     }
 }
 
-async fn connect(
-    mut connector: HttpsConnector<HttpConnector>,
-    origin: Uri,
-) -> Result<Box<Line>, SendError> {
-    let connector = connector.ready().await.map_err(unreachable)?;
-    let wire = Wire::of(connector.call(origin).await.map_err(unreachable)?);
-    let (send, connection) = http1::handshake(wire).await.map_err(unreachable)?;
-    Ok(Line::new(send, connection))
+/// How new connections are made.
+struct Way {
+    connector: HttpsConnector<HttpConnector>,
+    patience: Duration,
+}
+
+impl Way {
+    async fn connect(&self, origin: Uri) -> Result<Box<UpstreamConnection>, SendError> {
+        let mut connector = self.connector.clone();
+        let made = async {
+            let connector = connector.ready().await.map_err(unreachable)?;
+            let wire = Wire::of(connector.call(origin).await.map_err(unreachable)?);
+            let (send, connection) = http1::handshake(wire).await.map_err(unreachable)?;
+            Ok(UpstreamConnection::new(send, connection))
+        };
+        tokio::time::timeout(self.patience, made).await.map_err(unreachable)?
+    }
 }
 
 fn unreachable(cause: impl ToString) -> SendError {

@@ -10,11 +10,11 @@ use http::header::{
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use tollgate_kernel::{Error, Kind, Secret, Slug};
+use tollgate_kernel::{Error, Secret, Slug};
 use tollgate_protocol::openai::Route;
 
 use crate::scan::Needle;
-use crate::transport::{Outgoing, SendError};
+use crate::transport::UpstreamRequest;
 use crate::trouble::Troubles;
 
 /// The route that lists an upstream's models.
@@ -144,7 +144,7 @@ impl Upstream {
         path: &'static str,
         passed: &HeaderMap,
         body: Bytes,
-    ) -> Result<Outgoing, Error> {
+    ) -> Result<UpstreamRequest, Error> {
         let found = self.routes.iter().find(|(known, _)| *known == path);
         let (_, uri) = found.ok_or_else(|| Error::internal("no such route at an upstream"))?;
         let mut request = Request::new(Full::new(body));
@@ -155,7 +155,7 @@ impl Upstream {
         for (name, value) in passed {
             headers.append(name, value.clone());
         }
-        Ok(Outgoing { origin: self.origin.clone(), request })
+        Ok(UpstreamRequest { origin: self.origin.clone(), request })
     }
 }
 
@@ -192,13 +192,4 @@ fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-impl SendError {
-    /// The same for callers of `upstream`.
-    pub(crate) fn into_error(self, upstream: &Slug) -> Error {
-        let what = if self.connected { "broke the connection" } else { "cannot be reached" };
-        Error::new(Kind::UpstreamFailed, format!("The model provider {upstream} {what}."))
-            .with_source(self.cause)
-    }
 }

@@ -37,24 +37,31 @@ impl Far {
     }
 
     async fn ask(&self, transport: &Transport) -> Answer {
-        let origin = format!("http://{}/", self.address).parse::<Uri>().expect("a URL");
+        in_time(self.asked("http", transport)).await
+    }
+
+    async fn asked(&self, scheme: &str, transport: &Transport) -> Answer {
+        let origin = format!("{scheme}://{}/", self.address).parse::<Uri>().expect("a URL");
         let request = Request::get("/models").header("host", "localhost");
         let request = request.body(Full::default()).expect("a request");
-        transport.send(Outgoing { origin: Arc::new(origin), request }).await
+        transport.send(UpstreamRequest { origin: Arc::new(origin), request }).await
     }
 
     async fn read(&self, transport: &Transport) -> String {
         let answer = self.ask(transport).await;
         let answer = answer.unwrap_or_else(|error| panic!("no answer: {}", error.cause));
-        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        let body = in_time(answer.into_body().collect()).await.expect("a body").to_bytes();
         String::from_utf8_lossy(&body).into_owned()
     }
 
     /// Waits until so many of its connections are over.
     async fn has_closed(&self, connections: usize) {
-        while self.closed.load(Ordering::SeqCst) < connections {
-            tokio::task::yield_now().await;
-        }
+        in_time(async {
+            while self.closed.load(Ordering::SeqCst) < connections {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     fn made(&self) -> usize {
@@ -82,6 +89,16 @@ const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n";
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const LONG: &str = "HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\ngood";
+
+/// What comes of it before it has taken too long to come at all. The clock is looked at first: when
+/// it wakes the task, what nobody else would have woken would be found there too.
+async fn in_time<T>(wait: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("it never came"),
+        come = wait => come,
+    }
+}
 
 fn transport() -> Transport {
     Transport::new(&[]).expect("a transport")
@@ -136,8 +153,7 @@ async fn many_connections_that_were_closed_at_rest_cost_no_call() {
         for _ in 0..done {
             tokio::task::consume_budget().await;
         }
-        let read = tokio::time::timeout(Duration::from_secs(5), far.read(transport));
-        assert_eq!(read.await.as_deref(), Ok("good"), "after {done}");
+        assert_eq!(far.read(transport).await, "good", "after {done}");
     }
 }
 
@@ -190,6 +206,18 @@ async fn where_nobody_listens_nothing_was_read() {
     let gone = Far { address: SocketAddr::from(([127, 0, 0, 1], 1)), ..far };
     let Err(error) = gone.ask(&transport()).await else { panic!("there is no answer") };
     assert!(!error.connected);
+}
+
+/// Whoever accepts a connection and then says nothing is not waited for as an answer is.
+#[tokio::test]
+async fn a_connection_that_does_not_come_to_stand_is_given_up() {
+    let far = Far::start(FIXED, usize::MAX).await;
+    let transport = Transport { connect: Duration::from_millis(60), ..transport() };
+    let Err(error) = in_time(far.asked("https", &transport)).await else {
+        panic!("there is no answer")
+    };
+    assert!(!error.connected, "nothing was sent: {}", error.cause);
+    assert_eq!(far.made(), 1);
 }
 
 #[tokio::test]
