@@ -8,7 +8,7 @@ use tollgate_edge::page::Assets;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, RequestLog, Style, TrustedProxies,
 };
-use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose};
+use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose, Works};
 use tollgate_kernel::{
     ClientId, Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp,
     UserId,
@@ -34,6 +34,8 @@ pub(super) struct House {
     pub(super) clock: Arc<ManualClock>,
     pub(super) app: App,
     jobs: Jobs,
+    /// Those that were not started.
+    _works: Option<Works>,
     _folder: TempDir,
 }
 
@@ -58,6 +60,15 @@ impl House {
 
     /// An empty one with these limits by network.
     pub(super) async fn with(limits: NetworkLimits) -> Self {
+        let mut house = Self::still(limits).await;
+        if let Some(works) = house._works.take() {
+            tokio::spawn(works.run(std::future::pending(), std::future::pending()));
+        }
+        house
+    }
+
+    /// The same with nothing that runs beside its requests.
+    pub(super) async fn still(limits: NetworkLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
         let rng = Arc::new(SeededRng::new(7));
@@ -89,7 +100,6 @@ impl House {
         })
         .await
         .unwrap();
-        tokio::spawn(works.run(std::future::pending(), std::future::pending()));
         let networks = NetworkBook::new(limits, clock.clone());
         let state = IdentityState::new(gate.clone(), networks.clone());
         let edge = Edge::new(tollgate_edge::Parts {
@@ -108,14 +118,18 @@ impl House {
             replays: gate.clone(),
         });
         let app = App::build(rows(&state), edge).unwrap();
-        Self { gate, state, clock, app, jobs, _folder: folder }
+        Self { gate, state, clock, app, jobs, _works: Some(works), _folder: folder }
     }
 
     /// An installation whose owner has [`OWNER`] and [`PASSWORD`].
     pub(super) async fn owned() -> (Self, Owner) {
-        let house = Self::empty().await;
-        let owner = setup_owner(&house.gate, &house.system(), owner_wish(OWNER)).await.unwrap();
-        (house, owner)
+        Self::empty().await.with_owner().await
+    }
+
+    /// With an owner who has [`OWNER`] and [`PASSWORD`].
+    pub(super) async fn with_owner(self) -> (Self, Owner) {
+        let owner = setup_owner(&self.gate, &self.system(), owner_wish(OWNER)).await.unwrap();
+        (self, owner)
     }
 
     /// The server itself.

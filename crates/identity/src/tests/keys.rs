@@ -19,7 +19,7 @@ use crate::rotate_key::rotate_key;
 use crate::update_key::{KeyChange, update_key};
 use crate::update_user::{UserChange, update_user};
 
-fn wish(holder: Option<KeyHolder>) -> KeyWish {
+pub(super) fn wish(holder: Option<KeyHolder>) -> KeyWish {
     KeyWish {
         name: "laptop".to_owned(),
         holder,

@@ -3,6 +3,7 @@
 mod accounts;
 mod browser;
 mod coming_in;
+mod heeded;
 mod house;
 mod keys;
 mod limited;
