@@ -28,31 +28,21 @@ const STEPS: &[Step] = &[
     // One after the other: the model takes all processors.
     Step::tests("a real model", SMALL_MODEL),
     Step::call("program", build_program),
-    Step::tests("crash loop on SQLite", CRASH_LOOP),
-    Step::tests_on_postgres("crash loop on PostgreSQL", CRASH_LOOP_ON_POSTGRES),
+    Step::tests_on_postgres("crash loop", CRASH_LOOP),
 ];
 
 const SMALL_MODEL: &[&str] =
     &["--workspace", "--test", "small_model", "--", "--test-threads=1", "--nocapture"];
 
+/// One engine after the other.
 const CRASH_LOOP: &[&str] = &[
     "--workspace",
     "--test",
     "crash",
     "--",
+    "--test-threads=1",
     "--nocapture",
-    "--exact",
     "kills_lose_nothing_that_was_promised",
-];
-
-const CRASH_LOOP_ON_POSTGRES: &[&str] = &[
-    "--workspace",
-    "--test",
-    "crash",
-    "--",
-    "--nocapture",
-    "--exact",
-    "kills_lose_nothing_that_was_promised_on_postgres",
 ];
 
 /// Runs the long tests at `root`, with so many kills.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::EntryState;
 use tollgate_store::ledger::EntryRow;
 use tollgate_testkit::{Engine, PROVIDER_KEY, RawCall, TestServer, chat_body};
 
-use super::both::until;
+use super::both::{provider, until};
 
 const CHAT: &str = "/v1/chat/completions";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -91,18 +91,11 @@ struct Failing {
 
 impl Failing {
     async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let [heard, parts, written] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
-        let failing =
-            Self { url, heard: heard.clone(), parts: parts.clone(), written: written.clone() };
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 65_536];
-                let length = stream.read(&mut request).await.unwrap_or(0);
-                if request[..length].starts_with(b"GET") {
-                    continue;
-                }
+        let shared = (heard.clone(), parts.clone(), written.clone());
+        let url = provider(move |mut stream| {
+            let (heard, parts, written) = shared.clone();
+            async move {
                 heard.add_permits(1);
                 let usage = json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5});
                 let body = json!({"error": {"message": "No."}, "usage": usage}).to_string();
@@ -119,7 +112,7 @@ impl Failing {
                 }
             }
         });
-        failing
+        Self { url: url.await, heard, parts, written }
     }
 
     /// Writes so many parts.

@@ -4,27 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tollgate_kernel::{Budget, Period, Unit};
 use tollgate_testkit::{Browser, Engine, PROVIDER_KEY, TestServer};
 
-use super::until;
+use super::{provider, until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A provider that answers a call when it is let. Its base URL.
-async fn provider(heard: Arc<Semaphore>, may_answer: Arc<Semaphore>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 65_536];
-            let length = stream.read(&mut request).await.unwrap_or(0);
-            if request[..length].starts_with(b"GET") {
-                continue;
-            }
+async fn patient(heard: Arc<Semaphore>, may_answer: Arc<Semaphore>) -> String {
+    provider(move |mut stream| {
+        let (heard, may_answer) = (heard.clone(), may_answer.clone());
+        async move {
             heard.add_permits(1);
             may_answer.acquire().await.unwrap().forget();
             let message = json!({ "role": "assistant", "content": "Done." });
@@ -40,8 +33,8 @@ async fn provider(heard: Arc<Semaphore>, may_answer: Arc<Semaphore>) -> String {
             );
             drop(stream.write_all(answer.as_bytes()).await);
         }
-    });
-    url
+    })
+    .await
 }
 
 /// What the API says of the one budget: used, held and left.
@@ -67,7 +60,7 @@ pub(crate) async fn what_a_running_call_holds_is_shown_until_it_ends(engine: Eng
     let (user, key) = server.caller("alice", vec![budget]).await.unwrap();
     let alice = server.signed_in(user).await.unwrap();
     let [heard, may_answer] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
-    let url = provider(heard.clone(), may_answer.clone()).await;
+    let url = patient(heard.clone(), may_answer.clone()).await;
     server.add_upstream("patient", &url, PROVIDER_KEY).await.unwrap();
     server.add_model("slow", "patient", "m", Vec::new()).await.unwrap();
     assert_eq!(told(&alice).await, (0, 0, 500));

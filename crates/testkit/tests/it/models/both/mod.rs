@@ -18,6 +18,9 @@ pub(crate) mod windows;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
 /// A test of each function on one engine.
 macro_rules! suite {
     ($engine:ident) => {
@@ -86,4 +89,23 @@ pub(crate) async fn bites<F: Future<Output = bool>>(what: &str, is_so: impl FnMu
     assert!(until(Duration::from_secs(5), is_so).await, "{what}");
     let took = changed.elapsed();
     assert!(took <= Duration::from_secs(1), "{what} after {took:?}");
+}
+
+/// A provider that has no list of models, and of which `answer` answers the calls, one after the
+/// other. Its base URL.
+pub(crate) async fn provider<F: Future<Output = ()> + Send>(
+    answer: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 65_536];
+            let length = stream.read(&mut request).await.unwrap_or(0);
+            if !request[..length].starts_with(b"GET") {
+                answer(stream).await;
+            }
+        }
+    });
+    url
 }
