@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollgate_edge::{RequestLog, Style, TrustedProxies};
 use tollgate_gate::Outbound;
-use tollgate_kernel::SystemClock;
+use tollgate_kernel::{Secret, SystemClock};
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -131,19 +131,23 @@ fn prices(config: &Config) -> Result<PriceTable, Exit> {
 
 /// Where the server may go on its own account; `own` is where it listens.
 fn outbound(config: &Config, mut own: Vec<SocketAddr>) -> Outbound {
-    let store = config.store_url.as_ref().and_then(|url| Url::parse(url.expose()).ok());
-    let mut own_names = Vec::new();
-    if let Some(store) = store {
-        let port = store.port().unwrap_or(POSTGRES_PORT);
-        // The host of a scheme that is not one of the web's is text, whatever it holds.
-        let host = store.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        match host.parse::<IpAddr>() {
-            Ok(address) => own.push(SocketAddr::new(address, port)),
-            Err(_) if host.is_empty() => {}
-            Err(_) => own_names.push((host.to_owned(), port)),
-        }
-    }
+    let (address, name) = config.store_url.as_ref().map(store_place).unwrap_or_default();
+    own.extend(address);
+    let own_names = name.into_iter().collect();
     Outbound { allow: config.outbound.allow.clone(), own, own_names }
+}
+
+/// Where the store at `url` answers, by address or by name; neither for a socket in a folder.
+fn store_place(url: &Secret) -> (Option<SocketAddr>, Option<(String, u16)>) {
+    let Ok(url) = Url::parse(url.expose()) else { return (None, None) };
+    let port = url.port().unwrap_or(POSTGRES_PORT);
+    // The host of a scheme that is not one of the web's is text, whatever it holds.
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(address) => (Some(SocketAddr::new(address, port)), None),
+        Err(_) if host.is_empty() => (None, None),
+        Err(_) => (None, Some((host.to_owned(), port))),
+    }
 }
 
 /// The certificates of `outbound.ca`, as DER.
@@ -213,5 +217,18 @@ mod tests {
         assert_eq!(style(LogFormat::Auto, false, true), Style::Json);
         assert_eq!(style(LogFormat::Json, true, true), Style::Json);
         assert_eq!(style(LogFormat::Pretty, false, true), pretty(false), "a file has no colours");
+    }
+
+    #[test]
+    fn n57_the_server_knows_where_its_store_is() {
+        let place = |url: &str| {
+            let (address, name) = store_place(&Secret::new(url.to_owned()));
+            let name = name.map(|(host, port)| format!("{host}:{port}"));
+            address.map(|address| address.to_string()).or(name)
+        };
+        assert_eq!(place("postgres:///tollgate"), None);
+        assert_eq!(place("postgres://u:p@10.0.0.5/t").as_deref(), Some("10.0.0.5:5432"));
+        assert_eq!(place("postgres://u@[fd00::5]:6000/t").as_deref(), Some("[fd00::5]:6000"));
+        assert_eq!(place("postgres://db.example:5433/t").as_deref(), Some("db.example:5433"));
     }
 }

@@ -31,9 +31,13 @@ pub(crate) use self::network::System;
 pub use self::url::DocumentUrl;
 use crate::Gate;
 
-/// How many documents are on their way at once, and how many of them from one origin.
+/// How many documents that anybody named are on their way at once, and how many of them from one
+/// origin.
 const AT_ONCE: usize = 16;
 const AT_ONCE_EACH: usize = 4;
+
+/// The same for those that the owner has set: nobody else keeps them waiting.
+const OWNERS_AT_ONCE: usize = 16;
 
 /// How many documents are kept, and the largest that is.
 const KEPT: usize = 128;
@@ -118,7 +122,8 @@ impl Gate {
 pub(crate) struct Fetcher {
     client: Arc<Client>,
     clock: Arc<dyn Clock>,
-    budget: Budget,
+    others: Budget,
+    owners: Budget,
     kept: Cache<Key, Arc<Slot>>,
 }
 
@@ -135,8 +140,9 @@ struct Kept {
 
 impl Fetcher {
     pub(crate) fn new(client: Arc<Client>, clock: Arc<dyn Clock>) -> Self {
-        let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
-        Self { client, clock, budget, kept: Cache::new(KEPT) }
+        let others = Budget::new(AT_ONCE, AT_ONCE_EACH);
+        let owners = Budget::new(OWNERS_AT_ONCE, AT_ONCE_EACH);
+        Self { client, clock, others, owners, kept: Cache::new(KEPT) }
     }
 
     /// The document, if need be as it was a while ago.
@@ -222,7 +228,8 @@ impl Fetcher {
     }
 
     async fn ask(&self, url: DocumentUrl, terms: FetchTerms) -> Result<Answer, Fault> {
-        let _leave = self.budget.leave(url.url().origin().ascii_serialization()).await?;
+        let budget = if url.is_owners() { &self.owners } else { &self.others };
+        let _leave = budget.leave(url.url().origin().ascii_serialization()).await?;
         let mut ask = Ask::get(url);
         let accepted = match terms.form {
             DocumentForm::Json => "application/json",

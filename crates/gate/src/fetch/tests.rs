@@ -533,3 +533,23 @@ async fn t75_one_origin_gets_a_share_of_the_budget_and_no_more() {
         count = others => assert_eq!(count, AT_ONCE_EACH),
     }
 }
+
+#[tokio::test]
+async fn t75_what_the_owner_set_waits_for_nobody_else() {
+    let web = Web::of(|path| if path == "/keys" { json("{}") } else { Reply::Silence }).await;
+    let fetcher = web.fetcher();
+    let (origins, each) = (AT_ONCE / AT_ONCE_EACH, AT_ONCE_EACH);
+    let slow = (0..2 * AT_ONCE).map(|at| {
+        let slow = url(&format!("https://{}/{at}", NAMES[at % origins]));
+        fetcher.fetch(slow, FetchTerms::METADATA)
+    });
+    let owners = async {
+        web.has_seen(origins * each).await;
+        let keys = DocumentUrl::of_owner(url("https://good.example/keys").url()).unwrap();
+        fetcher.fetch(keys, FetchTerms::METADATA).await.unwrap();
+    };
+    tokio::select! {
+        _ = join_all(slow) => panic!("nobody answers there"),
+        () = owners => assert_eq!(web.seen().len(), AT_ONCE + 1),
+    }
+}

@@ -101,6 +101,11 @@ impl DocumentUrl {
         is_loopback && self.named_by == NamedBy::Owner
     }
 
+    /// Whether the owner has set it.
+    pub(super) fn is_owners(&self) -> bool {
+        self.named_by == NamedBy::Owner
+    }
+
     /// The host.
     pub(super) fn host(&self) -> Host<&str> {
         // A checked address has one.

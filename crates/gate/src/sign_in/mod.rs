@@ -158,7 +158,7 @@ impl Gate {
         redirect_uri: &Url,
     ) -> Result<Outset, Error> {
         let ways = self.ways(provider).await?;
-        Ok(outset::outset(&ways, provider, redirect_uri, &*self.rng))
+        Ok(outset::outset(&ways.authorize, provider, redirect_uri, &*self.rng))
     }
 
     /// Refuses an answer that is not from `provider`, by its parameter `iss` (RFC 9207, 2.4): for

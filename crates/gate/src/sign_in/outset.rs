@@ -7,17 +7,17 @@ use tollgate_kernel::{PlainToken, Rng};
 use tollgate_vault::pkce_challenge;
 use url::Url;
 
-use super::endpoints::Ways;
 use super::{Outset, Provider};
 
+/// The request, to the endpoint `authorize`.
 pub(super) fn outset(
-    ways: &Ways,
+    authorize: &Url,
     provider: &Provider,
     redirect_uri: &Url,
     rng: &dyn Rng,
 ) -> Outset {
     let (state, nonce, verifier) = (random(rng), random(rng), random(rng));
-    let mut url = ways.authorize.clone();
+    let mut url = authorize.clone();
     let mut query = url.query_pairs_mut();
     query.append_pair("response_type", "code");
     query.append_pair("client_id", &provider.client_id);

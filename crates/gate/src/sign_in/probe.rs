@@ -1,13 +1,13 @@
 //! What the owner's "Test" finds: everything that can be found without a person.
 
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use tollgate_kernel::{Error, PlainToken};
 use tollgate_protocol::sign_in::{Discovery, Jwks, TokenAnswer, TokenRefusal};
 use tracing::info;
 use url::Url;
 
 use super::endpoints::{Part, Place, TERMS, metadata_url, place, read_metadata};
-use super::outset::random;
+use super::outset::{outset, random};
 use super::{Provider, Returned};
 use crate::fetch::{Ask, DocumentUrl, Fault};
 use crate::{Gate, Warrant};
@@ -74,7 +74,7 @@ impl Gate {
         };
         let (jwks, authorize, userinfo, emails, credentials) = tokio::join!(
             self.probe_keys(at(Part::Jwks)),
-            self.probe_page("authorize", at(Part::Authorize)),
+            self.probe_page("authorize", self.first_page(provider, at(Part::Authorize))),
             self.probe_page("userinfo", at(Part::Userinfo)),
             self.probe_page("emails", emails),
             self.probe_credentials(warrant, provider, at(Part::Token)),
@@ -114,15 +114,25 @@ impl Gate {
         })
     }
 
+    /// Where a browser would be sent: there are some who know nothing at the bare address.
+    fn first_page(
+        &self,
+        provider: &Provider,
+        authorize: Option<DocumentUrl>,
+    ) -> Option<DocumentUrl> {
+        let redirect_uri = self.redirect_uri(provider).ok()?;
+        let outset = outset(authorize?.url(), provider, &redirect_uri, &*self.rng);
+        DocumentUrl::of_owner(&outset.url).ok()
+    }
+
+    fn redirect_uri(&self, provider: &Provider) -> Result<Url, Error> {
+        let redirect_uri = format!("{}/callback/{}", self.tokens.issuer(), provider.id);
+        Url::parse(&redirect_uri).map_err(Error::internal)
+    }
+
     /// Whether anything answers there: what it says without a person is its own matter.
     async fn probe_page(&self, part: &'static str, url: Option<DocumentUrl>) -> Option<Finding> {
-        let ask = Ask {
-            method: Method::GET,
-            url: url?,
-            headers: HeaderMap::new(),
-            body: bytes::Bytes::new(),
-        };
-        Some(match self.ask_provider(ask).await {
+        Some(match self.ask_provider(Ask::get(url?)).await {
             Ok(answer) if answer.status == StatusCode::NOT_FOUND => {
                 Finding::of(part, &Fault::Status(404))
             }
@@ -174,8 +184,7 @@ impl Gate {
         token: &DocumentUrl,
     ) -> Result<Result<TokenAnswer, Fault>, Error> {
         self.note(warrant.principal(), "provider.test", provider).await?;
-        let redirect_uri = format!("{}/callback/{}", self.tokens.issuer(), provider.id);
-        let redirect_uri = Url::parse(&redirect_uri).map_err(Error::internal)?;
+        let redirect_uri = self.redirect_uri(provider)?;
         let returned = Returned {
             code: PlainToken::new(format!("tollgate-test-{}", random(&*self.rng).expose())),
             iss: None,

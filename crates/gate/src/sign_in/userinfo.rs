@@ -9,7 +9,7 @@ use tollgate_protocol::sign_in::{Profile, Tokens, primary_email};
 use super::endpoints::Ways;
 use super::{Identity, Provider, failed, faulty};
 use crate::Gate;
-use crate::fetch::{Ask, DocumentUrl, Fault, is_json};
+use crate::fetch::{Ask, DocumentUrl, Fault};
 
 impl Gate {
     /// Who the profile says came, of a provider without ID tokens.
@@ -59,8 +59,8 @@ impl Gate {
         ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.ask_provider(ask).await.map_err(|fault| faulty(provider, fault))?;
         let fault = match answer.status {
-            StatusCode::OK if is_json(&answer.headers) => return Ok(answer.body),
-            StatusCode::OK => Fault::NotJson,
+            // Some call their JSON a script.
+            StatusCode::OK => return Ok(answer.body),
             status if status.is_redirection() => Fault::Redirected,
             status => Fault::Status(status.as_u16()),
         };

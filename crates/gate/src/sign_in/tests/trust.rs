@@ -142,6 +142,8 @@ async fn a_test_of_a_good_provider_finds_everything_well() {
     assert!(findings.iter().all(|it| it.is_good && it.code == "ok"), "{findings:?}");
     assert_eq!(house.audited().await, ["system:setup provider.test provider:idp"]);
     let requests = idp.seen();
+    let page = requests.iter().find(|it| it.path == "/authorize").unwrap();
+    assert!(page.head.contains("client_id=our+client%2Bid&redirect_uri="), "{}", page.head);
     let token = requests.iter().find(|it| it.path == "/token").unwrap();
     assert_eq!(token.form()["redirect_uri"], "http://localhost:8080/callback/idp");
 }
