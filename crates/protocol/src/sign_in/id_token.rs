@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_is_read() {
+    fn j27_claims_come_out_of_a_verified_token_alone() {
         let claims = read(&token(HEADER, PAYLOAD)).unwrap();
         assert_eq!((claims.sub.as_str(), claims.nonce.as_deref()), ("alice", Some("n")));
         let text = token(HEADER, PAYLOAD);
         let token = UnverifiedIdToken::parse(&text).unwrap();
         assert_eq!((token.kid(), token.algorithm()), (Some("k1"), Algorithm::Rs256));
         assert_eq!(token.signing_input(), text.rsplit_once('.').unwrap().0.as_bytes());
-        assert!(token.verified(|_| false).is_err(), "j27: no claims without a signature");
+        assert!(token.verified(|_| false).is_err(), "no claims without a signature");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tollgate_kernel::{Job, Manage, ManualClock, Network, Noun, Rng, SeededRng, Timestamp};
 use tollgate_root::Root;
 use tollgate_store::{AuditFilter, PageRequest, Target};
@@ -295,9 +295,12 @@ impl Idp {
     }
 }
 
-/// An address where nobody listens any more.
-pub(super) async fn nowhere() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// An address where nobody answers, as long as the socket that holds it is there.
+pub(super) fn nowhere() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 async fn serve(

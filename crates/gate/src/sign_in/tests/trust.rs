@@ -157,7 +157,8 @@ async fn a_test_tells_what_is_wrong() {
         bend(&idp, &mut provider);
         troubles(&house, &provider).await
     };
-    let gone = Url::parse(&format!("http://{}/x", nowhere().await)).unwrap();
+    let (_held, nowhere) = nowhere();
+    let gone = Url::parse(&format!("http://{nowhere}/x")).unwrap();
     let wrong = bent(&|_, it| it.client_secret = None).await;
     assert_eq!(wrong, [("credentials", "client_refused", false)]);
     let issuer = bent(&|idp, _| idp.bend(|it| it.metadata = value!({ "issuer": "x" }))).await;
@@ -174,6 +175,9 @@ async fn a_test_tells_what_is_wrong() {
     assert_eq!(page, [("authorize", "bad_status", false)]);
     let token = bent(&|_, it| it.endpoints.token = Some(gone.clone())).await;
     assert_eq!(token, [("token", "unreachable", false)]);
+    let moved = answer("302 Found", "location: https://evil.example/", "");
+    let token = bent(&|idp, _| idp.can("/token", moved.clone())).await;
+    assert_eq!(token, [("token", "redirected", false)]);
     let private = Url::parse("https://10.0.0.1/token").unwrap();
     let token = bent(&|_, it| it.endpoints.token = Some(private.clone())).await;
     assert_eq!(token, [("token", "refused_address", false)]);
