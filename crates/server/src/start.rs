@@ -1,11 +1,13 @@
 //! From a checked configuration to an opened installation.
 
 use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tollgate_edge::{RequestLog, Style, TrustedProxies};
-use tollgate_kernel::SystemClock;
+use tollgate_gate::Outbound;
+use tollgate_kernel::{Secret, SystemClock};
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -21,6 +23,9 @@ use crate::master_key;
 use crate::own_log::JsonLines;
 use crate::prices::PriceTable;
 use crate::wire::{Installation, Options, listen};
+
+/// Where PostgreSQL answers unless its URL says otherwise.
+const POSTGRES_PORT: u16 = 5432;
 
 /// An installation with its listener, ready to serve.
 pub struct Started {
@@ -42,7 +47,8 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
     let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
     let public_url = config.server.public_url(bound);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
-    let installation = open(config, log, master_key, &public_url).await?;
+    let own = [Some(bound), config.metrics].into_iter().flatten().collect();
+    let installation = open(config, log, master_key, &public_url, own).await?;
     let metrics = match config.metrics {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -60,7 +66,7 @@ pub async fn open_quietly(config: &Config, log: RequestLog) -> Result<(Installat
     let (master_key, _) = master_key::load(config, &SystemRng)?;
     let public_url = config.server.public_url(config.server.listen);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
-    let installation = open(config, log, master_key, &public_url).await?;
+    let installation = open(config, log, master_key, &public_url, Vec::new()).await?;
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;
     Ok((installation, public_url))
 }
@@ -80,6 +86,7 @@ async fn open(
     log: RequestLog,
     master_key: MasterKey,
     public_url: &Url,
+    own: Vec<SocketAddr>,
 ) -> Result<Installation, Exit> {
     let opening = Installation::open(Options {
         target: target(config),
@@ -94,6 +101,7 @@ async fn open(
         drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,
+        outbound: outbound(config, own),
         log,
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(BufferedRng::default()),
@@ -118,6 +126,27 @@ fn prices(config: &Config) -> Result<PriceTable, Exit> {
                 .map_err(|error| Exit::io(format!("cannot read {}", path.display()), &error))?;
             PriceTable::with_file(&text).map_err(bad)
         }
+    }
+}
+
+/// Where the server may go on its own account; `own` is where it listens.
+fn outbound(config: &Config, mut own: Vec<SocketAddr>) -> Outbound {
+    let (address, name) = config.store_url.as_ref().map(store_place).unwrap_or_default();
+    own.extend(address);
+    let own_names = name.into_iter().collect();
+    Outbound { allow: config.outbound.allow.clone(), own, own_names }
+}
+
+/// Where the store at `url` answers, by address or by name; neither for a socket in a folder.
+fn store_place(url: &Secret) -> (Option<SocketAddr>, Option<(String, u16)>) {
+    let Ok(url) = Url::parse(url.expose()) else { return (None, None) };
+    let port = url.port().unwrap_or(POSTGRES_PORT);
+    // The host of a scheme that is not one of the web's is text, whatever it holds.
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(address) => (Some(SocketAddr::new(address, port)), None),
+        Err(_) if host.is_empty() => (None, None),
+        Err(_) => (None, Some((host.to_owned(), port))),
     }
 }
 
@@ -188,5 +217,18 @@ mod tests {
         assert_eq!(style(LogFormat::Auto, false, true), Style::Json);
         assert_eq!(style(LogFormat::Json, true, true), Style::Json);
         assert_eq!(style(LogFormat::Pretty, false, true), pretty(false), "a file has no colours");
+    }
+
+    #[test]
+    fn n57_the_server_knows_where_its_store_is() {
+        let place = |url: &str| {
+            let (address, name) = store_place(&Secret::new(url.to_owned()));
+            let name = name.map(|(host, port)| format!("{host}:{port}"));
+            address.map(|address| address.to_string()).or(name)
+        };
+        assert_eq!(place("postgres:///tollgate"), None);
+        assert_eq!(place("postgres://u:p@10.0.0.5/t").as_deref(), Some("10.0.0.5:5432"));
+        assert_eq!(place("postgres://u@[fd00::5]:6000/t").as_deref(), Some("[fd00::5]:6000"));
+        assert_eq!(place("postgres://db.example:5433/t").as_deref(), Some("db.example:5433"));
     }
 }

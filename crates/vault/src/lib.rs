@@ -15,6 +15,7 @@
 //! - [`Vault::generate_signing_key`] and [`Opener::signer`] make and use signing keys. A
 //!   [`Signer`] signs, and does not give its key away.
 //! - [`Vault::hash_password`] and [`Vault::verify_password`] are argon2id over a keyed hash.
+//! - [`is_signed_by`] checks signatures of others with their public keys.
 //! - [`SystemRng`] is the machine's randomness.
 //!
 //! What holds a secret wipes it when it is dropped, and has no `Debug`:
@@ -67,6 +68,7 @@
 //! ```
 
 mod derive;
+mod foreign;
 mod mac;
 mod master;
 mod password;
@@ -75,10 +77,11 @@ mod seal;
 mod sign;
 mod vault;
 
+pub use foreign::{half_hash, is_signed_by, pkce_challenge};
 pub use mac::{HashedToken, Purpose};
 pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
-pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SigningKey, Text};
+pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SigningKey, Text};
 pub use sign::{PublicKey, Signer};
 pub use vault::{Opener, Vault, unlock};

@@ -56,6 +56,15 @@ impl Kind for ProviderKey {
 
 impl Text for ProviderKey {}
 
+/// Our client secret at a sign-in provider.
+pub enum SignInSecret {}
+
+impl Kind for SignInSecret {
+    const LABEL: &'static str = "sign-in secret";
+}
+
+impl Text for SignInSecret {}
+
 /// The private half of a signing key of ours.
 pub enum SigningKey {}
 
@@ -76,6 +85,7 @@ mod kinds {
     /// Keeps [`super::Kind`] closed.
     pub trait Listed {}
     impl Listed for super::ProviderKey {}
+    impl Listed for super::SignInSecret {}
     impl Listed for super::SigningKey {}
     impl Listed for super::KeptAnswer {}
 }

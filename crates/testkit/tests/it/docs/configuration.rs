@@ -26,7 +26,7 @@ A secret is given by its text, or as `{ file = \"…\" }`, `{ env = \"…\" }` o
 \"…\" }` (of systemd).
 
 Read, and waiting for parts that are not built: `[tls]` (a server that has it refuses to start),
-`[dev]`, `outbound.allow`, `redirect_uris` of clients.
+`[dev]`, `redirect_uris` of clients.
 
 ```toml
 [server]
