@@ -147,6 +147,8 @@ mod tests {
                 models: None,
                 key: None,
                 budget: None,
+                grant: None,
+                auth_time: None,
             };
             self.tokens.mint(claims).unwrap()
         }

@@ -37,7 +37,7 @@ const MAX_MEMBERS: usize = 64;
 /// (RFC 7515, 4.1; RFC 7797).
 const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
 const HEADERS: [&str; 10] = ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
-const CLAIMS: [&str; 13] = [
+const CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -51,6 +51,8 @@ const CLAIMS: [&str; 13] = [
     "models",
     "key",
     "budget",
+    "grant",
+    "auth_time",
 ];
 
 /// A token that has the right form. Whether anybody signed it is not known.
@@ -174,6 +176,12 @@ pub struct AccessClaims {
     /// A claim of ours: a budget of its own, as unit, limit and period, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<String>,
+    /// A claim of ours: the grant that it comes from, where a person allowed an app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// When its person signed in (RFC 9068, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
 }
 
 impl AccessClaims {
@@ -202,6 +210,8 @@ impl AccessClaims {
             models: optional("models")?,
             key: optional("key")?,
             budget: optional("budget")?,
+            grant: optional("grant")?,
+            auth_time: claims.time("auth_time")?,
         })
     }
 
@@ -254,35 +264,40 @@ pub fn compact(signing_input: &str, signature: &[u8]) -> PlainToken {
 }
 
 /// The members of a flat JSON object, each there once and in its own spelling.
-struct Members<'a> {
+pub(crate) struct Members<'a> {
     known: &'static [&'static str],
     found: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Members<'a> {
-    fn read(json: &'a [u8], known: &'static [&'static str]) -> Result<Self, Error> {
+    pub(crate) fn read(json: &'a [u8], known: &'static [&'static str]) -> Result<Self, Error> {
         let text = std::str::from_utf8(json).map_err(|_| refusal("not UTF-8"))?;
         let mut members = Self { known, found: Vec::new() };
         scan_object(text, &mut members).map_err(|e| Error::unauthenticated().with_source(e))?;
         Ok(members)
     }
 
+    /// Whether there are none but these.
+    pub(crate) fn has_only(&self, names: &[&str]) -> bool {
+        self.found.iter().all(|(found, _)| names.contains(&found.as_ref()))
+    }
+
     fn value(&self, name: &str) -> Option<Value<'a>> {
         self.found.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
     }
 
-    fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
         let Some(value) = self.value(name) else { return Ok(None) };
         value.as_text().map(Some).ok_or_else(|| refusal("a member is not a string"))
     }
 
-    fn required(&self, name: &str) -> Result<String, Error> {
+    pub(crate) fn required(&self, name: &str) -> Result<String, Error> {
         let text = self.text(name)?.filter(|text| !text.is_empty());
         text.map(Cow::into_owned).ok_or_else(|| refusal("a required claim is missing"))
     }
 
     /// One audience: a string, or a list of one.
-    fn audience(&self) -> Result<String, Error> {
+    pub(crate) fn audience(&self) -> Result<String, Error> {
         let listed = self.value("aud").filter(|value| value.text.starts_with('['));
         let Some(list) = listed else { return self.required("aud") };
         match serde_json::from_str::<[String; 1]>(list.text) {
@@ -292,7 +307,7 @@ impl<'a> Members<'a> {
     }
 
     /// A whole number of seconds. Fractions are legal elsewhere (RFC 7519, 2); we make none.
-    fn time(&self, name: &str) -> Result<Option<i64>, Error> {
+    pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Error> {
         let Some(value) = self.value(name) else { return Ok(None) };
         let time = value.text.parse().ok().filter(|seconds: &i64| *seconds >= 0);
         time.map(Some).ok_or_else(|| refusal("a time is not a number of seconds"))
@@ -322,14 +337,14 @@ impl<'a> Visitor<'a> for Members<'a> {
 
 /// Canonical base64url without padding (RFC 7515, 2): one text for one sequence of bytes, so that a
 /// token has one spelling only.
-fn decode(part: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| refusal("not canonical base64url"))
 }
 
-fn refusal(why: &'static str) -> Error {
+pub(crate) fn refusal(why: &'static str) -> Error {
     Error::unauthenticated().with_source(why)
 }
 
-fn refuse<T>(why: &'static str) -> Result<T, Error> {
+pub(crate) fn refuse<T>(why: &'static str) -> Result<T, Error> {
     Err(refusal(why))
 }
