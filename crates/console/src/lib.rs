@@ -6,6 +6,7 @@
 //! the gate lends to a warrant, and is heeded on this node before the answer goes out.
 
 mod audit;
+mod client_oauth;
 mod clients;
 mod csv;
 mod entries;

@@ -91,6 +91,13 @@ fn policy() -> Rows {
             "Delete an app with its keys",
             clients::delete,
         ),
+        Row::post(
+            "/api/v1/clients/{id}/secret",
+            write(Clients),
+            "Give an app a new secret, shown once",
+            clients::rotate_secret,
+        )
+        .answers::<ClientView>(),
     ]
 }
 

@@ -25,6 +25,7 @@ use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
+use crate::resources::{self, Resource};
 use crate::tokens::Tokens;
 use crate::transport::Transport;
 use crate::works::Heeded;
@@ -84,6 +85,10 @@ pub struct Gate {
     /// Upstreams have come, changed or gone.
     pub(crate) lists_wanted: tokio::sync::Notify,
     pub(crate) replays: Replays,
+    /// Our own doors, for which tokens can be made.
+    pub(crate) doors: Vec<Arc<Resource>>,
+    /// Held by whoever makes the key for ID tokens.
+    pub(crate) id_key: tokio::sync::Mutex<()>,
 }
 
 /// The right to act as the server itself. Only the wiring gets it.
@@ -109,6 +114,7 @@ impl Gate {
         let vault = Arc::new(vault);
         let lives = Arc::<Lives>::default();
         let tokens = Arc::new(Tokens::new(&parts.public_url));
+        let doors = resources::doors(tokens.models_audience(), tokens.manage_audience());
         let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
@@ -134,6 +140,8 @@ impl Gate {
             upstream_failures: UpstreamFailures::default(),
             lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
+            doors,
+            id_key: tokio::sync::Mutex::default(),
         });
         gate.events.lock().await.heed_new(&gate).await?;
         let works = Works { gate: gate.clone(), drainer, thread };
@@ -201,6 +209,12 @@ impl Gate {
                 request: principal.request().map(|id| id.to_string()),
             })
             .await
+    }
+
+    /// Opens a transaction of the server itself, for what it makes when it is needed first.
+    pub(crate) async fn begin_as_setup(&self) -> Result<Tx, Error> {
+        let subject = Subject::System(Job::Setup).to_string();
+        self.writer.begin(Actor { subject, network: None, request: None }).await
     }
 
     /// What the owner should mend at `upstream`; `None` where all is well or nothing is known.

@@ -73,6 +73,7 @@ mod password;
 mod rng;
 mod seal;
 mod sign;
+mod sign_rsa;
 mod vault;
 
 pub use mac::{HashedToken, Purpose};
@@ -81,4 +82,5 @@ pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
 pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SigningKey, Text};
 pub use sign::{PublicKey, Signer};
+pub use sign_rsa::{RsaPublicKey, RsaSigner};
 pub use vault::{Opener, Vault, unlock};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tollgate_kernel::Error;
 
 use crate::json::to_json;
-use crate::jwt::{MAX_LEN, Members, decode, refuse, refusal};
+use crate::jwt::{MAX_LEN, Members, decode, refusal, refuse};
 
 const ALGORITHM: &str = "RS256";
 const TYPE: &str = "JWT";

@@ -39,7 +39,8 @@ impl RedirectUri {
             Err(Error::invalid(format!("{text:?} cannot be a redirect URI: {why}."))
                 .with_param("redirect_uris"))
         };
-        let plain = text.bytes().all(|b| (0x21..=0x7e).contains(&b) && !b"\\\"<>^`{|}*".contains(&b));
+        let plain =
+            text.bytes().all(|b| (0x21..=0x7e).contains(&b) && !b"\\\"<>^`{|}*".contains(&b));
         if !plain || text.len() > LONGEST {
             return refused("it has characters that no URI has, or a wildcard, or is too long");
         }
@@ -61,7 +62,9 @@ impl RedirectUri {
             return refused("its host is not a name");
         }
         if url.scheme() == "http" && !is_loopback(&url) {
-            return refused("http is for http://127.0.0.1, http://[::1] and http://localhost alone");
+            return refused(
+                "http is for http://127.0.0.1, http://[::1] and http://localhost alone",
+            );
         }
         Ok(Self(text.to_owned()))
     }

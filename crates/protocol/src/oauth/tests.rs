@@ -213,7 +213,10 @@ fn answers_are_put_behind_what_is_there() {
     let state = [("code", "a b"), ("state", "x&y=\u{e9}/+")];
     let plain = answer_url("https://a.example/cb", &state);
     assert_eq!(plain, "https://a.example/cb?code=a%20b&state=x%26y%3D%C3%A9%2F%2B");
-    assert_eq!(answer_url("https://a.example/cb?x=1", &[("a", "b")]), "https://a.example/cb?x=1&a=b");
+    assert_eq!(
+        answer_url("https://a.example/cb?x=1", &[("a", "b")]),
+        "https://a.example/cb?x=1&a=b"
+    );
     assert_eq!(RedirectUri::place("https://a.example:8443/cb"), "a.example:8443");
     assert_eq!(RedirectUri::place("com.example.app:/cb"), "com.example.app:");
     assert_eq!(RedirectUri::source("https://a.example/cb"), "https://a.example");
@@ -293,7 +296,8 @@ fn the_document_says_what_clients_look_for() {
 
 #[test]
 fn t32_id_tokens_and_access_tokens_do_not_read_as_each_other() {
-    let claims = IdClaims { iss: "i".into(), sub: "s".into(), aud: "a".into(), ..IdClaims::default() };
+    let claims =
+        IdClaims { iss: "i".into(), sub: "s".into(), aud: "a".into(), ..IdClaims::default() };
     let token = crate::jwt::compact(&claims.signing_input("k"), &[7; 256]);
     let read = UnverifiedId::parse(token.expose()).unwrap();
     assert_eq!((read.kid(), read.signature().len()), (Some("k"), 256));
