@@ -17,6 +17,7 @@ mod members;
 mod models;
 mod pages;
 mod plans;
+mod resources;
 mod routes;
 mod settings;
 mod span;

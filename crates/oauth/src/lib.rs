@@ -11,6 +11,7 @@ mod client_credentials;
 mod consent;
 mod consider;
 mod end_session;
+mod grants;
 mod introspect;
 mod issue;
 mod keys;

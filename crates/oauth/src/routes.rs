@@ -4,9 +4,12 @@ use tollgate_edge::shapes::List;
 use tollgate_edge::{Dialect, Row, bind};
 use tollgate_kernel::{Access, Manage, Noun};
 
+use crate::grants::GrantView;
 use crate::keys::{KeyView, Rotation};
 use crate::state::OAuthState;
-use crate::{authorize, consent, end_session, introspect, keys, metadata, revoke, token, userinfo};
+use crate::{
+    authorize, consent, end_session, grants, introspect, keys, metadata, revoke, token, userinfo,
+};
 
 const OPEN: Access = Access::Public;
 
@@ -67,7 +70,17 @@ fn documents() -> Vec<Row<OAuthState>> {
 fn api() -> Vec<Row<OAuthState>> {
     let read = Access::Api(Manage::read(Noun::SigningKeys));
     let write = Access::Api(Manage::write(Noun::SigningKeys));
+    let own = Access::Api(Manage::read(Noun::Grants));
+    let own_write = Access::Api(Manage::write(Noun::Grants));
     vec![
+        Row::get("/api/v1/grants", own, "List what you allowed apps", grants::list)
+            .answers::<List<GrantView>>(),
+        Row::delete(
+            "/api/v1/grants/{client_id}",
+            own_write,
+            "Take back what you allowed an app",
+            grants::withdraw,
+        ),
         Row::get("/api/v1/signing-keys", read, "List signing keys", keys::list)
             .answers::<List<KeyView>>(),
         Row::post("/api/v1/signing-keys/rotate", write, "Make new signing keys", keys::rotate)

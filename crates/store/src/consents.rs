@@ -1,9 +1,12 @@
 //! Consents: what a person said an app may have, so that they are not asked again.
 
-use tollgate_kernel::{ClientId, Error, UserId};
+use tollgate_kernel::{ClientId, Error, Timestamp, UserId};
 
-use crate::sql::args;
+use crate::sql::{Record, Row, args};
 use crate::{Reader, Tx};
+
+/// The most consents that are listed.
+const MOST: u32 = 500;
 
 impl Reader {
     /// The scopes that a person consented to for this app and this resource, separated by spaces;
@@ -18,6 +21,43 @@ impl Reader {
                    AND resource = $3";
         let row = self.db.optional(sql, args![user, client, resource]).await?;
         row.map(|row| row.text("scope")).transpose()
+    }
+
+    /// What a person consented to, by the names of the apps: as many as a person has.
+    pub async fn consents(&self, user: UserId) -> Result<Vec<ConsentRecord>, Error> {
+        let sql = "SELECT k.client_id, c.name, k.resource, k.scope, k.updated_at FROM consents k \
+                   JOIN clients c ON c.id = k.client_id WHERE k.user_id = $1 \
+                   ORDER BY c.name, k.client_id, k.resource LIMIT $2";
+        self.db.all(sql, args![user, MOST]).await?.iter().map(Row::record).collect()
+    }
+}
+
+/// What a person consented to, for one app and one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentRecord {
+    /// The app.
+    pub client: ClientId,
+    /// Its name for people.
+    pub name: String,
+    /// The resource.
+    pub resource: String,
+    /// The scopes, separated by spaces.
+    pub scope: String,
+    /// When it was said last.
+    pub updated_at: Timestamp,
+}
+
+impl Record for ConsentRecord {
+    const TABLE: &'static str = "consents";
+
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            client: row.id("client_id")?,
+            name: row.text("name")?,
+            resource: row.text("resource")?,
+            scope: row.text("scope")?,
+            updated_at: row.time("updated_at")?,
+        })
     }
 }
 

@@ -46,6 +46,7 @@ use std::path::PathBuf;
 pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
 pub use auth_codes::{CodeRecord, NewCode};
 pub use clients::{ClientKind, ClientRecord};
+pub use consents::ConsentRecord;
 pub use descent::{Descent, GENERATIONS_MAX, Origin};
 pub use events::{Event, EventKind};
 pub use grants::{GrantRecord, GrantStanding, NewGrant, RefreshRecord};

@@ -233,6 +233,9 @@ pub(crate) async fn consents_are_kept_until_they_are_withdrawn(bench: &Bench) ->
     let given = bench.reader.consent(user, app.id, here).await?;
     assert_eq!(given.as_deref(), Some("models openid"));
     assert_eq!(bench.reader.consent(user, app.id, there).await?, None);
+    let listed = bench.reader.consents(user).await?;
+    assert_eq!((listed.len(), listed[0].client, &*listed[0].name), (1, app.id, "App"));
+    assert_eq!((&*listed[0].resource, &*listed[0].scope), (here, "models openid"));
     let grant = granted(bench, user, &app, 2).await?;
     let mut tx = bench.begin().await?;
     assert!(tx.withdraw_consent(user, app.id).await?);
