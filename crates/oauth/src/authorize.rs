@@ -92,7 +92,7 @@ async fn go_on(
         Ok(Decided::Redirect(place)) => sent_back(visit, &headers, &place),
         Ok(Decided::SignIn(place)) => reply::see_other(&place),
         Ok(Decided::Again(ticket)) => pages::again(visit, &asker, ticket),
-        Ok(Decided::Consent(asked)) => pages::consent(gate, caller, visit, &asker, asked).await,
+        Ok(Decided::Consent(asked)) => pages::consent(gate, caller, visit, &asker, *asked).await,
         // A fault of ours is told to the person, with the id that finds it.
         Err(error) if error.kind().blame() == Blame::Us => Err(error.into()),
         Err(error) => sent_back(visit, &headers, &asker.refusal(gate, &error)),
@@ -104,7 +104,7 @@ enum Decided {
     Redirect(String),
     SignIn(String),
     Again(String),
-    Consent(pages::Asked),
+    Consent(Box<pages::Asked>),
 }
 
 async fn decided(
@@ -123,7 +123,8 @@ async fn decided(
         Next::Again => Decided::Again(asker.ticket(now, None).seal(gate)),
         Next::Consent(person) => {
             let ticket = asker.ticket(now, Some(person.session.id)).seal(gate);
-            Decided::Consent(pages::Asked { request, ticket, user: person.user })
+            let asked = pages::Asked { request, ticket, user: person.user };
+            Decided::Consent(Box::new(asked))
         }
         Next::Code(person) => {
             let warrant = gate.allow(caller, Manage::write(Noun::Grants))?;

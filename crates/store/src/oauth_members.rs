@@ -28,7 +28,8 @@ pub enum AuthMethod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OAuthMembers {
-    /// How it shows that it is the one; basic and post for an app with a secret, where none is said.
+    /// How it shows that it is the one; basic or post for an app with a secret, where none is
+    /// said.
     pub auth_method: Option<AuthMethod>,
     /// Where it may be sent back to after a sign-in.
     pub redirect_uris: Vec<String>,

@@ -1,5 +1,5 @@
-//! RS256 (RFC 7518, 3.3): RSASSA-PKCS1-v1_5 with SHA-256, which every OpenID client can verify. Only
-//! ID tokens are signed so; the private key is used in the crypto library alone.
+//! RS256 (RFC 7518, 3.3): RSASSA-PKCS1-v1_5 with SHA-256, which every OpenID client can verify.
+//! Only ID tokens are signed so; the private key is used in the crypto library alone.
 
 use std::fmt;
 
