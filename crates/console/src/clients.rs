@@ -9,9 +9,11 @@ use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::said;
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
-use tollgate_kernel::{ClientId, Error, Manage, Noun, Slug, Timestamp, UserId};
-use tollgate_store::{AccountState, AuditEvent, ClientKind, ClientRecord, Owner};
+use tollgate_kernel::{ClientId, Error, Kind, Manage, Noun, Slug, Timestamp, UserId};
+use tollgate_protocol::api_key::TokenType;
+use tollgate_store::{AccountState, AuditEvent, AuthMethod, ClientKind, ClientRecord, Owner};
 
+use crate::client_oauth;
 use crate::listing::{Cursors, ListQuery};
 use crate::members::{checked_name, needed};
 use crate::state::{ConsoleState, changeable};
@@ -42,6 +44,40 @@ pub(crate) struct ClientChange {
     /// `active`, or `disabled`: then its credentials are refused.
     #[schemars(extend("enum" = ["active", "disabled"]))]
     pub(crate) state: Option<String>,
+    /// How it shows that it is the one at the token endpoint; `null` is basic or post.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<String>")]
+    #[schemars(extend("enum" = ["none", "client_secret_basic", "client_secret_post", null]))]
+    pub(crate) auth_method: Option<Option<AuthMethod>>,
+    /// Where people may be sent back to after a sign-in, compared byte for byte; on loopback the
+    /// port is left out of it.
+    pub(crate) redirect_uris: Option<Vec<String>>,
+    /// Where people may be sent back to after a sign-out.
+    pub(crate) post_logout_redirect_uris: Option<Vec<String>>,
+    /// The grant types that it may use; `null` is all that its type can.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) grants: Option<Option<Vec<String>>>,
+    /// The scopes that it may have; `null` is all but `manage`.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) scopes: Option<Option<Vec<String>>>,
+    /// The addresses that its tokens may be for, the first one where it asks for none; an empty
+    /// list is all that are known, and the models door.
+    pub(crate) resources: Option<Vec<String>>,
+    /// The origins of its pages.
+    pub(crate) origins: Option<Vec<String>>,
+    /// Whether it may come without PKCE and with JSON bodies; for confidential apps alone.
+    pub(crate) legacy: Option<bool>,
+    /// Whether it may name its people in the header `Tollgate-User`.
+    pub(crate) user_header: Option<bool>,
+    /// How long its access tokens last, in seconds; 300 unless said.
+    #[schemars(range(min = 1, max = 3_600))]
+    pub(crate) access_token_s: Option<u32>,
+    /// How long what a person allowed it lasts, however often it is refreshed, in seconds; 90 days
+    /// unless said.
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub(crate) refresh_token_s: Option<u32>,
 }
 
 /// An app as it is shown.
@@ -63,6 +99,32 @@ pub(crate) struct ClientView {
     owner: Option<UserId>,
     /// `active` or `disabled`.
     state: &'static str,
+    /// How it shows that it is the one; `null` is basic or post.
+    #[schemars(with = "Option<String>")]
+    auth_method: Option<AuthMethod>,
+    /// Where people may be sent back to after a sign-in.
+    redirect_uris: Vec<String>,
+    /// Where people may be sent back to after a sign-out.
+    post_logout_redirect_uris: Vec<String>,
+    /// The grant types that it may use.
+    grants: Vec<String>,
+    /// The scopes that it may have, beside those of its resources.
+    scopes: Vec<String>,
+    /// The addresses that its tokens may be for; an empty list is all that are known.
+    resources: Vec<String>,
+    /// The origins of its pages.
+    origins: Vec<String>,
+    /// Whether it may come without PKCE and with JSON bodies.
+    legacy: bool,
+    /// Whether it may name its people in a header.
+    user_header: bool,
+    /// How long its access tokens last, in seconds.
+    access_token_s: u32,
+    /// How long what a person allowed it lasts, in seconds.
+    refresh_token_s: u32,
+    /// Its secret, in the answer that made it and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
     /// Whether the configuration file declares it.
     declared: bool,
     /// When it was made.
@@ -75,8 +137,21 @@ pub(crate) struct ClientView {
 
 impl From<ClientRecord> for ClientView {
     fn from(record: ClientRecord) -> Self {
-        let ClientRecord { id, name, kind, plan, owner, state, declared, .. } = record;
+        let ClientRecord { id, name, kind, plan, owner, state, declared, oauth, .. } = record;
+        let grants = oauth.grants.unwrap_or_else(|| client_oauth::usual_grants(kind));
         Self {
+            auth_method: oauth.auth_method,
+            redirect_uris: oauth.redirect_uris,
+            post_logout_redirect_uris: oauth.post_logout_redirect_uris,
+            grants,
+            scopes: oauth.scopes.unwrap_or_else(client_oauth::usual_scopes),
+            resources: oauth.resources,
+            origins: oauth.origins,
+            legacy: oauth.legacy,
+            user_header: oauth.user_header,
+            access_token_s: oauth.access_token_s,
+            refresh_token_s: oauth.refresh_token_s,
+            client_secret: None,
             client_id: id,
             name,
             kind: kind.as_str(),
@@ -120,7 +195,26 @@ pub(crate) async fn create(
     Body(change): Body<ClientChange>,
 ) -> Reply {
     let made = make(&state, &caller, change).await?;
-    reply::created(&format!("/api/v1/clients/{}", made.id), &ClientView::from(made))
+    let id = made.id;
+    let client_secret = match made.kind {
+        ClientKind::Public => None,
+        ClientKind::Confidential => Some(new_secret(&state, &caller, id).await?),
+    };
+    let warrant = state.allow(&caller, READ)?;
+    let made = ClientView::from(find(&state, &warrant, id).await?);
+    reply::created(&format!("/api/v1/clients/{id}"), &ClientView { client_secret, ..made })
+}
+
+/// `POST /api/v1/clients/{id}/secret`: the one before counts no longer.
+pub(crate) async fn rotate_secret(
+    State(state): State<ConsoleState>,
+    Caller(caller): Caller,
+    Path(id): Path<ClientId>,
+) -> Reply {
+    let secret = new_secret(&state, &caller, id).await?;
+    let warrant = state.allow(&caller, READ)?;
+    let client = ClientView::from(find(&state, &warrant, id).await?);
+    reply::json(&ClientView { client_secret: Some(secret), ..client })
 }
 
 /// `PATCH /api/v1/clients/{id}`.
@@ -160,6 +254,25 @@ pub(crate) async fn make(
     store(state, &warrant, client, change).await
 }
 
+/// Gives an app another secret, which is shown once.
+pub(crate) async fn new_secret(
+    state: &ConsoleState,
+    caller: &Arc<Principal>,
+    id: ClientId,
+) -> Result<String, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let client = find(state, &warrant, id).await?;
+    if client.kind == ClientKind::Public {
+        let what = "A public app has no secret: it could not keep it.";
+        return Err(Error::new(Kind::Conflict, what));
+    }
+    let (secret, hash) = state.gate.new_token(TokenType::Secret);
+    let mut tx = state.gate.begin(&warrant).await?;
+    tx.set_client_secret(id, Some(hash.as_bytes())).await?;
+    state.commit(tx, AuditEvent::new("client.secret", format!("client:{id}"))).await?;
+    Ok(secret.expose().to_owned())
+}
+
 /// Changes an app.
 pub(crate) async fn alter(
     state: &ConsoleState,
@@ -190,12 +303,10 @@ async fn store(
     mut client: ClientRecord,
     change: ClientChange,
 ) -> Result<ClientRecord, Error> {
-    let ClientChange { name, kind, plan, owner, state: account } = change;
+    client_oauth::apply(&state.gate, &mut client, &change)?;
+    let ClientChange { name, plan, owner, state: account, .. } = change;
     if let Some(name) = name {
         client.name = checked_name(&name)?;
-    }
-    if let Some(kind) = kind {
-        client.kind = kind.parse::<ClientKind>()?;
     }
     if let Some(plan) = plan {
         state.known_plan(warrant, plan.as_ref(), "plan").await?;

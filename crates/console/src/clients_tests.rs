@@ -15,8 +15,13 @@ async fn an_app_lives() {
     let id = made["client_id"].as_str().unwrap().to_owned();
     assert_eq!(made["owner"], json!(ada.id));
     let path = format!("/api/v1/clients/{id}");
-    assert_eq!(house.done("GET", &path, Value::Null).await, made);
-    assert_eq!(house.last_act().await, ("client.create".to_owned(), format!("client:{id}")));
+    let mut shown = made.clone();
+    let secret = shown.as_object_mut().unwrap().remove("client_secret").unwrap();
+    assert!(secret.as_str().unwrap().starts_with("tg_secret_"));
+    assert_eq!(house.done("GET", &path, Value::Null).await, shown, "a secret is shown once");
+    assert_eq!(house.last_act().await, ("client.secret".to_owned(), format!("client:{id}")));
+    let again = house.done("POST", &format!("{path}/secret"), Value::Null).await;
+    assert!(again["client_secret"].is_string() && again["client_secret"] != secret);
 
     // A disabled app's keys are refused at once.
     let holder = KeyHolder::App(id.parse().unwrap());
@@ -47,7 +52,21 @@ async fn what_does_not_fit_is_refused_by_name() {
         (json!({"name": "a", "plan": "none"}), "plan"),
         (json!({"name": "a", "owner": unknown}), "owner"),
         (json!({"name": "a", "state": "asleep"}), "state"),
-        (json!({"name": "a", "redirect_uris": []}), "redirect_uris"),
+        (json!({"name": "a", "redirect_uris": ["https://a.example/*"]}), "redirect_uris[0]"),
+        (json!({"name": "a", "redirect_uris": ["javascript:alert(1)"]}), "redirect_uris[0]"),
+        (json!({"name": "a", "origins": ["https://a.example/"]}), "origins[0]"),
+        (json!({"name": "a", "grants": ["implicit"]}), "grants[0]"),
+        (json!({"name": "a", "scopes": ["a b"]}), "scopes[0]"),
+        (json!({"name": "a", "resources": ["https://nobody.example"]}), "resources[0]"),
+        (json!({"name": "a", "type": "public", "legacy": true}), "legacy"),
+        (
+            json!({"name": "a", "type": "public", "auth_method": "client_secret_post"}),
+            "auth_method",
+        ),
+        (json!({"name": "a", "auth_method": "none"}), "auth_method"),
+        (json!({"name": "a", "type": "public", "grants": ["client_credentials"]}), "grants"),
+        (json!({"name": "a", "access_token_s": 3_601}), "access_token_s"),
+        (json!({"name": "a", "access_token_s": 0}), "access_token_s"),
     ];
     for (body, param) in cases {
         let refused = house.refused("POST", "/api/v1/clients", body.clone()).await;

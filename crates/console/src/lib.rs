@@ -6,6 +6,7 @@
 //! the gate lends to a warrant, and is heeded on this node before the answer goes out.
 
 mod audit;
+mod client_oauth;
 mod clients;
 mod csv;
 mod entries;
@@ -16,6 +17,7 @@ mod members;
 mod models;
 mod pages;
 mod plans;
+mod resources;
 mod routes;
 mod settings;
 mod span;

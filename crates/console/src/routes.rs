@@ -13,6 +13,7 @@ use crate::listing::ListQuery;
 use crate::models::{self, ModelBody, ModelView};
 use crate::pages;
 use crate::plans::{self, PlanChange, PlanView};
+use crate::resources::{self, ResourceChange, ResourceView};
 use crate::settings::{self, SettingsChange, SettingsView};
 use crate::state::ConsoleState;
 use crate::upstreams::{self, TestView, UpstreamChange, UpstreamView};
@@ -25,6 +26,7 @@ pub fn rows(state: ConsoleState) -> Vec<Row> {
 
 pub(crate) fn unbound() -> Vec<Row<ConsoleState>> {
     let mut rows = policy();
+    rows.extend(apps());
     rows.extend(infrastructure());
     rows.extend(figures());
     rows.extend(pages::rows());
@@ -46,7 +48,7 @@ const fn write(noun: Noun) -> Access {
 
 /// Who may do what, and how much of it.
 fn policy() -> Rows {
-    use Noun::{Clients, Groups, Plans};
+    use Noun::{Groups, Plans};
     vec![
         Row::get("/api/v1/plans", read(Plans), "List plans", plans::list)
             .asks::<ListQuery>()
@@ -74,6 +76,13 @@ fn policy() -> Rows {
             .answers::<GroupView>()
             .body_limit(MEMBERS_LIMIT),
         Row::delete("/api/v1/groups/{id}", write(Groups), "Delete a group", groups::delete),
+    ]
+}
+
+/// Apps, and what their tokens are for.
+fn apps() -> Rows {
+    use Noun::{Clients, Resources};
+    vec![
         Row::get("/api/v1/clients", read(Clients), "List apps", clients::list)
             .asks::<ListQuery>()
             .answers::<List<ClientView>>(),
@@ -90,6 +99,35 @@ fn policy() -> Rows {
             write(Clients),
             "Delete an app with its keys",
             clients::delete,
+        ),
+        Row::post(
+            "/api/v1/clients/{id}/secret",
+            write(Clients),
+            "Give an app a new secret, shown once",
+            clients::rotate_secret,
+        )
+        .answers::<ClientView>(),
+        Row::get("/api/v1/resources", read(Resources), "List resources", resources::list)
+            .asks::<ListQuery>()
+            .answers::<List<ResourceView>>(),
+        Row::post("/api/v1/resources", write(Resources), "Add a resource", resources::create)
+            .takes::<ResourceChange>()
+            .answers::<ResourceView>(),
+        Row::get("/api/v1/resources/{uri}", read(Resources), "Show a resource", resources::show)
+            .answers::<ResourceView>(),
+        Row::patch(
+            "/api/v1/resources/{uri}",
+            write(Resources),
+            "Change a resource",
+            resources::update,
+        )
+        .takes::<ResourceChange>()
+        .answers::<ResourceView>(),
+        Row::delete(
+            "/api/v1/resources/{uri}",
+            write(Resources),
+            "Remove a resource",
+            resources::delete,
         ),
     ]
 }

@@ -110,7 +110,7 @@ pub(crate) fn is_local(host: &str) -> bool {
 }
 
 /// Longest path that a browser is sent on to, in bytes.
-const MAX_NEXT: usize = 2_048;
+const MAX_NEXT: usize = 8_192;
 
 /// Checks where a browser asks to be sent on to after it signed in: a path of this site that
 /// starts with one `/`. Anything else is nothing.

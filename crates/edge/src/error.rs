@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ACCEPT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tollgate_kernel::{Blame, Error, Kind, RequestId};
+use tollgate_kernel::{Blame, Error, Kind, OAuthCode, RequestId};
+use tollgate_protocol::oauth;
 use tollgate_protocol::openai::{self, error_body, stream_error_event};
 use tollgate_protocol::problem::{self, Problem};
 
@@ -23,6 +24,10 @@ pub enum Dialect {
     Problem,
     /// OpenAI's error object and the headers that its SDKs obey.
     OpenAi,
+    /// The errors of token requests (RFC 6749, 5.2).
+    OAuth,
+    /// The errors of what an access token opens (RFC 6750, 3).
+    Bearer,
     /// A page for people.
     Html,
 }
@@ -34,8 +39,14 @@ impl Dialect {
             path.strip_prefix(root).is_some_and(|r| r.is_empty() || r.starts_with('/'))
         };
         let machines = ["/livez", "/readyz", "/healthz", "/metrics", "/openapi.json"];
+        let tokens =
+            ["/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/jwks.json", "/token"];
         if under("/v1") {
             Self::OpenAi
+        } else if tokens.contains(&path) {
+            Self::OAuth
+        } else if path == "/oauth/userinfo" {
+            Self::Bearer
         } else if under("/api") || under("/.well-known") || machines.contains(&path) {
             Self::Problem
         } else {
@@ -92,6 +103,10 @@ pub fn render(error: &Error, dialect: Dialect, id: RequestId, look: Option<&Look
     let said = spoken(error.kind());
     let mut response = match (dialect, look) {
         (Dialect::OpenAi, _) => reply::typed("application/json", openai_body(error, &said)),
+        (Dialect::OAuth | Dialect::Bearer, _) => {
+            let body = oauth::error_body(oauth_code(error, dialect), error.detail());
+            reply::typed("application/json", body)
+        }
         (Dialect::Html, Some(look)) if !look.json => page(error, &said, id, look),
         (Dialect::Problem | Dialect::Html, _) => {
             reply::typed(problem::CONTENT_TYPE, problem_body(error, &said, id))
@@ -99,11 +114,34 @@ pub fn render(error: &Error, dialect: Dialect, id: RequestId, look: Option<&Look
     };
     *response.status_mut() = said.status;
     let headers = response.headers_mut();
-    if said.status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tollgate\""));
+    let refused = dialect == Dialect::Bearer && said.status == StatusCode::FORBIDDEN;
+    if said.status == StatusCode::UNAUTHORIZED || refused {
+        let challenge = HeaderValue::from_str(&challenge(error, dialect));
+        let plain = HeaderValue::from_static("Bearer realm=\"tollgate\"");
+        headers.insert(WWW_AUTHENTICATE, challenge.unwrap_or(plain));
     }
     waiting(headers, error, dialect);
     response
+}
+
+/// The code of an error at the token endpoint, or at what a token opens.
+fn oauth_code(error: &Error, dialect: Dialect) -> OAuthCode {
+    match (error.oauth_code(), dialect) {
+        (OAuthCode::InvalidClient, Dialect::Bearer) => OAuthCode::InvalidToken,
+        (code, _) => code,
+    }
+}
+
+/// How to come in. Who came without a credential is not told what is wrong with it (RFC 6750, 3.1).
+fn challenge(error: &Error, dialect: Dialect) -> String {
+    let reason = || Some((oauth_code(error, dialect), error.detail()));
+    match dialect {
+        Dialect::OAuth => oauth::challenge("Basic", reason()),
+        Dialect::Bearer if error.oauth_code() != OAuthCode::InvalidClient => {
+            oauth::challenge("Bearer", reason())
+        }
+        _ => oauth::challenge("Bearer", None),
+    }
 }
 
 /// How long to wait, and whether waiting helps at all.

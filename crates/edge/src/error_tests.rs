@@ -33,6 +33,15 @@ async fn every_kind_in_every_dialect_is_as_committed() {
         for dialect in [Dialect::Problem, Dialect::OpenAi, Dialect::Html] {
             all += &said(&format!("{kind:?} as {dialect:?}"), &error, dialect, Some(&en)).await;
         }
+        for dialect in [Dialect::OAuth, Dialect::Bearer] {
+            all += &said(&format!("{kind:?} as {dialect:?}"), &error, dialect, None).await;
+        }
+    }
+    for code in OAuthCode::ALL {
+        let error = Error::oauth(code, "What is \"wrong\" \u{2014} and more.");
+        for dialect in [Dialect::OAuth, Dialect::Bearer] {
+            all += &said(&format!("{code:?} as {dialect:?}"), &error, dialect, None).await;
+        }
     }
     let waits = [(Kind::RateLimited, 1_500), (Kind::RateLimited, 60_000)];
     let longer = [(Kind::RateLimited, 60_001), (Kind::BudgetExhausted, 86_400_000)];

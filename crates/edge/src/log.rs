@@ -67,7 +67,8 @@ impl Note {
         });
     }
 
-    pub(crate) fn principal(&self, principal: &Principal) {
+    /// Who asks, where the row does not find it out by itself.
+    pub fn principal(&self, principal: &Principal) {
         let seen = Noticed {
             subject: principal.subject().clone(),
             client: principal.client(),

@@ -139,7 +139,7 @@ fn responses(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     };
     let error = match route.dialect {
         Dialect::Problem => "application/problem+json",
-        Dialect::OpenAi => "application/json",
+        Dialect::OpenAi | Dialect::OAuth | Dialect::Bearer => "application/json",
         Dialect::Html => "text/html",
     };
     json!({
@@ -153,6 +153,8 @@ fn content(route: &Route, shape: Shape, schemas: &mut SchemaGenerator) -> Value 
     let schema = shape(schemas).to_value();
     match route.dialect {
         Dialect::Html => json!({ "application/x-www-form-urlencoded": { "schema": schema } }),
-        Dialect::Problem | Dialect::OpenAi => json!({ "application/json": { "schema": schema } }),
+        Dialect::Problem | Dialect::OpenAi | Dialect::OAuth | Dialect::Bearer => {
+            json!({ "application/json": { "schema": schema } })
+        }
     }
 }

@@ -62,6 +62,14 @@ pub fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
     response
 }
 
+/// The same page, whose forms may lead to `source` as well: browsers hold a form to its page's
+/// policy through every redirect.
+pub fn with_forms_to(mut response: Response, source: &str) -> Result<Response, Error> {
+    let policy = CSP.replace("form-action 'self'", &format!("form-action 'self' {source}"));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, header(&policy)?);
+    Ok(response)
+}
+
 /// What answers HEAD: the head that GET has, and no body (RFC 9110, 9.3.2).
 pub(crate) fn head_only(mut response: Response) -> Response {
     if let Some(length) = http_body::Body::size_hint(response.body()).exact() {

@@ -31,7 +31,7 @@ impl Traffic {
         self.open.fetch_sub(1, Ordering::Relaxed);
         let counts = match dialect {
             Dialect::OpenAi => &self.models,
-            Dialect::Problem => &self.management,
+            Dialect::Problem | Dialect::OAuth | Dialect::Bearer => &self.management,
             Dialect::Html => &self.pages,
         };
         let at = status.map_or(0, |status| usize::from(status.as_u16()));

@@ -199,7 +199,9 @@ impl Authn {
         let claims = AccessClaims::parse(&verified)?;
         let audience = self.tokens.check(&claims, self.clock.now())?;
         let mut known = self.known_token(&claims).await?;
-        known.scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
+        let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
+        known.scopes = self.tokens.scopes_at(&claims.aud, scopes);
+        known.foreign = !self.tokens.knows(&claims.aud);
         known.audience = Some(Audience::new(audience));
         known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
         let expires = Timestamp::from_secs(claims.exp);
@@ -208,12 +210,12 @@ impl Authn {
         Ok(known)
     }
 
-    fn remembered(&self, hash: &HashedToken) -> Option<Arc<Known>> {
+    pub(crate) fn remembered(&self, hash: &HashedToken) -> Option<Arc<Known>> {
         self.remembered.get(hash).filter(|known| known.generation == known.live.generation())
     }
 
     /// Keeps what was read, unless an event came in between: it may be older than that.
-    fn remember(&self, hash: HashedToken, known: Known, heeded: u64) -> Arc<Known> {
+    pub(crate) fn remember(&self, hash: HashedToken, known: Known, heeded: u64) -> Arc<Known> {
         let known = Arc::new(known);
         if self.lives.heeded() == heeded {
             self.remembered.put(hash, known.clone());
@@ -223,12 +225,13 @@ impl Authn {
 
     /// Whom a token of ours is for: the person whose session it came from, or somebody else for
     /// whom it was made.
-    async fn known_token(&self, claims: &AccessClaims) -> Result<Known, Error> {
+    pub(crate) async fn known_token(&self, claims: &AccessClaims) -> Result<Known, Error> {
         let refused = Error::unauthenticated;
         let id: TokenId = claims.jti.parse().map_err(|_| refused())?;
-        let (sid, key) = (claims.sid.as_deref(), claims.key.as_deref());
-        let mut known = match (sid, key) {
-            (Some(sid), None) => {
+        let (sid, key, grant) =
+            (claims.sid.as_deref(), claims.key.as_deref(), claims.grant.as_deref());
+        let mut known = match (sid, key, grant) {
+            (Some(sid), None, None) => {
                 let found = self.reader.session_with_user(sid.parse().map_err(|_| refused())?);
                 let (session, user) = found.await?.ok_or_else(refused)?;
                 if user.id.to_string() == claims.sub {
@@ -238,11 +241,16 @@ impl Authn {
                     self.known_lent(id, &claims.sub, lender).await?
                 }
             }
-            (None, Some(key)) => {
+            (None, Some(key), None) => {
                 let key = key.parse().map_err(|_| refused())?;
                 let lender = self.lending_key(key, claims.iat).await?;
                 self.known_lent(id, &claims.sub, lender).await?
             }
+            (None, None, Some(grant)) => {
+                let grant = grant.parse().map_err(|_| refused())?;
+                self.known_granted(id, grant, claims).await?
+            }
+            (None, None, None) => self.known_app_token(id, claims).await?,
             _ => return Err(refused()),
         };
         known.standing.token = match claims.budget.as_deref() {
@@ -344,6 +352,8 @@ impl Whose {
             role,
             scopes: Scopes::All,
             audience: None,
+            foreign: false,
+            app: None,
             method,
             at,
             credential,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tollgate_kernel::{Error, KeyId, SessionId};
+use tollgate_kernel::{Error, GrantId, KeyId, SessionId};
 use tollgate_store::{AccountState, Event, EventKind, KeyState, Owner, Reader};
 use uuid::Uuid;
 
@@ -88,7 +88,12 @@ impl Lives {
     /// Acts on an event. Whether the policy is to be read again is the answer.
     pub(crate) async fn heed(&self, event: &Event, reader: &Reader) -> Result<bool, Error> {
         match event.kind {
-            EventKind::Key | EventKind::Session | EventKind::User | EventKind::Client => {
+            EventKind::Key
+            | EventKind::Session
+            | EventKind::User
+            | EventKind::Client
+            | EventKind::Grant
+            | EventKind::Token => {
                 self.heed_credentials(event, reader).await?;
                 Ok(false)
             }
@@ -97,7 +102,8 @@ impl Lives {
             | EventKind::Upstream
             | EventKind::Model
             | EventKind::Setting
-            | EventKind::SigningKey => Ok(true),
+            | EventKind::SigningKey
+            | EventKind::Resource => Ok(true),
         }
     }
 
@@ -146,6 +152,11 @@ impl Lives {
                 let client = reader.client(Owner::All, event.id.parse()?).await?;
                 client.is_some_and(|client| client.state == AccountState::Active)
             }
+            EventKind::Grant => {
+                let grant = reader.grant(event.id.parse::<GrantId>()?).await?;
+                grant.is_some_and(|grant| grant.ended_at.is_none())
+            }
+            EventKind::Token => !reader.is_revoked(event.id.parse()?).await?,
             _ => true,
         };
         Ok(counts)

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use http::Response;
 use tollgate_kernel::{CallId, Clock, Error, Job, Manage, Network, Rng, Slug, Subject};
 use tollgate_store::ledger::{LedgerReader, LedgerSource, Recovered};
-use tollgate_store::{Reader, Tx, Writer};
+use tollgate_store::{Actor, Reader, Tx, Writer};
 use tollgate_vault::{Opener, Vault};
 use tracing::warn;
 
@@ -26,6 +26,7 @@ use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
+use crate::resources::{self, Resource};
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
 use crate::transport::{self, Transport};
@@ -90,6 +91,10 @@ pub struct Gate {
     pub(crate) replays: Replays,
     pub(crate) fetcher: Fetcher,
     pub(crate) sign_in: SignIn,
+    /// Our own doors, for which tokens can be made.
+    pub(crate) doors: Vec<Arc<Resource>>,
+    /// Held by whoever makes the key for ID tokens.
+    pub(crate) id_key: tokio::sync::Mutex<()>,
 }
 
 /// The right to act as the server itself. Only the wiring gets it.
@@ -115,6 +120,7 @@ impl Gate {
         let vault = Arc::new(vault);
         let lives = Arc::<Lives>::default();
         let tokens = Arc::new(Tokens::new(&parts.public_url));
+        let doors = resources::doors(tokens.models_audience(), tokens.manage_audience());
         let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
@@ -145,6 +151,8 @@ impl Gate {
             upstream_failures: UpstreamFailures::default(),
             lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
+            doors,
+            id_key: tokio::sync::Mutex::default(),
         });
         gate.events.lock().await.heed_new(&gate).await?;
         let works = Works { gate: gate.clone(), drainer, thread };
@@ -205,6 +213,12 @@ impl Gate {
     /// Opens a transaction whose actor is the warrant's. It has a deadline: compute first.
     pub async fn begin(&self, warrant: &Warrant) -> Result<Tx, Error> {
         self.writer.begin(warrant.principal().actor()).await
+    }
+
+    /// Opens a transaction of the server itself, for what it makes when it is needed first.
+    pub(crate) async fn begin_as_setup(&self) -> Result<Tx, Error> {
+        let subject = Subject::System(Job::Setup).to_string();
+        self.writer.begin(Actor { subject, network: None, request: None }).await
     }
 
     /// What the owner should mend at `upstream`; `None` where all is well or nothing is known.

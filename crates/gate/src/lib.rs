@@ -3,6 +3,7 @@
 //! Every call of every door goes through here, in this order, and what a function takes is proof
 //! that the step before it was made. Doors have no store writer, no vault and no HTTP client.
 
+mod apps;
 mod authn;
 mod books;
 mod bounds;
@@ -35,9 +36,11 @@ mod rank;
 mod rates;
 mod remembered;
 mod replay;
+mod resources;
 mod scan;
 mod secrets;
 mod sign_in;
+mod signing;
 mod standing;
 mod task_waker;
 mod tokens;
@@ -74,7 +77,9 @@ pub use principal::{Principal, Reach, Warrant};
 pub use rank::AccountChange;
 pub use rates::{RateStanding, Refusal};
 pub use replay::{Came, Claim, Kept, Once, OnceAsked};
+pub use resources::Resource;
 pub use sign_in::{Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret};
+pub use signing::{KeyStage, KeyStanding};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};
 pub use trouble::{Trouble, TroubleKind};

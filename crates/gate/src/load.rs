@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tollgate_kernel::{Budget, Error, Plan, Slug};
 use tollgate_store::settings::{DEFAULT_PLAN, INSTALLATION_BUDGETS};
-use tollgate_store::{PageRequest, Reader, UpstreamRecord};
+use tollgate_store::{PageRequest, Reader, ResourceRecord, UpstreamRecord};
 use tollgate_vault::{Opener, Place, ProviderKey, Sealed};
 use tracing::warn;
 
 use crate::FastMap;
+use crate::Resource;
 use crate::policy::{Alias, Group, Policy};
 use crate::upstream::{Patience, Upstream};
 
@@ -40,6 +41,7 @@ pub(crate) async fn policy(
     };
     policy.plans = plans(reader).await?;
     policy.groups = groups(reader).await?;
+    policy.resources = resources(reader).await?;
     for model in reader.models().await? {
         let alias = Alias { upstream: model.upstream, model: model.model, budgets: model.budgets };
         policy.add_alias(model.alias.to_string(), alias);
@@ -90,6 +92,21 @@ async fn groups(reader: &Reader) -> Result<FastMap<Slug, Group>, Error> {
         match page.next {
             Some(next) => request.after = Some(next),
             None => return Ok(groups),
+        }
+    }
+}
+
+async fn resources(reader: &Reader) -> Result<Vec<Arc<Resource>>, Error> {
+    let mut resources = Vec::new();
+    let mut request = PageRequest::first(PageRequest::MAX);
+    loop {
+        let page = reader.resources(&request).await?;
+        for ResourceRecord { uri, aliases, scopes, .. } in page.items {
+            resources.push(Arc::new(Resource { uri, aliases, scopes }));
+        }
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => return Ok(resources),
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use tollgate_kernel::{Budget, Error, Holder, Period, Plan, Slug, Timestamp, Window};
 
 use crate::FastMap;
+use crate::Resource;
 use crate::upstream::Upstream;
 
 /// What a group adds to its members.
@@ -36,6 +37,8 @@ pub(crate) struct Policy {
     /// In the order in which they are asked for a model that several offer.
     pub(crate) upstream_order: Vec<Slug>,
     pub(crate) installation_budgets: Vec<Budget>,
+    /// Addresses that tokens are made for, beside our own doors.
+    pub(crate) resources: Vec<Arc<Resource>>,
     windows: Mutex<FastMap<(String, Period), Window>>,
 }
 
@@ -52,6 +55,7 @@ impl Policy {
             upstreams: FastMap::default(),
             upstream_order: Vec::new(),
             installation_budgets: Vec::new(),
+            resources: Vec::new(),
             windows: Mutex::new(FastMap::default()),
         }
     }

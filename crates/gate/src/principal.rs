@@ -8,6 +8,7 @@ use tollgate_kernel::{
     RequestId, Role, Scope, Scopes, Subject, Timestamp, UserId,
 };
 use tollgate_store::Actor;
+use tollgate_store::ClientRecord;
 
 use crate::Live;
 use crate::standing::Standing;
@@ -26,6 +27,10 @@ pub(crate) struct Known {
     pub(crate) role: Role,
     pub(crate) scopes: Scopes,
     pub(crate) audience: Option<Audience>,
+    /// Made for somebody else than our doors: it opens none of them.
+    pub(crate) foreign: bool,
+    /// The app that asks at the token endpoint.
+    pub(crate) app: Option<Arc<ClientRecord>>,
     pub(crate) method: Method,
     pub(crate) at: Timestamp,
     pub(crate) credential: CredentialId,
@@ -106,6 +111,11 @@ impl Principal {
         self.known.standing.key.as_ref().and_then(|key| key.secret_ends_at)
     }
 
+    /// The record of the app, where it authenticated itself at the token endpoint.
+    pub fn app(&self) -> Option<&Arc<ClientRecord>> {
+        self.known.app.as_ref()
+    }
+
     /// Whether the credential still counts.
     pub fn live(&self) -> &Arc<Live> {
         &self.known.live
@@ -129,6 +139,8 @@ impl Principal {
     pub fn admits(&self, access: Access) -> Result<(), Error> {
         match access {
             Access::Public => Ok(()),
+            // Whoever got it for somebody else must not use it here (RFC 9068, 4).
+            _ if self.known.foreign => Err(Error::unauthenticated()),
             Access::Page(manage) | Access::Api(manage) => self.reach(manage).map(|_| ()),
             Access::Models => self.admits_models(),
         }
@@ -153,11 +165,17 @@ impl Principal {
         if self.is_anonymous() {
             return Err(Error::unauthenticated());
         }
+        if self.known.foreign {
+            let detail = "This token was made for another address than this server's.";
+            return Err(Error::new(Kind::Forbidden, detail));
+        }
         let by_credential = match self.known.method {
             // A person's or an app's API key calls models; it manages nothing.
             Method::Key => matches!(self.known.subject, Subject::Admin(_)),
             Method::AccessToken => self.known.scopes.allow(Scope::MANAGE),
             Method::Session | Method::Socket | Method::Job => true,
+            // At the token endpoint an app gets tokens, and ends its own.
+            Method::Client => manage.noun == Noun::Grants,
             Method::None => false,
         };
         let own_figures = matches!(manage.noun, Noun::Me | Noun::Limits | Noun::Usage)

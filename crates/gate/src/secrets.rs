@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Clock, Error, PlainToken, Rng, Secret, Slug};
+use tollgate_kernel::{Clock, Error, GrantId, PlainToken, Rng, Secret, Slug};
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::AccessClaims;
 use tollgate_store::UpstreamRecord;
-use tollgate_vault::{HashedToken, ProviderKey, Purpose, Sealed, SigningKey, Verdict};
+use tollgate_vault::{HashedToken, ProviderKey, Purpose, Sealed, Vault, Verdict};
 
 use crate::load;
 use crate::{Gate, Warrant};
@@ -25,26 +25,14 @@ impl Gate {
     /// A new token of `kind` with its hash for the store: the token is shown once.
     pub fn new_token(&self, kind: TokenType) -> (PlainToken, HashedToken) {
         let token = api_key::mint(kind, &*self.rng);
-        let purpose = match kind {
-            TokenType::Session => Purpose::Session,
-            TokenType::Setup | TokenType::Link => Purpose::Link,
-            TokenType::User | TokenType::App | TokenType::Admin | TokenType::Tool => {
-                Purpose::ApiKey
-            }
-        };
-        let hash = self.vault.mac(purpose, token.expose().as_bytes());
+        let hash = self.vault.mac(purpose_of(kind), token.expose().as_bytes());
         (token, hash)
     }
 
     /// The hash by which a presented token is looked up; `None` for what is no token of this kind.
     pub fn hash_presented(&self, kind: TokenType, token: &PlainToken) -> Option<HashedToken> {
         let fits = api_key::parse(token.expose()) == Some(kind);
-        let purpose = match kind {
-            TokenType::Session => Purpose::Session,
-            TokenType::Setup | TokenType::Link => Purpose::Link,
-            _ => Purpose::ApiKey,
-        };
-        fits.then(|| self.vault.mac(purpose, token.expose().as_bytes()))
+        fits.then(|| self.vault.mac(purpose_of(kind), token.expose().as_bytes()))
     }
 
     /// A keyed hash for one of the doors' own purposes.
@@ -96,7 +84,44 @@ impl Gate {
 
     /// Makes an access token. The issuer is this installation whatever `claims` say.
     pub fn mint(&self, _: &Warrant, claims: AccessClaims) -> Result<PlainToken, Error> {
-        self.tokens.mint(claims)
+        self.tokens.mint(claims, self.clock.now())
+    }
+
+    /// The refresh token that follows `predecessor` in its family, the same each time: made from
+    /// it by a key that only we have, so that nobody needs to keep it (RFC 9700, 4.14.2).
+    pub fn successor(
+        &self,
+        predecessor: &PlainToken,
+        family: GrantId,
+    ) -> (PlainToken, HashedToken) {
+        let predecessor = predecessor.expose().as_bytes();
+        // A length before the first of the two would say no more: the second is always as long.
+        let data = [predecessor, &family.uuid().as_bytes()[..]].concat();
+        let made = self.vault.mac(Purpose::RefreshSuccessor, &data);
+        let token = api_key::mint(TokenType::Refresh, &Given(*made.as_bytes()));
+        let hash = self.vault.mac(Purpose::RefreshToken, token.expose().as_bytes());
+        (token, hash)
+    }
+
+    /// `text` with our seal before it, for whom it goes through and comes back by.
+    pub fn stamp(&self, purpose: Purpose, text: &str) -> String {
+        let seal = self.vault.mac(purpose, text.as_bytes());
+        let mut stamped: String =
+            seal.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        stamped.push_str(text);
+        stamped
+    }
+
+    /// The text behind a seal of ours; nothing where it is not ours for exactly this.
+    pub fn stamped<'a>(&self, purpose: Purpose, stamped: &'a str) -> Option<&'a str> {
+        let text = stamped.get(64..)?;
+        let ours = self.stamp(purpose, text);
+        Vault::same(ours.as_bytes(), stamped.as_bytes()).then_some(text)
+    }
+
+    /// The plain SHA-256, for PKCE and `at_hash`.
+    pub fn sha256(&self, data: &[u8]) -> [u8; 32] {
+        Vault::sha256(data)
     }
 
     /// The audience of tokens for the models door.
@@ -113,17 +138,27 @@ impl Gate {
     pub fn check_value(&self) -> [u8; 16] {
         self.vault.check_value()
     }
+}
 
-    /// Whether there is a key to sign tokens with.
-    pub fn can_sign(&self) -> bool {
-        self.tokens.can_sign()
+/// Under which key tokens of a type are hashed.
+fn purpose_of(kind: TokenType) -> Purpose {
+    match kind {
+        TokenType::Session => Purpose::Session,
+        TokenType::Setup | TokenType::Link => Purpose::Link,
+        TokenType::Secret => Purpose::ClientSecret,
+        TokenType::Code => Purpose::AuthorizationCode,
+        TokenType::Refresh => Purpose::RefreshToken,
+        TokenType::User | TokenType::App | TokenType::Admin | TokenType::Tool => Purpose::ApiKey,
     }
+}
 
-    /// A new signing key, sealed, with its public point.
-    pub fn new_signing_key(&self, _: &Warrant, kid: &str) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        let place = crate::tokens::place(kid);
-        let (sealed, public): (Sealed<SigningKey>, _) =
-            self.vault.generate_signing_key(&place, kid, &*self.rng)?;
-        Ok((sealed.into_bytes(), public.point().to_vec()))
+/// Bytes that were computed, in the place of random ones.
+struct Given([u8; 32]);
+
+impl Rng for Given {
+    fn fill(&self, out: &mut [u8]) {
+        for (to, from) in out.iter_mut().zip(self.0) {
+            *to = from;
+        }
     }
 }

@@ -1,12 +1,21 @@
-//! Access tokens of ours (RFC 9068): the one place where they are made, and where they are checked.
+//! Tokens of ours (RFC 9068; OpenID Connect Core, 2): the one place where they are made, and where
+//! they are checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tollgate_kernel::{Error, PlainToken, Timestamp};
+use tollgate_kernel::{Error, PlainToken, Scope, Scopes, Timestamp};
 use tollgate_protocol::jwt::{ACCESS_TOKEN_TYPE, AccessClaims, Unverified, compact};
+use tollgate_protocol::oauth::{IdClaims, Jwk, UnverifiedId, VerifiedId};
 use tollgate_store::{SigningKeyRecord, SigningKeyState};
-use tollgate_vault::{Opener, Place, PublicKey, Sealed, Signer, SigningKey};
+use tollgate_vault::{
+    Opener, Place, PublicKey, RsaPublicKey, RsaSigner, Sealed, Signer, SigningKey,
+};
+
+/// How long a key is published after another one took its place: as long as a token of it can
+/// last, and a quarter of an hour.
+pub(crate) const OUTLIVED: Duration = Duration::from_secs(3_600 + 900);
 
 /// Our signing keys, and for whom tokens are made.
 pub(crate) struct Tokens {
@@ -17,8 +26,32 @@ pub(crate) struct Tokens {
 
 #[derive(Default)]
 struct Keys {
-    signer: Option<Signer>,
-    public: Vec<PublicKey>,
+    signers: Vec<From<Signer>>,
+    id_signers: Vec<From<RsaSigner>>,
+    public: Vec<From<PublicKey>>,
+    id_public: Vec<From<RsaPublicKey>>,
+}
+
+/// A key, and when it begins to sign.
+struct From<T> {
+    starts_at: Timestamp,
+    key: T,
+}
+
+/// The newest of the keys that have begun; while none has, the first that will.
+fn newest<T>(keys: &[From<T>], now: Timestamp) -> Option<&T> {
+    let begun = keys.iter().filter(|key| key.starts_at <= now).max_by_key(|key| key.starts_at);
+    begun.or_else(|| keys.iter().min_by_key(|key| key.starts_at)).map(|key| &key.key)
+}
+
+/// The keys that others may still need at `now`.
+fn published<T>(keys: &[From<T>], now: Timestamp) -> impl Iterator<Item = &T> {
+    let needed = move |key: &&From<T>| {
+        let successor = keys.iter().map(|other| other.starts_at);
+        let successor = successor.filter(|starts_at| *starts_at > key.starts_at).min();
+        successor.is_none_or(|starts_at| starts_at.plus(OUTLIVED) > now)
+    };
+    keys.iter().filter(needed).map(|key| &key.key)
 }
 
 impl Tokens {
@@ -29,7 +62,7 @@ impl Tokens {
         Self { issuer, audiences, keys: ArcSwap::default() }
     }
 
-    /// Who makes tokens here: the public origin.
+    /// Who makes them: the public origin.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -39,34 +72,78 @@ impl Tokens {
         format!("{}/v1", self.issuer)
     }
 
-    /// Whether a token may be made for `audience`.
+    /// The audience of the management API.
+    pub(crate) fn manage_audience(&self) -> String {
+        format!("{}/api/v1", self.issuer)
+    }
+
+    /// Whether `audience` is one of our doors.
     pub(crate) fn knows(&self, audience: &str) -> bool {
         self.audiences.iter().any(|known| known == audience)
+    }
+
+    /// What of `scopes` a token for `audience` has: what belongs to another door is worth nothing.
+    pub(crate) fn scopes_at(&self, audience: &str, scopes: Scopes) -> Scopes {
+        let Scopes::Only(mut scopes) = scopes else { return scopes };
+        let doors =
+            [(Scope::MODELS, self.models_audience()), (Scope::MANAGE, self.manage_audience())];
+        for (scope, door) in doors {
+            if audience != door {
+                scopes.retain(|known| known.as_str() != scope);
+            }
+        }
+        Scopes::Only(scopes)
     }
 
     /// Takes the keys as the store has them.
     pub(crate) fn load(&self, records: &[SigningKeyRecord], opener: &Opener) -> Result<(), Error> {
         let mut keys = Keys::default();
         for record in records {
-            keys.public.push(PublicKey::from_point(&record.kid, &record.public)?);
-            if record.state == SigningKeyState::Active && keys.signer.is_none() {
-                let sealed = Sealed::<SigningKey>::from_bytes(record.sealed.clone());
-                keys.signer = Some(opener.signer(&place(&record.kid), &sealed)?);
+            let SigningKeyRecord { kid, sealed, public, starts_at, .. } = record;
+            let (starts_at, signs) = (*starts_at, record.state == SigningKeyState::Active);
+            let sealed = Sealed::<SigningKey>::from_bytes(sealed.clone());
+            match record.alg.as_str() {
+                "ES256" => {
+                    let key = PublicKey::from_point(kid, public)?;
+                    keys.public.push(From { starts_at, key });
+                    if signs {
+                        let key = opener.signer(&place(kid), &sealed)?;
+                        keys.signers.push(From { starts_at, key });
+                    }
+                }
+                "RS256" => {
+                    let key = RsaPublicKey::from_der(kid, public)?;
+                    keys.id_public.push(From { starts_at, key });
+                    if signs {
+                        let key = opener.rsa_signer(&place(kid), kid, &sealed)?;
+                        keys.id_signers.push(From { starts_at, key });
+                    }
+                }
+                alg => return Err(Error::internal(format!("the key {kid} is for {alg}"))),
             }
         }
         self.keys.store(Arc::new(keys));
         Ok(())
     }
 
-    /// Whether there is a key to sign with.
+    /// Whether there is a key to sign access tokens with.
     pub(crate) fn can_sign(&self) -> bool {
-        self.keys.load().signer.is_some()
+        !self.keys.load().signers.is_empty()
     }
 
-    /// Signs `claims`; the issuer is ours whatever they say.
-    pub(crate) fn mint(&self, mut claims: AccessClaims) -> Result<PlainToken, Error> {
+    /// Whether there is a key to sign ID tokens with.
+    pub(crate) fn can_sign_id(&self) -> bool {
+        !self.keys.load().id_signers.is_empty()
+    }
+
+    /// Signs `claims` at `now`; the issuer is ours whatever they say.
+    pub(crate) fn mint(
+        &self,
+        mut claims: AccessClaims,
+        now: Timestamp,
+    ) -> Result<PlainToken, Error> {
         let keys = self.keys.load();
-        let signer = keys.signer.as_ref();
+        let signer = newest(&keys.signers, now);
         let signer = signer.ok_or_else(|| Error::internal("there is no key to sign with"))?;
         claims.iss.clone_from(&self.issuer);
         let input = claims.signing_input(signer.kid());
@@ -74,20 +151,67 @@ impl Tokens {
         Ok(compact(&input, &signature))
     }
 
+    /// Signs the claims of an ID token at `now`; the issuer is ours whatever they say.
+    pub(crate) fn mint_id(
+        &self,
+        mut claims: IdClaims,
+        now: Timestamp,
+    ) -> Result<PlainToken, Error> {
+        let keys = self.keys.load();
+        let signer = newest(&keys.id_signers, now);
+        let signer = signer.ok_or_else(|| Error::internal("there is no key for ID tokens"))?;
+        claims.iss.clone_from(&self.issuer);
+        let input = claims.signing_input(signer.kid());
+        let signature = signer.sign(input.as_bytes())?;
+        Ok(compact(&input, &signature))
+    }
+
+    /// The keys that verify what was signed, and will be.
+    pub(crate) fn jwks(&self, now: Timestamp) -> Vec<Jwk> {
+        let keys = self.keys.load();
+        let ec = published(&keys.public, now);
+        let ec = ec.map(|key| Jwk::es256(key.kid(), key.x(), key.y()));
+        let rsa = published(&keys.id_public, now);
+        let rsa = rsa.map(|key| Jwk::rs256(key.kid(), key.n().to_owned(), key.e().to_owned()));
+        rsa.chain(ec).collect()
+    }
+
+    /// The ids of the keys that sign at `now`.
+    pub(crate) fn in_use(&self, now: Timestamp) -> Vec<String> {
+        let keys = self.keys.load();
+        let ec = newest(&keys.signers, now).map(|key| key.kid().to_owned());
+        let rsa = newest(&keys.id_signers, now).map(|key| key.kid().to_owned());
+        ec.into_iter().chain(rsa).collect()
+    }
+
     /// Whether the signature is by a key of ours, over a token of this kind.
     pub(crate) fn is_ours(&self, token: &Unverified<'_>) -> bool {
         let keys = self.keys.load();
-        let key = keys.public.iter().find(|key| Some(key.kid()) == token.kid());
+        let key = keys.public.iter().find(|key| Some(key.key.kid()) == token.kid());
         token.typ() == Some(ACCESS_TOKEN_TYPE)
-            && key.is_some_and(|key| key.verify(token.signing_input(), token.signature()))
+            && key.is_some_and(|key| key.key.verify(token.signing_input(), token.signature()))
     }
 
-    /// Whether verified claims are for us and in time; the audience that they name.
+    /// What an ID token of ours says, whether it has ended or not.
+    pub(crate) fn read_id(&self, token: &str) -> Option<VerifiedId> {
+        let keys = self.keys.load();
+        let token = UnverifiedId::parse(token).ok()?;
+        let verified = token.verified(|token| {
+            let key = keys.id_public.iter().find(|key| Some(key.key.kid()) == token.kid());
+            key.is_some_and(|key| key.key.verify(token.signing_input(), token.signature()))
+        });
+        verified.ok().filter(|claims| claims.iss == self.issuer)
+    }
+
+    /// Whether verified claims are for us and in time; the audience that they name. Tokens of apps
+    /// may be for others, whose questions we answer; all others are for our doors.
     pub(crate) fn check(&self, claims: &AccessClaims, now: Timestamp) -> Result<String, Error> {
-        let audience = self.audiences.iter().find(|audience| **audience == claims.aud);
-        let audience = audience.ok_or_else(Error::unauthenticated)?;
-        claims.check(now, &self.issuer, audience)?;
-        Ok(audience.clone())
+        let of_app = claims.grant.is_some() || claims.sub == claims.client_id;
+        if !of_app && !self.knows(&claims.aud) {
+            return Err(Error::unauthenticated());
+        }
+        claims.check(now, &self.issuer, &claims.aud)?;
+        Ok(claims.aud.clone())
     }
 }
 
@@ -130,7 +254,8 @@ mod tests {
             let rng = SeededRng::new(1);
             let made = self.vault.generate_signing_key(&place(kid), kid, &rng).unwrap();
             let (sealed, public) = (made.0.as_bytes().to_vec(), made.1.point().to_vec());
-            SigningKeyRecord { kid: kid.to_owned(), sealed, public, state, created_at: NOW }
+            let (kid, alg) = (kid.to_owned(), "ES256".to_owned());
+            SigningKeyRecord { kid, sealed, public, alg, starts_at: NOW, state, created_at: NOW }
         }
 
         fn load(&self, keys: &[SigningKeyRecord]) {
@@ -152,8 +277,10 @@ mod tests {
                 models: None,
                 key: None,
                 budget: None,
+                grant: None,
+                auth_time: None,
             };
-            self.tokens.mint(claims).unwrap()
+            self.tokens.mint(claims, NOW).unwrap()
         }
 
         fn accepts(&self, token: &PlainToken) -> bool {

@@ -31,7 +31,8 @@ impl Touches {
         match known.credential {
             CredentialId::Key(id) => drop(waiting.keys.insert(id, (now, network))),
             CredentialId::Session(id) => drop(waiting.sessions.insert(id, now)),
-            CredentialId::None => {}
+            // An app's tokens are used by the app: its refresh says that it lives.
+            CredentialId::Grant(_) | CredentialId::None => {}
         }
     }
 

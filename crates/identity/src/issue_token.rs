@@ -82,6 +82,8 @@ pub(crate) async fn issue_token(
         models,
         key: source.credential.key().map(|key| key.to_string()),
         budget: budget.map(Budget::to_claim),
+        grant: None,
+        auth_time: None,
     };
     if source.lends {
         let event = AuditEvent::new("token.create", format!("user:{}", source.user));

@@ -70,6 +70,12 @@ pub enum Noun {
     Groups,
     /// Registered apps.
     Clients,
+    /// What apps were allowed: consents, grants, the tokens of apps.
+    Grants,
+    /// Addresses that tokens are made for.
+    Resources,
+    /// Keys that sign tokens.
+    SigningKeys,
     /// Model providers.
     Upstreams,
     /// Model aliases and prices.
@@ -85,7 +91,13 @@ impl Noun {
     pub const fn has_owner(self) -> bool {
         matches!(
             self,
-            Self::Me | Self::Keys | Self::Sessions | Self::Tokens | Self::Usage | Self::Limits
+            Self::Me
+                | Self::Keys
+                | Self::Sessions
+                | Self::Tokens
+                | Self::Grants
+                | Self::Usage
+                | Self::Limits
         )
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::OAuthCode;
+
 /// Who has to do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -140,6 +142,7 @@ struct Inner {
     kind: Kind,
     detail: Cow<'static, str>,
     param: Option<String>,
+    oauth: Option<OAuthCode>,
     retry_after: Option<Duration>,
     source: Option<Source>,
 }
@@ -152,6 +155,7 @@ impl Error {
             kind,
             detail: detail.into(),
             param: None,
+            oauth: None,
             retry_after: None,
             source: None,
         }))
@@ -160,6 +164,13 @@ impl Error {
     /// The request is malformed in the way that `detail` says.
     pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::InvalidRequest, detail)
+    }
+
+    /// An OAuth request fails with `code`; its kind is the code's.
+    pub fn oauth(code: OAuthCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(code.kind(), detail);
+        error.0.oauth = Some(code);
+        error
     }
 
     /// There is no such thing, or none that the caller may know of.
@@ -209,6 +220,11 @@ impl Error {
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The code in OAuth's answers: the one that it was made with, or its kind's.
+    pub fn oauth_code(&self) -> OAuthCode {
+        self.0.oauth.unwrap_or_else(|| OAuthCode::of(self.0.kind))
     }
 
     /// What the caller is told.

@@ -97,6 +97,8 @@ ids! {
     SessionId,
     /// An access token of ours.
     TokenId,
+    /// What a person allowed an app: a family of refresh tokens with their access tokens.
+    GrantId,
     /// One call through the gate, all its attempts included.
     CallId,
     /// One HTTP request; the answer's `x-request-id`.

@@ -12,6 +12,7 @@ mod gcra;
 mod ids;
 mod limit;
 mod money;
+mod oauth_code;
 mod plan;
 mod principal;
 mod rng;
@@ -24,11 +25,12 @@ pub use entry::{Entry, EntryState, Tally};
 pub use error::{Blame, Error, Kind};
 pub use gcra::{Gcra, Verdict};
 pub use ids::{
-    AuditId, CallId, ClientId, EntryKey, EventId, KeyId, LinkId, RequestId, SessionId, Slug,
-    TokenId, UserId,
+    AuditId, CallId, ClientId, EntryKey, EventId, GrantId, KeyId, LinkId, RequestId, SessionId,
+    Slug, TokenId, UserId,
 };
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};
+pub use oauth_code::OAuthCode;
 pub use plan::{ModelPattern, Plan};
 pub use principal::{
     Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Error, KeyId, SessionId, UserId};
+use crate::{ClientId, Error, GrantId, KeyId, SessionId, UserId};
 
 /// Whom a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +83,8 @@ pub enum Method {
     Session,
     /// The socket in the data folder; the kernel told us who is at the other end.
     Socket,
+    /// An app at the token endpoint, by its id and, where it has one, its secret.
+    Client,
     /// Inside this process.
     Job,
 }
@@ -96,6 +98,8 @@ pub enum CredentialId {
     Key(KeyId),
     /// A session, or a token that was made from it.
     Session(SessionId),
+    /// What a person allowed an app, and every token that comes of it.
+    Grant(GrantId),
 }
 
 impl CredentialId {
@@ -103,6 +107,14 @@ impl CredentialId {
     pub fn key(self) -> Option<KeyId> {
         match self {
             Self::Key(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The grant, if it is one.
+    pub fn grant(self) -> Option<GrantId> {
+        match self {
+            Self::Grant(id) => Some(id),
             _ => None,
         }
     }
@@ -183,6 +195,17 @@ impl Scope {
     pub const MODELS: &'static str = "models";
     /// The management API.
     pub const MANAGE: &'static str = "manage";
+    /// Signing in: an ID token, and who it is (OpenID Connect Core, 3.1.2.1).
+    pub const OPENID: &'static str = "openid";
+    /// The name (OpenID Connect Core, 5.4).
+    pub const PROFILE: &'static str = "profile";
+    /// The e-mail address (OpenID Connect Core, 5.4).
+    pub const EMAIL: &'static str = "email";
+    /// Going on after the person has signed out (OpenID Connect Core, 11).
+    pub const OFFLINE: &'static str = "offline_access";
+    /// The scopes that belong to the person and not to a resource.
+    pub const IDENTITY: [&'static str; 4] =
+        [Self::OPENID, Self::PROFILE, Self::EMAIL, Self::OFFLINE];
 
     /// Checks the characters that RFC 6749 allows; at most 128 of them.
     pub fn parse(text: &str) -> Result<Self, Error> {

@@ -35,12 +35,28 @@ pub enum TokenType {
     Setup,
     /// A one-time link: sign-in, reset, invitation.
     Link,
+    /// An app's secret at the token endpoint.
+    Secret,
+    /// An authorization code.
+    Code,
+    /// A refresh token.
+    Refresh,
 }
 
 impl TokenType {
     /// All types.
-    pub const ALL: [Self; 7] =
-        [Self::User, Self::App, Self::Admin, Self::Tool, Self::Session, Self::Setup, Self::Link];
+    pub const ALL: [Self; 10] = [
+        Self::User,
+        Self::App,
+        Self::Admin,
+        Self::Tool,
+        Self::Session,
+        Self::Setup,
+        Self::Link,
+        Self::Secret,
+        Self::Code,
+        Self::Refresh,
+    ];
 
     const LONGEST: usize = "session".len();
 
@@ -54,6 +70,9 @@ impl TokenType {
             Self::Session => "session",
             Self::Setup => "setup",
             Self::Link => "link",
+            Self::Secret => "secret",
+            Self::Code => "code",
+            Self::Refresh => "refresh",
         }
     }
 

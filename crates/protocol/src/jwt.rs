@@ -38,7 +38,7 @@ const MAX_MEMBERS: usize = 64;
 pub(crate) const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
 pub(crate) const HEADERS: [&str; 10] =
     ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
-const CLAIMS: [&str; 13] = [
+const CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -52,6 +52,8 @@ const CLAIMS: [&str; 13] = [
     "models",
     "key",
     "budget",
+    "grant",
+    "auth_time",
 ];
 
 /// A token that has the right form. Whether anybody signed it is not known.
@@ -175,6 +177,12 @@ pub struct AccessClaims {
     /// A claim of ours: a budget of its own, as unit, limit and period, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<String>,
+    /// A claim of ours: the grant that it comes from, where a person allowed an app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// When its person signed in (RFC 9068, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
 }
 
 impl AccessClaims {
@@ -203,6 +211,8 @@ impl AccessClaims {
             models: optional("models")?,
             key: optional("key")?,
             budget: optional("budget")?,
+            grant: optional("grant")?,
+            auth_time: claims.time("auth_time")?,
         })
     }
 
@@ -268,6 +278,11 @@ impl<'a> Members<'a> {
         Ok(members)
     }
 
+    /// Whether there are none but these.
+    pub(crate) fn has_only(&self, names: &[&str]) -> bool {
+        self.found.iter().all(|(found, _)| names.contains(&found.as_ref()))
+    }
+
     pub(crate) fn value(&self, name: &str) -> Option<Value<'a>> {
         self.found.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
     }
@@ -283,7 +298,7 @@ impl<'a> Members<'a> {
     }
 
     /// One audience: a string, or a list of one.
-    fn audience(&self) -> Result<String, Error> {
+    pub(crate) fn audience(&self) -> Result<String, Error> {
         let listed = self.value("aud").filter(|value| value.text.starts_with('['));
         let Some(list) = listed else { return self.required("aud") };
         match serde_json::from_str::<[String; 1]>(list.text) {
@@ -293,7 +308,7 @@ impl<'a> Members<'a> {
     }
 
     /// A whole number of seconds. Fractions are legal elsewhere (RFC 7519, 2); we make none.
-    fn time(&self, name: &str) -> Result<Option<i64>, Error> {
+    pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Error> {
         let Some(value) = self.value(name) else { return Ok(None) };
         let time = value.text.parse().ok().filter(|seconds: &i64| *seconds >= 0);
         time.map(Some).ok_or_else(|| refusal("a time is not a number of seconds"))

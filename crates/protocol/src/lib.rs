@@ -4,6 +4,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`api_key`] | the format of our own keys and tokens: made, and checked before any look-up |
+//! | [`oauth`] | OAuth 2.0 and OpenID Connect as an authorization server reads and writes them |
 //! | [`openai`] | the OpenAI wire: requests, streams, usage, errors, lists of models |
 //! | [`sse`] | server-sent events, split without changing a byte |
 //! | [`jwt`] | compact JWS with ES256, and the claims of our access tokens (RFC 7515, RFC 9068) |
@@ -18,6 +19,7 @@ pub mod api_key;
 mod json;
 mod json_scan;
 pub mod jwt;
+pub mod oauth;
 pub mod openai;
 pub mod problem;
 pub mod sign_in;

@@ -16,7 +16,7 @@ pub async fn prepare(gate: &Arc<Gate>, jobs: &Jobs) -> Result<(), Error> {
     let warrant = gate.allow(&principal, Manage::write(Noun::Settings))?;
     check_master_key(gate, &warrant).await?;
     if !gate.can_sign() {
-        make_signing_key(gate, &warrant).await?;
+        gate.make_signing_key(&warrant).await?;
     }
     tollgate_identity::ship_standard_plan(gate, &principal).await?;
     gate.heed().await;
@@ -37,16 +37,6 @@ async fn check_master_key(gate: &Gate, warrant: &Warrant) -> Result<(), Error> {
             tx.commit(AuditEvent::new("installation.made", "installation")).await
         }
     }
-}
-
-async fn make_signing_key(gate: &Gate, warrant: &Warrant) -> Result<(), Error> {
-    let mut name = [0_u8; 8];
-    gate.rng().fill(&mut name);
-    let kid = hex(&name);
-    let (sealed, public) = gate.new_signing_key(warrant, &kid)?;
-    let mut tx = gate.begin(warrant).await?;
-    tx.insert_signing_key(&kid, &sealed, &public).await?;
-    tx.commit(AuditEvent::new("signing_key.make", format!("signing_key:{kid}"))).await
 }
 
 fn hex(bytes: &[u8]) -> String {

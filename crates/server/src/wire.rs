@@ -17,6 +17,7 @@ use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Outbound, Prices, Purpo
 use tollgate_identity::IdentityState;
 use tollgate_kernel::{Clock, Error, Rng, Timestamp};
 use tollgate_models::ModelsState;
+use tollgate_oauth::OAuthState;
 use tollgate_root::Root;
 use tollgate_store::{Target, ledger};
 use tollgate_vault::{HashedToken, MasterKey, Vault};
@@ -222,7 +223,8 @@ impl Doors {
     pub fn rows(self, origin: &str) -> Vec<Row> {
         let Self { gate, prices, request_bytes, networks, keys_in_the_clear } = self;
         let mut rows = health::rows(&gate);
-        rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), networks)));
+        rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), networks.clone())));
+        rows.extend(tollgate_oauth::rows(&OAuthState::new(gate.clone(), networks)));
         let models = ModelsState { gate: gate.clone(), request_bytes };
         rows.extend(tollgate_models::rows(&models));
         let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);

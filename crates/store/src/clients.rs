@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use tollgate_kernel::{ClientId, Error, Slug, Timestamp, UserId};
 
+use crate::oauth_members::OAuthMembers;
 use crate::page::page_of;
 use crate::sql::{Record, Row, args};
+use crate::value::json;
 use crate::{AccountState, EventKind, Owner, Page, PageRequest, Reader, Tx};
 
 /// Whether an app can keep a secret (RFC 6749, 2.1).
@@ -59,6 +61,10 @@ pub struct ClientRecord {
     pub plan: Option<Slug>,
     /// The person who manages it.
     pub owner: Option<UserId>,
+    /// How it signs people in, and gets tokens.
+    pub oauth: OAuthMembers,
+    /// Whether it has a secret.
+    pub has_secret: bool,
     /// Whether it may be used.
     pub state: AccountState,
     /// Whether it is declared in the configuration file.
@@ -81,6 +87,8 @@ impl ClientRecord {
             kind,
             plan: None,
             owner: None,
+            oauth: OAuthMembers::default(),
+            has_secret: false,
             state: AccountState::Active,
             declared: false,
             created_at: never,
@@ -92,8 +100,8 @@ impl ClientRecord {
 
 macro_rules! client_columns {
     ($table:literal, $prefix:literal) => {
-        $crate::sql::columns!($table, $prefix; id, name, kind, plan_id, owner_id, state, declared,
-            created_at, updated_at, version)
+        $crate::sql::columns!($table, $prefix; id, name, kind, plan_id, owner_id, oauth,
+            secret_hash, state, declared, created_at, updated_at, version)
     };
 }
 pub(crate) use client_columns;
@@ -108,6 +116,8 @@ impl Record for ClientRecord {
             kind: row.id("kind")?,
             plan: row.opt_id("plan_id")?,
             owner: row.opt_id("owner_id")?,
+            oauth: OAuthMembers::read(row)?,
+            has_secret: row.opt_bytes("secret_hash")?.is_some(),
             state: row.id("state")?,
             declared: row.flag("declared")?,
             created_at: row.time("created_at")?,
@@ -127,6 +137,13 @@ impl Reader {
         );
         let row = self.db.optional(sql, args![id, owner.value()]).await?;
         row.map(|row| row.record()).transpose()
+    }
+
+    /// The keyed hash of an app's secret, if it has one.
+    pub async fn client_secret(&self, id: ClientId) -> Result<Option<[u8; 32]>, Error> {
+        let sql = "SELECT secret_hash FROM clients WHERE id = $1 AND secret_hash IS NOT NULL";
+        let row = self.db.optional(sql, args![id]).await?;
+        row.map(|row| row.part("clients", "").hash("secret_hash")).transpose()
     }
 
     /// The apps that `owner` may know of, oldest first.
@@ -160,16 +177,17 @@ impl Tx {
             client.state.as_str(),
             client.declared,
             self.now,
+            json(&client.oauth)?,
         ];
         if client.version == 0 {
             let sql = "INSERT INTO clients (id, name, kind, plan_id, owner_id, state, declared, \
-                       created_at, updated_at, version) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1)";
+                       created_at, updated_at, oauth, version) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 1)";
             self.execute(sql, args).await?;
         } else {
             let sql = "UPDATE clients SET name = $2, kind = $3, plan_id = $4, owner_id = $5, \
-                       state = $6, declared = $7, updated_at = $8, version = version + 1 \
-                       WHERE id = $1 AND version = $9";
+                       state = $6, declared = $7, updated_at = $8, oauth = $9, \
+                       version = version + 1 WHERE id = $1 AND version = $10";
             args.extend(args![client.version]);
             self.change_one(sql, args).await?;
         }
@@ -177,7 +195,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes an app with its keys.
+    /// Gives an app another secret, of which this is the keyed hash, or takes it away.
+    pub async fn set_client_secret(
+        &mut self,
+        id: ClientId,
+        hash: Option<&[u8; 32]>,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE clients SET secret_hash = $2, updated_at = $3, version = version + 1 \
+                   WHERE id = $1";
+        self.change_named(sql, args![id, hash.map(|hash| &hash[..]), self.now]).await?;
+        self.announce(EventKind::Client, id.to_string());
+        Ok(())
+    }
+
+    /// Removes an app with its keys and all that people allowed it.
     pub async fn delete_client(&mut self, id: ClientId) -> Result<(), Error> {
         let keys = self.all("SELECT id FROM keys WHERE client_id = $1", args![id]).await?;
         for key in keys {

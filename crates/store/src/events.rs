@@ -37,10 +37,16 @@ pub enum EventKind {
     Setting,
     /// A key that signs tokens.
     SigningKey,
+    /// What a person allowed an app.
+    Grant,
+    /// One access token.
+    Token,
+    /// An address that tokens are made for.
+    Resource,
 }
 
 impl EventKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::User,
         Self::Key,
         Self::Session,
@@ -51,6 +57,9 @@ impl EventKind {
         Self::Model,
         Self::Setting,
         Self::SigningKey,
+        Self::Grant,
+        Self::Token,
+        Self::Resource,
     ];
 
     /// The name in the store.
@@ -66,6 +75,9 @@ impl EventKind {
             Self::Model => "model",
             Self::Setting => "setting",
             Self::SigningKey => "signing_key",
+            Self::Grant => "grant",
+            Self::Token => "token",
+            Self::Resource => "resource",
         }
     }
 }

@@ -6,13 +6,16 @@
 //! Secrets come here hashed or sealed, never in clear.
 
 mod audit;
+mod auth_codes;
 mod clients;
 mod conn;
+mod consents;
 mod descent;
 mod dialect;
 mod direct;
 mod engine;
 mod events;
+mod grants;
 mod groups;
 mod keys;
 pub mod ledger;
@@ -20,11 +23,13 @@ mod links;
 mod lock;
 mod migrate;
 mod models;
+mod oauth_members;
 mod open;
 mod page;
 mod plans;
 mod releases;
 mod replays;
+mod resources;
 mod schema;
 mod sessions;
 pub mod settings;
@@ -39,9 +44,12 @@ mod value;
 use std::path::PathBuf;
 
 pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
+pub use auth_codes::{CodeRecord, NewCode};
 pub use clients::{ClientKind, ClientRecord};
+pub use consents::ConsentRecord;
 pub use descent::{Descent, GENERATIONS_MAX, Origin};
 pub use events::{Event, EventKind};
+pub use grants::{GrantRecord, GrantStanding, NewGrant, RefreshRecord};
 pub use groups::GroupRecord;
 pub use keys::{
     HolderRecord, KeyCredential, KeyFilter, KeyHolder, KeyRecord, KeyState, NewKey, NewSecret,
@@ -49,12 +57,14 @@ pub use keys::{
 pub use links::{LinkPurpose, LinkRecord, NewLink};
 pub use lock::Refusal;
 pub use models::ModelRecord;
+pub use oauth_members::{AuthMethod, OAuthMembers};
 pub use open::{Options, Reader, Writer, open};
 pub use page::{Owner, Page, PageRequest};
 pub use plans::{PlanBody, PlanRecord};
 pub use replays::{NewReplay, ReplayClaim, ReplayRecord};
+pub use resources::ResourceRecord;
 pub use sessions::{NewSession, SessionRecord};
-pub use signing_keys::{SigningKeyRecord, SigningKeyState};
+pub use signing_keys::{NewSigningKey, SigningKeyRecord, SigningKeyState};
 pub use tx::{Actor, AuditEvent, Tx};
 pub use upkeep::Swept;
 pub use upstreams::UpstreamRecord;

@@ -1,7 +1,7 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS, OAUTH];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -206,4 +206,79 @@ const BOUNDS: &[&str] = &[
     "ALTER TABLE replays ADD COLUMN principal {blob}",
     "CREATE INDEX replays_principal ON replays (principal, expires_at)",
     "CREATE INDEX keys_admin ON keys (id) WHERE kind = 'admin'",
+];
+
+/// What apps need to sign people in, and what comes of it. A client's `oauth` is JSON.
+const OAUTH: &[&str] = &[
+    "ALTER TABLE clients ADD COLUMN oauth TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE clients ADD COLUMN secret_hash {blob}",
+    "ALTER TABLE signing_keys ADD COLUMN alg TEXT NOT NULL DEFAULT 'ES256'",
+    "ALTER TABLE signing_keys ADD COLUMN starts_at BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE resources (
+        uri TEXT NOT NULL PRIMARY KEY,
+        aliases TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE auth_codes (
+        hash {blob} NOT NULL PRIMARY KEY,
+        grant_id TEXT NOT NULL UNIQUE,
+        client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        session_id TEXT NOT NULL,
+        redirect_uri TEXT,
+        challenge TEXT,
+        scope TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        nonce TEXT,
+        auth_time BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        used_at BIGINT
+    ) {strict}",
+    "CREATE INDEX auth_codes_client ON auth_codes (client_id)",
+    "CREATE INDEX auth_codes_user ON auth_codes (user_id)",
+    "CREATE INDEX auth_codes_expiry ON auth_codes (expires_at)",
+    // `session_id` is there where the grant ends with the session.
+    "CREATE TABLE oauth_grants (
+        id TEXT NOT NULL PRIMARY KEY,
+        client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        session_id TEXT,
+        scope TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        auth_time BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        ended_at BIGINT
+    ) {strict}",
+    "CREATE INDEX oauth_grants_client ON oauth_grants (client_id)",
+    "CREATE INDEX oauth_grants_user ON oauth_grants (user_id, client_id)",
+    "CREATE INDEX oauth_grants_session ON oauth_grants (session_id) WHERE session_id IS NOT NULL",
+    "CREATE INDEX oauth_grants_expiry ON oauth_grants (expires_at)",
+    "CREATE INDEX oauth_grants_end ON oauth_grants (ended_at) WHERE ended_at IS NOT NULL",
+    "CREATE TABLE refresh_tokens (
+        hash {blob} NOT NULL PRIMARY KEY,
+        grant_id TEXT NOT NULL REFERENCES oauth_grants (id) ON DELETE CASCADE,
+        generation BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        used_at BIGINT,
+        UNIQUE (grant_id, generation)
+    ) {clustered}",
+    "CREATE INDEX refresh_tokens_use ON refresh_tokens (used_at) WHERE used_at IS NOT NULL",
+    "CREATE TABLE consents (
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+        resource TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        PRIMARY KEY (user_id, client_id, resource)
+    ) {clustered}",
+    "CREATE INDEX consents_client ON consents (client_id)",
+    "CREATE TABLE revoked_tokens (
+        id TEXT NOT NULL PRIMARY KEY,
+        expires_at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX revoked_tokens_expiry ON revoked_tokens (expires_at)",
 ];

@@ -54,10 +54,29 @@ pub struct SigningKeyRecord {
     pub sealed: Vec<u8>,
     /// The public half, in the form that the vault chose.
     pub public: Vec<u8>,
+    /// Its algorithm (RFC 7518, 3.1): `ES256` or `RS256`.
+    pub alg: String,
+    /// When it begins to sign; until then it is only published.
+    pub starts_at: Timestamp,
     /// What it may still do.
     pub state: SigningKeyState,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A signing key that is to be added.
+#[derive(Clone)]
+pub struct NewSigningKey {
+    /// Its id in the headers of tokens.
+    pub kid: String,
+    /// Its algorithm: `ES256` or `RS256`.
+    pub alg: &'static str,
+    /// The private half, sealed.
+    pub sealed: Vec<u8>,
+    /// The public half, in the form that the vault chose.
+    pub public: Vec<u8>,
+    /// When it begins to sign.
+    pub starts_at: Timestamp,
 }
 
 impl Record for SigningKeyRecord {
@@ -68,6 +87,8 @@ impl Record for SigningKeyRecord {
             kid: row.text("kid")?,
             sealed: row.bytes("sealed")?,
             public: row.bytes("public")?,
+            alg: row.text("alg")?,
+            starts_at: row.time("starts_at")?,
             state: row.id("state")?,
             created_at: row.time("created_at")?,
         })
@@ -77,7 +98,7 @@ impl Record for SigningKeyRecord {
 impl Reader {
     /// All keys, newest first.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Error> {
-        let sql = "SELECT kid, sealed, public, state, created_at FROM signing_keys \
+        let sql = "SELECT kid, sealed, public, alg, starts_at, state, created_at FROM signing_keys \
                    ORDER BY created_at DESC, kid";
         self.db.all(sql, Vec::new()).await?.iter().map(Row::record).collect()
     }
@@ -85,16 +106,13 @@ impl Reader {
 
 impl Tx {
     /// Adds an active key; those before stay as they are.
-    pub async fn insert_signing_key(
-        &mut self,
-        kid: &str,
-        sealed: &[u8],
-        public: &[u8],
-    ) -> Result<(), Error> {
-        let sql = "INSERT INTO signing_keys (kid, sealed, public, state, created_at) \
-                   VALUES ($1, $2, $3, 'active', $4)";
-        self.execute(sql, args![kid, sealed, public, self.now]).await?;
-        self.announce(EventKind::SigningKey, kid);
+    pub async fn insert_signing_key(&mut self, key: &NewSigningKey) -> Result<(), Error> {
+        let NewSigningKey { kid, alg, sealed, public, starts_at } = key;
+        let sql = "INSERT INTO signing_keys (kid, alg, sealed, public, starts_at, state, \
+                   created_at) VALUES ($1, $2, $3, $4, $5, 'active', $6)";
+        let args = args![kid, *alg, sealed, public, *starts_at, self.now];
+        self.execute(sql, args).await?;
+        self.announce(EventKind::SigningKey, kid.as_str());
         Ok(())
     }
 

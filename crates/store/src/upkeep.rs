@@ -16,6 +16,9 @@ const CHUNK: usize = 256;
 /// for those who look what happened.
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
+/// How long a used refresh token is remembered, so that one that comes again ends its family.
+const KEPT_REFRESH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -29,6 +32,14 @@ pub struct Swept {
     pub events: u64,
     /// Requests that were to be done once, past their day.
     pub replays: u64,
+    /// Authorization codes past their minute, for a day.
+    pub codes: u64,
+    /// What apps were allowed and is over, for a day.
+    pub grants: u64,
+    /// Refresh tokens that were used, for [`KEPT_REFRESH`].
+    pub refresh_tokens: u64,
+    /// Revoked access tokens past their end.
+    pub revoked_tokens: u64,
 }
 
 impl Writer {
@@ -123,7 +134,38 @@ impl Writer {
                     now,
                 )
                 .await?,
+            codes: self
+                .sweep_with(
+                    "DELETE FROM auth_codes WHERE hash IN (SELECT hash FROM auth_codes \
+                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    old,
+                )
+                .await?,
+            grants: self.sweep_grants(old).await?,
+            refresh_tokens: self
+                .sweep_with(
+                    "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens \
+                     WHERE used_at IS NOT NULL AND used_at <= $1 ORDER BY used_at LIMIT $2)",
+                    now.minus(KEPT_REFRESH),
+                )
+                .await?,
+            revoked_tokens: self
+                .sweep_with(
+                    "DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM revoked_tokens \
+                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    now,
+                )
+                .await?,
         })
+    }
+
+    /// Two statements, so that each has an index.
+    async fn sweep_grants(&self, old: Timestamp) -> Result<u64, Error> {
+        let expired = "DELETE FROM oauth_grants WHERE id IN (SELECT id FROM oauth_grants \
+                       WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+        let ended = "DELETE FROM oauth_grants WHERE id IN (SELECT id FROM oauth_grants \
+                     WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $2)";
+        Ok(self.sweep_with(expired, old).await? + self.sweep_with(ended, old).await?)
     }
 
     async fn sweep_with(&self, sql: &'static str, before: Timestamp) -> Result<u64, Error> {

@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, ClientId, Error, EventId, KeyId, LinkId, RequestId, SessionId, Slug, Timestamp, UserId,
+    CallId, ClientId, Error, EventId, GrantId, KeyId, LinkId, RequestId, SessionId, Slug,
+    Timestamp, TokenId, UserId,
 };
 use uuid::Uuid;
 
@@ -78,6 +79,8 @@ value_from! { Text:
     CallId => |v| v.to_string(),
     RequestId => |v| v.to_string(),
     LinkId => |v| v.to_string(),
+    GrantId => |v| v.to_string(),
+    TokenId => |v| v.to_string(),
     EventId => |v| v.to_string(),
 }
 

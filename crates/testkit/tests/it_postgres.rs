@@ -14,6 +14,8 @@ mod cut;
 mod logged;
 #[path = "postgres/meanwhile.rs"]
 mod meanwhile;
+#[path = "it/oauth/mod.rs"]
+mod oauth;
 #[path = "postgres/silence.rs"]
 mod silence;
 

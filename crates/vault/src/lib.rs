@@ -75,6 +75,7 @@ mod password;
 mod rng;
 mod seal;
 mod sign;
+mod sign_rsa;
 mod vault;
 
 pub use foreign::{half_hash, is_signed_by, pkce_challenge};
@@ -84,4 +85,5 @@ pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
 pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SigningKey, Text};
 pub use sign::{PublicKey, Signer};
+pub use sign_rsa::{RsaPublicKey, RsaSigner};
 pub use vault::{Opener, Vault, unlock};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use tollgate_kernel::Error;
 
@@ -35,11 +36,19 @@ pub enum Purpose {
     Replay,
     /// Identifiers in logs, so that lines about one thing can be found together.
     Correlation,
+    /// Secrets of apps.
+    ClientSecret,
+    /// Authorization codes.
+    AuthorizationCode,
+    /// The refresh token that follows another one: made from it, so that it need not be kept.
+    RefreshSuccessor,
+    /// The seal on an authorization request that waits for a person.
+    AuthorizationTicket,
 }
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
@@ -51,6 +60,10 @@ impl Purpose {
         Self::Cursor,
         Self::Replay,
         Self::Correlation,
+        Self::ClientSecret,
+        Self::AuthorizationCode,
+        Self::RefreshSuccessor,
+        Self::AuthorizationTicket,
     ];
 
     /// The name in the derivation. It is stable: another name is another key.
@@ -67,6 +80,10 @@ impl Purpose {
             Self::Cursor => "cursor",
             Self::Replay => "replay",
             Self::Correlation => "correlation",
+            Self::ClientSecret => "client secret",
+            Self::AuthorizationCode => "authorization code",
+            Self::RefreshSuccessor => "refresh successor",
+            Self::AuthorizationTicket => "authorization ticket",
         }
     }
 
@@ -116,6 +133,11 @@ impl fmt::Debug for HashedToken {
 }
 
 impl Vault {
+    /// The plain SHA-256 of `data`, as standards ask for it where nothing is secret.
+    pub fn sha256(data: &[u8]) -> [u8; 32] {
+        first(digest(&SHA256, data).as_ref())
+    }
+
     /// The keyed hash of `data` for `purpose`. What has several parts must be made unambiguous by
     /// the caller, for example by a length before each.
     pub fn mac(&self, purpose: Purpose, data: &[u8]) -> HashedToken {
@@ -136,6 +158,10 @@ pub(crate) struct Macs {
     cursor: hmac::Key,
     replay: hmac::Key,
     correlation: hmac::Key,
+    client_secret: hmac::Key,
+    authorization_code: hmac::Key,
+    refresh_successor: hmac::Key,
+    authorization_ticket: hmac::Key,
 }
 
 impl Macs {
@@ -153,6 +179,10 @@ impl Macs {
             cursor: key(Purpose::Cursor)?,
             replay: key(Purpose::Replay)?,
             correlation: key(Purpose::Correlation)?,
+            client_secret: key(Purpose::ClientSecret)?,
+            authorization_code: key(Purpose::AuthorizationCode)?,
+            refresh_successor: key(Purpose::RefreshSuccessor)?,
+            authorization_ticket: key(Purpose::AuthorizationTicket)?,
         })
     }
 
@@ -169,6 +199,10 @@ impl Macs {
             Purpose::Cursor => &self.cursor,
             Purpose::Replay => &self.replay,
             Purpose::Correlation => &self.correlation,
+            Purpose::ClientSecret => &self.client_secret,
+            Purpose::AuthorizationCode => &self.authorization_code,
+            Purpose::RefreshSuccessor => &self.refresh_successor,
+            Purpose::AuthorizationTicket => &self.authorization_ticket,
         }
     }
 }
@@ -181,7 +215,7 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 11] = [
+    const KNOWN: [(Purpose, &str); 15] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
@@ -196,6 +230,19 @@ mod tests {
         (Purpose::Cursor, "986bbbfd94df5d5ec36e8c0f15b02e8874fffe669e65946d5fbd5ec4a4e09aed"),
         (Purpose::Replay, "645d0b3efe82056a55f6ba121355e4296813faadad8bc50353e8505dd366494f"),
         (Purpose::Correlation, "987ac1618d87bac429a5026fa12b36c3fbbda07bd4dbae57585827280a822f72"),
+        (Purpose::ClientSecret, "3227a2dd406158ebae55262c8d15a1874ac9b06578797d6972faebad6b2d9cb0"),
+        (
+            Purpose::AuthorizationCode,
+            "289accb8d5aec9b6e4263407f827887d775e9ee8963d90c28c0a4f58dfad591d",
+        ),
+        (
+            Purpose::RefreshSuccessor,
+            "529b49afd3fe4008b59e3e94ac52de5fcf5c7b00e33d8712282a34740f1eabc6",
+        ),
+        (
+            Purpose::AuthorizationTicket,
+            "3a80f005e1c588fd5f9d9306d04e690b883b0db9463195bf026a3a5be8c431b6",
+        ),
     ];
 
     fn hex(token: HashedToken) -> String {

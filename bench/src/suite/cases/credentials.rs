@@ -92,6 +92,8 @@ async fn sign_in(house: &House, user: UserId) -> Result<(PlainToken, PlainToken)
         models: None,
         key: None,
         budget: None,
+        grant: None,
+        auth_time: None,
     };
     Ok((cookie, gate.mint(warrant, claims)?))
 }

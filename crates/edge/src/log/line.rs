@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tollgate_kernel::{
-    Blame, Client, ClientId, CredentialId, KeyId, Method, Network, RequestId, SessionId, Timestamp,
+    Blame, Client, ClientId, CredentialId, GrantId, KeyId, Method, Network, RequestId, SessionId,
+    Timestamp,
 };
 
 use super::sink::Style;
@@ -157,6 +158,7 @@ const fn kind(method: Method) -> &'static str {
         Method::AccessToken => "access_token",
         Method::Session => "session",
         Method::Socket => "socket",
+        Method::Client => "client",
         Method::Job => "job",
     }
 }
@@ -173,6 +175,9 @@ impl Noticed {
             }
             CredentialId::Session(id) => {
                 texts(out, [r#"","credential_id":""#, id.write(&mut [0; SessionId::LENGTH])]);
+            }
+            CredentialId::Grant(id) => {
+                texts(out, [r#"","credential_id":""#, id.write(&mut [0; GrantId::LENGTH])]);
             }
         }
         match client {

@@ -225,11 +225,7 @@ impl House {
     /// A key to sign tokens with.
     pub(super) async fn can_sign(&self) {
         let warrant = self.gate.allow(&self.system(), Manage::write(Noun::Settings)).unwrap();
-        let (sealed, public) = self.gate.new_signing_key(&warrant, "k1").unwrap();
-        let mut tx = self.gate.begin(&warrant).await.unwrap();
-        tx.insert_signing_key("k1", &sealed, &public).await.unwrap();
-        tx.commit(AuditEvent::new("signing_key.create", "k1")).await.unwrap();
-        self.gate.heed().await;
+        self.gate.make_signing_key(&warrant).await.unwrap();
     }
 
     /// Whoever holds this secret of a key, once it is known that it was replaced.

@@ -23,6 +23,8 @@ fn claims() -> AccessClaims {
         models: None,
         key: None,
         budget: None,
+        grant: None,
+        auth_time: None,
     }
 }
 

@@ -4,6 +4,9 @@
 use bytes::Bytes;
 use tollgate_kernel::Timestamp;
 use tollgate_protocol::jwt::{AccessClaims, Unverified, compact};
+use tollgate_protocol::oauth::{
+    Addressed, ClientAuth, Params, RedirectUri, TokenRequest, Wish, answer_url,
+};
 use tollgate_protocol::openai::{
     ModelRequest, Route, Splice, StreamMeter, classify, parse_models, render_models, retry_after,
     usage_of_json,
@@ -15,7 +18,7 @@ use tollgate_protocol::{api_key, openai};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 8] = [
+pub(crate) const TARGETS: [Target; 10] = [
     ("api_key", api_key_target),
     ("jwt", jwt_target),
     ("request", request_target),
@@ -24,6 +27,8 @@ pub(crate) const TARGETS: [Target; 8] = [
     ("usage", usage_target),
     ("models", models_target),
     ("upstream_error", upstream_error_target),
+    ("oauth_params", oauth_params_target),
+    ("redirect_uri", redirect_uri_target),
 ];
 
 /// A key has one spelling: ASCII, and no longer than it can be.
@@ -169,4 +174,30 @@ pub(crate) fn upstream_error_target(data: &[u8]) {
     }
     let _ = retry_after(Some(data), None);
     let _ = retry_after(None, Some(data));
+}
+
+/// Parameters that were read can be written and read again, and say the same.
+pub(crate) fn oauth_params_target(data: &[u8]) {
+    if let Ok(params) = Params::from_form(data) {
+        let query = params.to_query();
+        let again = Params::from_form(query.as_bytes()).map(|again| again.to_query());
+        assert_eq!(again.ok(), Some(query));
+        let (asked, again) = (Addressed::parse(&params), Addressed::parse(&params));
+        assert_eq!(asked.ok(), again.ok());
+        let challenge = Wish::parse(&params).ok().and_then(|wish| wish.challenge);
+        assert!(challenge.is_none_or(|challenge| challenge.as_str().len() == 43));
+        let _ = TokenRequest::parse(&params);
+        let _ = ClientAuth::of(None, &params);
+        let _ = ClientAuth::of(Some(data), &params);
+    }
+    let _ = Params::from_json(data);
+}
+
+/// What may be registered matches itself, leads somewhere, and takes an answer behind it.
+pub(crate) fn redirect_uri_target(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(uri) = RedirectUri::parse(text) else { return };
+    assert!(uri.is(text) && !text.contains(['#', '*', '\\']) && text.is_ascii());
+    assert!(!RedirectUri::place(text).is_empty(), "{text}");
+    assert!(answer_url(text, &[("code", "c")]).starts_with(text));
 }

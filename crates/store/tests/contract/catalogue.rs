@@ -1,7 +1,7 @@
 use tollgate_kernel::{Budget, Kind, ModelPattern, Period, Rates, Unit};
 use tollgate_store::{
-    AccountState, EventKind, GroupRecord, ModelRecord, Owner, PageRequest, PlanBody, PlanRecord,
-    SigningKeyState, UpstreamRecord, UserFilter, settings,
+    AccountState, EventKind, GroupRecord, ModelRecord, NewSigningKey, Owner, PageRequest, PlanBody,
+    PlanRecord, SigningKeyState, UpstreamRecord, UserFilter, settings,
 };
 
 use super::{Bench, Outcome, act, assert_kind, slug};
@@ -246,7 +246,10 @@ pub(crate) async fn signing_keys_retire(bench: &Bench) -> Outcome<()> {
     for kid in ["k1", "k2"] {
         bench.clock.advance(std::time::Duration::from_secs(1));
         let mut tx = bench.begin().await?;
-        tx.insert_signing_key(kid, &[1, 2], &[3]).await?;
+        let starts_at = tx.now();
+        let (sealed, public) = (vec![1, 2], vec![3]);
+        let key = NewSigningKey { kid: kid.to_owned(), alg: "ES256", sealed, public, starts_at };
+        tx.insert_signing_key(&key).await?;
         tx.commit(act("signing_key.create")).await?;
     }
     let mut tx = bench.begin().await?;

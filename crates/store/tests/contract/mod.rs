@@ -6,6 +6,7 @@ pub(crate) mod faults;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod links;
+pub(crate) mod oauth;
 pub(crate) mod replays;
 pub(crate) mod sessions;
 pub(crate) mod upkeep;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tollgate_kernel::{
-    ClientId, Error, KeyId, Kind, LinkId, ManualClock, Role, SeededRng, SessionId, Slug, Timestamp,
-    UserId,
+    ClientId, Error, GrantId, KeyId, Kind, LinkId, ManualClock, Role, SeededRng, SessionId, Slug,
+    Timestamp, TokenId, UserId,
 };
 use tollgate_root::Root;
 use tollgate_store::{
@@ -59,6 +60,11 @@ macro_rules! suite {
                 settings_are_set_once_or_over, signing_keys_retire;
             links: of_a_hundred_that_use_a_link_one_wins, a_link_serves_its_purpose_and_time_alone,
                 a_rolled_back_use_is_none, all_links_of_a_person_end;
+            oauth: an_app_keeps_its_oauth_members, t3_of_a_hundred_redemptions_one_wins,
+                a_code_is_bound_to_what_it_was_made_for, t20_of_fifty_refreshes_one_wins,
+                a_family_ends_whole_and_is_announced, t24_grants_end_with_what_they_rest_on,
+                consents_are_kept_until_they_are_withdrawn, resources_have_addresses,
+                a_revoked_token_is_known_until_its_end, a_sweep_removes_what_is_over;
             replays: of_two_requests_with_one_key_one_is_the_first,
                 a_replay_ends_after_its_time, an_act_is_found_by_its_request,
                 t97_only_so_many_are_kept_for_one_subject;
@@ -164,6 +170,15 @@ impl Bench {
 
     pub(crate) fn link_id(&self) -> LinkId {
         LinkId::new(&*self.clock, &self.rng)
+    }
+
+    pub(crate) fn grant_id(&self) -> GrantId {
+        self.clock.advance(Duration::from_millis(1));
+        GrantId::new(&*self.clock, &self.rng)
+    }
+
+    pub(crate) fn token_id(&self) -> TokenId {
+        TokenId::new(&*self.clock, &self.rng)
     }
 
     pub(crate) fn new_user(&self, email: &str) -> NewUser {

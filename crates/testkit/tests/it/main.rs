@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use models::both;
+
 mod attacks;
 mod canaries;
 mod docs;
@@ -9,6 +11,7 @@ mod logged;
 mod manage;
 mod matrix;
 mod models;
+mod oauth;
 
 /// The store of those tests that run on each engine as they are.
 const ENGINE: tollgate_testkit::Engine = tollgate_testkit::Engine::Sqlite;

@@ -1,0 +1,56 @@
+//! What a person answers to the question whether an app may.
+
+use axum::extract::State;
+use serde::Deserialize;
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Caller, Form};
+use tollgate_kernel::{Blame, Error, Kind, Manage, Noun, OAuthCode};
+
+use crate::consider::{asker, give_code, person};
+use crate::state::OAuthState;
+use crate::ticket::Ticket;
+
+/// The answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    ticket: String,
+    decision: Decision,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Decision {
+    Allow,
+    Deny,
+}
+
+/// `POST /oauth/consent`. The question was asked in one session, and is answered in that one.
+pub(crate) async fn answer(
+    State(state): State<OAuthState>,
+    Caller(caller): Caller,
+    Form(answer): Form<Answer>,
+) -> Reply {
+    let gate = &state.gate;
+    let ticket = Ticket::open(gate, &answer.ticket)?;
+    let person = person(gate, &caller).await?.ok_or_else(Error::unauthenticated)?;
+    if ticket.session != Some(person.session.id) {
+        let detail = "This question was asked in another session. Go back to the app and start \
+                      again.";
+        return Err(Error::new(Kind::CrossSite, detail).into());
+    }
+    let asker = asker(gate, &caller, &ticket.query).await?;
+    let decided = async {
+        let request = asker.request(gate)?;
+        if answer.decision == Decision::Deny {
+            return Err(Error::oauth(OAuthCode::AccessDenied, "The person said no."));
+        }
+        let warrant = gate.allow(&caller, Manage::write(Noun::Grants))?;
+        give_code(gate, &warrant, &asker, &request, (person, true)).await
+    };
+    match decided.await {
+        Ok(place) => reply::see_other(&place),
+        Err(error) if error.kind().blame() == Blame::Us => Err(error.into()),
+        Err(error) => reply::see_other(&asker.refusal(gate, &error)),
+    }
+}

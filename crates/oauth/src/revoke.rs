@@ -1,0 +1,63 @@
+//! An app gives a token back (RFC 7009).
+
+use axum::extract::State;
+use http::HeaderMap;
+use serde::Serialize;
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Exchange, RawBody};
+use tollgate_gate::{Gate, Warrant};
+use tollgate_kernel::{Error, PlainToken, Timestamp, TokenId};
+use tollgate_protocol::api_key::TokenType;
+use tollgate_store::{AuditEvent, ClientRecord};
+
+use crate::app::asking;
+use crate::state::OAuthState;
+
+/// Nothing is said, whatever the token was.
+#[derive(Serialize)]
+struct Nothing {}
+
+/// `POST /oauth/revoke`.
+pub(crate) async fn answer(
+    State(state): State<OAuthState>,
+    exchange: Exchange,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Reply {
+    let asking = asking(&state, &exchange, &headers, &body).await?;
+    let token = PlainToken::new(asking.params.needed("token")?.to_owned());
+    revoke(&state.gate, &asking.warrant, &asking.client, &token).await?;
+    reply::json(&Nothing {})
+}
+
+/// Ends the family of a refresh token, or one access token. An app ends its own alone; what is
+/// somebody else's, or nothing of ours, stays as it is (G18).
+async fn revoke(
+    gate: &Gate,
+    warrant: &Warrant,
+    client: &ClientRecord,
+    token: &PlainToken,
+) -> Result<(), Error> {
+    if let Some(hash) = gate.hash_presented(TokenType::Refresh, token) {
+        let found = gate.read(warrant).refresh_token(hash.as_bytes()).await?;
+        let Some((_, grant)) = found.filter(|(_, grant)| grant.client == client.id) else {
+            return Ok(());
+        };
+        let mut tx = gate.begin(warrant).await?;
+        tx.end_grant(grant.id).await?;
+        tx.commit(AuditEvent::new("grant.revoke", format!("grant:{}", grant.id))).await?;
+        gate.heed().await;
+        return Ok(());
+    }
+    let claims = gate.read_access_token(warrant, token);
+    let Some(claims) = claims.filter(|claims| claims.client_id == client.id.to_string()) else {
+        return Ok(());
+    };
+    let Ok(id) = claims.jti.parse::<TokenId>() else { return Ok(()) };
+    let mut tx = gate.begin(warrant).await?;
+    // Somewhat longer than the token, as clocks differ.
+    tx.revoke_token(id, Timestamp::from_secs(claims.exp + 120)).await?;
+    tx.commit(AuditEvent::new("token.revoke", format!("token:{id}"))).await?;
+    gate.heed().await;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Who signed in (OpenID Connect Core, 5.3).
+
+use axum::extract::State;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde::Serialize;
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Exchange, RawBody};
+use tollgate_gate::{Gate, Presented};
+use tollgate_kernel::{
+    CredentialId, Error, Kind, Manage, Noun, OAuthCode, PlainToken, Scope, Scopes,
+};
+use tollgate_protocol::oauth::Params;
+use tollgate_store::Owner;
+
+use crate::issue::about;
+use crate::state::OAuthState;
+
+/// What an app may know of a person.
+#[derive(Serialize)]
+struct UserInfo {
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+}
+
+/// `GET /oauth/userinfo`.
+pub(crate) async fn show(
+    State(state): State<OAuthState>,
+    exchange: Exchange,
+    headers: HeaderMap,
+) -> Reply {
+    let token = in_header(&headers)?;
+    reply::json(&user_info(&state.gate, &exchange, token).await?)
+}
+
+/// `POST /oauth/userinfo`: the token may stand in the body (RFC 6750, 2.2).
+pub(crate) async fn by_form(
+    State(state): State<OAuthState>,
+    exchange: Exchange,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Reply {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    let params = if is_form { Params::from_form(&body)? } else { Params::default() };
+    let token = match (in_header(&headers)?, params.secret("access_token")) {
+        (Some(_), Some(_)) => {
+            let detail = "The access token is there in two places. Send it once.";
+            return Err(Error::oauth(OAuthCode::InvalidRequest, detail).into());
+        }
+        (header, body) => header.or(body),
+    };
+    reply::json(&user_info(&state.gate, &exchange, token).await?)
+}
+
+/// The token of the one `Authorization` header.
+fn in_header(headers: &HeaderMap) -> Result<Option<PlainToken>, Error> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let (line, more) = (lines.next(), lines.next());
+    if more.is_some() {
+        let detail = "The request has more than one Authorization header.";
+        return Err(Error::oauth(OAuthCode::InvalidRequest, detail));
+    }
+    let text = line.and_then(|line| line.to_str().ok()).unwrap_or_default();
+    let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(bearer.map(|(_, token)| PlainToken::new(token.trim().to_owned())))
+}
+
+/// What the app that has this token may know of its person.
+async fn user_info(
+    gate: &Gate,
+    exchange: &Exchange,
+    token: Option<PlainToken>,
+) -> Result<UserInfo, Error> {
+    let token = token.ok_or_else(Error::unauthenticated)?;
+    let mut presented = Presented::new();
+    presented.bearer(token);
+    presented.of_request(exchange.id());
+    let invalid = || {
+        let detail = "The access token is unknown, expired or revoked.";
+        Error::oauth(OAuthCode::InvalidToken, detail)
+    };
+    let principal = gate.authenticate(presented, exchange.network()).await;
+    let principal = principal.map_err(|error| match error.kind() {
+        Kind::Unauthenticated => invalid(),
+        _ => error,
+    })?;
+    exchange.note().principal(&principal);
+    let (Some(user), CredentialId::Grant(_)) = (principal.user(), principal.credential()) else {
+        return Err(invalid());
+    };
+    let Scopes::Only(scopes) = principal.scopes() else { return Err(invalid()) };
+    let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+    if !scopes.contains(&Scope::OPENID) {
+        let detail = "This needs the scope openid.";
+        return Err(Error::oauth(OAuthCode::InsufficientScope, detail));
+    }
+    let warrant = gate.allow(&principal, Manage::read(Noun::SignIn))?;
+    let user = gate.read(&warrant).user(Owner::User(user), user).await?.ok_or_else(invalid)?;
+    let known = about(&user, &scopes.join(" "));
+    Ok(UserInfo {
+        sub: user.id.to_string(),
+        name: known.name,
+        locale: known.locale,
+        email: known.email,
+        email_verified: known.email_verified,
+    })
+}

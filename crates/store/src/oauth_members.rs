@@ -1,0 +1,80 @@
+//! What an app says of itself as a client of the authorization server (RFC 7591, 2).
+
+use serde::{Deserialize, Serialize};
+use tollgate_kernel::Error;
+
+use crate::sql::Row;
+
+/// How long an access token lasts where nothing is said, in seconds.
+const ACCESS_TOKEN_S: u32 = 300;
+/// How long a grant lasts where nothing is said, in seconds: 90 days.
+const REFRESH_TOKEN_S: u32 = 90 * 86_400;
+
+/// How an app shows that it is the one (RFC 7591, 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthMethod {
+    /// Not at all.
+    #[serde(rename = "none")]
+    None,
+    /// By HTTP Basic.
+    #[serde(rename = "client_secret_basic")]
+    Basic,
+    /// In the body.
+    #[serde(rename = "client_secret_post")]
+    Post,
+}
+
+/// The OAuth members of an app, as they are stored: what is missing is as it is by default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OAuthMembers {
+    /// How it shows that it is the one; basic or post for an app with a secret, where none is
+    /// said.
+    pub auth_method: Option<AuthMethod>,
+    /// Where it may be sent back to after a sign-in.
+    pub redirect_uris: Vec<String>,
+    /// Where it may be sent back to after a sign-out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The grant types that it may use; all that its type can, where none are said.
+    pub grants: Option<Vec<String>>,
+    /// The scopes that it may have; all but management, where none are said.
+    pub scopes: Option<Vec<String>>,
+    /// The addresses that its tokens may be for, the first one where it asks for none; any known
+    /// one, and the models door, where none are said.
+    pub resources: Vec<String>,
+    /// The origins of its pages.
+    pub origins: Vec<String>,
+    /// Whether it may come without PKCE and with JSON bodies.
+    pub legacy: bool,
+    /// Whether it may name its people in a header.
+    pub user_header: bool,
+    /// How long an access token lasts, in seconds.
+    pub access_token_s: u32,
+    /// How long a grant lasts, however often it is refreshed, in seconds.
+    pub refresh_token_s: u32,
+}
+
+impl Default for OAuthMembers {
+    fn default() -> Self {
+        Self {
+            auth_method: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grants: None,
+            scopes: None,
+            resources: Vec::new(),
+            origins: Vec::new(),
+            legacy: false,
+            user_header: false,
+            access_token_s: ACCESS_TOKEN_S,
+            refresh_token_s: REFRESH_TOKEN_S,
+        }
+    }
+}
+
+impl OAuthMembers {
+    /// The members in the column `oauth` of an app's row.
+    pub(crate) fn read(row: &Row) -> Result<Self, Error> {
+        row.json("oauth")
+    }
+}
