@@ -23,13 +23,13 @@ use super::guard::Guard;
 use super::network::Network;
 use super::url::DocumentUrl;
 
-/// How long connecting may take, over all addresses of a name.
+/// How long connecting to where a document is may take, over all addresses of the name.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How many addresses of a name are tried.
+/// How many addresses of the name of a document's host are tried.
 const TRIES: usize = 3;
 
-/// The most that the head of an answer may hold, in bytes.
+/// The most that the head of an answer with a document may hold, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 
 /// What is asked.

@@ -31,26 +31,38 @@ pub(crate) use self::network::System;
 pub use self::url::DocumentUrl;
 use crate::Gate;
 
-/// How many documents that anybody named are on their way at once, and how many of them from one
-/// origin.
+/// How many documents that anybody named are fetched at once.
 const AT_ONCE: usize = 16;
+
+/// How many documents are fetched at once from one origin.
 const AT_ONCE_EACH: usize = 4;
 
-/// The same for those that the owner has set: nobody else keeps them waiting.
+/// How many documents that the owner's settings name are fetched at once: nobody else keeps them
+/// waiting.
 const OWNERS_AT_ONCE: usize = 16;
 
-/// How many documents are kept, and the largest that is.
+/// The largest metadata that is read, in bytes.
+const METADATA_BYTES: usize = 64 * 1024;
+
+/// How long metadata may take in all.
+const METADATA_TIME: Duration = Duration::from_secs(5);
+
+/// How many documents are kept.
 const KEPT: usize = 128;
+
+/// The largest document that is kept, in bytes.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// How long a document is kept that does not say so, and at most and at least.
+/// How long a document is kept that does not say how long.
 const KEPT_USUALLY: Duration = Duration::from_secs(600);
+
+/// The longest that a document is kept, whatever it says.
 const KEPT_MOST: Duration = Duration::from_secs(3_600);
 
 /// How long it is remembered that a document did not come.
 const KEPT_FAILURE: Duration = Duration::from_secs(10);
 
-/// The most hops of a document that may lead on.
+/// The most redirects that are followed to a document that may have any.
 const HOPS: usize = 3;
 
 /// On which terms a document is fetched.
@@ -69,8 +81,8 @@ pub struct FetchTerms {
 impl FetchTerms {
     /// Metadata: 64 KiB of JSON within 5 seconds, from where it was asked for.
     pub const METADATA: Self = Self {
-        body_bytes: 64 * 1024,
-        patience: Duration::from_secs(5),
+        body_bytes: METADATA_BYTES,
+        patience: METADATA_TIME,
         redirects: Redirects::None,
         form: DocumentForm::Json,
     };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use tollgate_kernel::Error;
 use url::{Host, Position, Url};
 
-/// The longest address that is read.
+/// The longest address of a document, in bytes.
 const MAX_LEN: usize = 2_048;
 
 /// Who named an address decides how far it may lead.

@@ -18,8 +18,16 @@ use super::{Provider, Returned, failed, faulty};
 use crate::Gate;
 use crate::fetch::{Answer, Ask, Bounds, DocumentUrl, Fault, media_type};
 
-/// The most of an answer that is read, and how long it may take.
-const BOUNDS: Bounds = Bounds { body_bytes: 64 * 1024, total: Duration::from_secs(5) };
+/// The most that is read of an answer of a sign-in provider, in bytes.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// How long an answer of a sign-in provider may take, after its turn has come.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// How long a request to a sign-in provider waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
+
+const BOUNDS: Bounds = Bounds { body_bytes: ANSWER_BYTES, total: ANSWER_TIME };
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
@@ -63,7 +71,7 @@ impl Gate {
     /// Asks a provider, within the budget of all of them.
     pub(super) async fn ask_provider(&self, ask: Ask) -> Result<Answer, Fault> {
         let origin = ask.url.url().origin().ascii_serialization();
-        let leave = timeout(BOUNDS.total, self.sign_in.budget.leave(origin));
+        let leave = timeout(TURN, self.sign_in.budget.leave(origin));
         let _leave = leave.await.map_err(|_| Fault::Late)??;
         self.sign_in.client.ask(ask, BOUNDS).await
     }

@@ -15,17 +15,18 @@ use super::{Identity, Provider, Returned, failed, faulty};
 use crate::Gate;
 use crate::fetch::{DocumentUrl, Fault};
 
-/// How long keys are used before they are asked for again: a key that was taken out counts no
-/// longer than this.
+/// How long the keys of a sign-in provider are used before they are asked for again: a key that was
+/// taken out counts no longer than this.
 const KEPT: Duration = Duration::from_secs(600);
 
-/// How long nobody is asked again after an answer, whatever names of keys come along.
+/// How long a sign-in provider that gave its keys is not asked again, whatever names of keys come
+/// along.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// The same after no answer.
+/// How long a sign-in provider that did not give its keys is not asked again.
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 
-/// The most providers whose keys are kept.
+/// The most sign-in providers whose keys are kept.
 const PROVIDERS: usize = 256;
 
 /// The keys of all providers, by where they are.

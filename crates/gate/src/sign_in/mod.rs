@@ -25,8 +25,10 @@ pub use self::probe::Finding;
 use crate::fetch::{Budget, Client, Fault};
 use crate::{Gate, Principal, Warrant};
 
-/// How many requests to providers are on their way at once, and how many of them to one.
+/// How many requests to sign-in providers are on their way at once.
 const AT_ONCE: usize = 64;
+
+/// How many requests to one sign-in provider are on their way at once.
 const AT_ONCE_EACH: usize = 32;
 
 /// How many sign-ins wait for the store's writer at once. The others wait for these, and not in the

@@ -12,10 +12,10 @@ use crate::jwt::{
 
 const CLAIMS: [&str; 9] = ["iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash"];
 
-/// The longest subject (OpenID Connect Core 1.0, 2).
+/// The longest subject of an ID token, in bytes (OpenID Connect Core 1.0, 2).
 const MAX_SUBJECT_LEN: usize = 255;
 
-/// The most audiences that are read.
+/// The most audiences of an ID token that are read.
 const MAX_AUDIENCES: usize = 16;
 
 /// An ID token that has the right form. Whether anybody signed it is not known.

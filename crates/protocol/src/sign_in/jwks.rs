@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tollgate_kernel::Error;
 
-/// The most keys of a set that are looked at.
+/// The most keys of one sign-in provider that are looked at.
 const MAX_KEYS: usize = 64;
 
 /// A signature algorithm (RFC 7518, 3.1; RFC 8037, 3.1). None is symmetric, and `none` is none.

@@ -5,10 +5,19 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollgate_kernel::Error;
 
+/// The longest subject of a profile, in bytes.
 const MAX_SUBJECT_LEN: usize = 255;
+
+/// The longest e-mail address of a profile, in bytes (RFC 5321, 4.5.3.1.3).
 const MAX_EMAIL_LEN: usize = 254;
+
+/// The most characters of a name that are kept.
 const MAX_NAME_CHARS: usize = 200;
+
+/// The longest language tag of a profile, in bytes.
 const MAX_LOCALE_LEN: usize = 35;
+
+/// The most addresses of one person that are looked at.
 const MAX_EMAILS: usize = 100;
 
 /// The names of the members that a profile's parts are in; a dot leads into a member, where there

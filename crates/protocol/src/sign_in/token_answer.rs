@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tollgate_kernel::{PlainToken, Secret};
 
-/// The longest error code that is repeated in a log.
+/// The longest error code of a sign-in provider that is repeated in a log, in bytes.
 const MAX_CODE_LEN: usize = 64;
 
 /// Numbers by which Facebook says that it does not take the client's id or secret.
