@@ -21,6 +21,8 @@ pub enum Purpose {
     Session,
     /// One-time links: set-up, sign-in, e-mail.
     Link,
+    /// Sign-ins with a provider that are under way: their state, and the browser they began in.
+    SignIn,
     /// Refresh tokens.
     RefreshToken,
     /// The `safety_identifier` that a model provider sees in place of a user.
@@ -39,11 +41,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
         Self::Link,
+        Self::SignIn,
         Self::RefreshToken,
         Self::SafetyIdentifier,
         Self::PromptCache,
@@ -60,6 +63,7 @@ impl Purpose {
             Self::AccessToken => "access token",
             Self::Session => "session",
             Self::Link => "link",
+            Self::SignIn => "sign-in",
             Self::RefreshToken => "refresh token",
             Self::SafetyIdentifier => "safety identifier",
             Self::PromptCache => "prompt cache",
@@ -129,6 +133,7 @@ pub(crate) struct Macs {
     access_token: hmac::Key,
     session: hmac::Key,
     link: hmac::Key,
+    sign_in: hmac::Key,
     refresh_token: hmac::Key,
     safety_identifier: hmac::Key,
     prompt_cache: hmac::Key,
@@ -146,6 +151,7 @@ impl Macs {
             access_token: key(Purpose::AccessToken)?,
             session: key(Purpose::Session)?,
             link: key(Purpose::Link)?,
+            sign_in: key(Purpose::SignIn)?,
             refresh_token: key(Purpose::RefreshToken)?,
             safety_identifier: key(Purpose::SafetyIdentifier)?,
             prompt_cache: key(Purpose::PromptCache)?,
@@ -162,6 +168,7 @@ impl Macs {
             Purpose::AccessToken => &self.access_token,
             Purpose::Session => &self.session,
             Purpose::Link => &self.link,
+            Purpose::SignIn => &self.sign_in,
             Purpose::RefreshToken => &self.refresh_token,
             Purpose::SafetyIdentifier => &self.safety_identifier,
             Purpose::PromptCache => &self.prompt_cache,
