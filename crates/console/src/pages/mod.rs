@@ -11,6 +11,7 @@ mod models;
 mod overview;
 mod parts;
 mod plans;
+mod providers;
 mod say;
 mod settings;
 mod upstreams;
@@ -29,6 +30,7 @@ use crate::pages::entries::{EntriesPage, Sure};
 use crate::pages::groups::GroupForm;
 use crate::pages::models::ModelForm;
 use crate::pages::plans::PlanForm;
+use crate::pages::providers::ProviderForm;
 use crate::pages::settings::SettingsForm;
 use crate::pages::upstreams::UpstreamForm;
 use crate::pages::usage::UsagePage;
@@ -115,7 +117,7 @@ fn policy() -> Rows {
 
 /// What stands behind the models door, and the installation itself.
 fn infrastructure() -> Rows {
-    use Noun::{Models, Settings, Upstreams};
+    use Noun::{Models, Providers, Settings, Upstreams};
     vec![
         Row::get("/admin", read(Settings), "How the installation is doing", overview::show),
         Row::get("/admin/models", read(Models), "The models", models::list).asks::<form::Part>(),
@@ -150,6 +152,36 @@ fn infrastructure() -> Rows {
             upstreams::test,
         )
         .takes::<UpstreamForm>(),
+        Row::get("/admin/providers", read(Providers), "The sign-in providers", providers::list)
+            .asks::<form::Part>(),
+        Row::get(
+            "/admin/new-provider",
+            write(Providers),
+            "A form for a sign-in provider",
+            providers::blank,
+        ),
+        Row::post(
+            "/admin/new-provider",
+            write(Providers),
+            "Add a sign-in provider",
+            providers::create,
+        )
+        .takes::<ProviderForm>(),
+        Row::get("/admin/providers/{id}", read(Providers), "One sign-in provider", providers::show),
+        Row::post(
+            "/admin/providers/{id}",
+            write(Providers),
+            "Change a sign-in provider",
+            providers::update,
+        )
+        .takes::<ProviderForm>(),
+        Row::post(
+            "/admin/providers/{id}/test",
+            write(Providers),
+            "Test a sign-in provider",
+            providers::test,
+        )
+        .takes::<ProviderForm>(),
         Row::get("/admin/settings", read(Settings), "The settings", settings::show)
             .asks::<form::Part>(),
         Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
