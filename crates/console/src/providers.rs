@@ -31,7 +31,8 @@ const LONGEST_SECRET: usize = 4_096;
 /// How our secret is sent: in the header, or in the form.
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// A new provider, or a change of one. What a change leaves out stays; `null` is as the kind has it.
+/// A new provider, or a change of one. What a change leaves out stays; `null` is as its kind has
+/// it.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ProviderChange {

@@ -188,11 +188,12 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 11] = [
+    const KNOWN: [(Purpose, &str); 12] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
         (Purpose::Link, "482402ca66b29662a438b4687a8104cc4838139467f5352a946922b828cec0d7"),
+        (Purpose::SignIn, "f1e6c7e3e0effdbb3c106dd7aa10ae313238bb79c20640180f9f4300058c42d3"),
         (Purpose::RefreshToken, "397e0c306a713b3f88a8a0c84becd4a300f0e4bf5b7f34e6d24932a23a121a39"),
         (
             Purpose::SafetyIdentifier,

@@ -74,6 +74,7 @@ type Rows = Vec<Row<ConsoleState>>;
 pub(crate) fn rows() -> Rows {
     let mut rows = policy();
     rows.extend(infrastructure());
+    rows.extend(sign_in());
     rows.extend(figures());
     rows
 }
@@ -117,7 +118,7 @@ fn policy() -> Rows {
 
 /// What stands behind the models door, and the installation itself.
 fn infrastructure() -> Rows {
-    use Noun::{Models, Providers, Settings, Upstreams};
+    use Noun::{Models, Settings, Upstreams};
     vec![
         Row::get("/admin", read(Settings), "How the installation is doing", overview::show),
         Row::get("/admin/models", read(Models), "The models", models::list).asks::<form::Part>(),
@@ -152,6 +153,17 @@ fn infrastructure() -> Rows {
             upstreams::test,
         )
         .takes::<UpstreamForm>(),
+        Row::get("/admin/settings", read(Settings), "The settings", settings::show)
+            .asks::<form::Part>(),
+        Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
+            .takes::<SettingsForm>(),
+    ]
+}
+
+/// Whom people may sign in with.
+fn sign_in() -> Rows {
+    use Noun::Providers;
+    vec![
         Row::get("/admin/providers", read(Providers), "The sign-in providers", providers::list)
             .asks::<form::Part>(),
         Row::get(
@@ -182,10 +194,6 @@ fn infrastructure() -> Rows {
             providers::test,
         )
         .takes::<ProviderForm>(),
-        Row::get("/admin/settings", read(Settings), "The settings", settings::show)
-            .asks::<form::Part>(),
-        Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
-            .takes::<SettingsForm>(),
     ]
 }
 

@@ -73,7 +73,7 @@ impl Linked {
         }
         let table = (!rows.is_empty()).then(|| table(w, rows));
         let shown = table.is_some() || !buttons.is_empty();
-        Ok(shown.then(|| Self { w: w.clone(), table, buttons }))
+        Ok(shown.then_some(Self { w: *w, table, buttons }))
     }
 }
 

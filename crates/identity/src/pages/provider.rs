@@ -162,11 +162,12 @@ fn refused(visit: Visit, refusal: &Refusal) -> Reply {
     let known = refusal.provider.clone().unwrap_or_else(|| w.get("provider-some"));
     let text = w.with(refusal.why.key(), &[("provider", known.as_str().into())]);
     let link = |href: &str, key| Link { href: href.to_owned(), text: w.get(key) };
-    let mut links = if refusal.linking {
-        vec![link(LINKED_AT, "provider-back-to-security")]
+    let (back, words) = if refusal.linking {
+        (LINKED_AT, "provider-back-to-security")
     } else {
-        vec![link("/login", "provider-back-to-login")]
+        ("/login", "provider-back-to-login")
     };
+    let mut links = vec![link(back, words)];
     if refusal.why == Why::Unverified && !refusal.linking {
         links.push(link("/signup", "signup-title"));
     }
@@ -182,7 +183,7 @@ fn refused(visit: Visit, refusal: &Refusal) -> Reply {
         banner: banner(Tone::Danger, text),
         links,
     };
-    visit.show_as(status, None, &title, &page)
+    visit.leading_to(back).show_as(status, None, &title, &page)
 }
 
 /// `POST /account/providers/{id}/link`.
@@ -210,6 +211,7 @@ pub(crate) async fn link(
         banner: None,
         links: vec![Link { href: place.to_string(), text }],
     };
+    let visit = visit.leading_to(LINKED_AT);
     let mut response = visit.show_as(StatusCode::OK, None, &title, &page)?;
     let mut refresh = HeaderValue::from_str(&format!("0; url={place}")).map_err(Error::internal)?;
     refresh.set_sensitive(true);
