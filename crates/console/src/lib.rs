@@ -17,6 +17,7 @@ mod members;
 mod models;
 mod pages;
 mod plans;
+mod providers;
 mod resources;
 mod routes;
 mod settings;

@@ -54,6 +54,8 @@ pub enum Noun {
     Keys,
     /// Signed-in browsers.
     Sessions,
+    /// Accounts at sign-in providers that are linked to accounts here.
+    Identities,
     /// Short-lived access tokens.
     Tokens,
     /// What was used, as sums and as entries.
@@ -80,6 +82,8 @@ pub enum Noun {
     Upstreams,
     /// Model aliases and prices.
     Models,
+    /// Sign-in providers.
+    Providers,
     /// The audit chain.
     Audit,
     /// Settings of the installation.
@@ -94,6 +98,7 @@ impl Noun {
             Self::Me
                 | Self::Keys
                 | Self::Sessions
+                | Self::Identities
                 | Self::Tokens
                 | Self::Grants
                 | Self::Usage

@@ -40,6 +40,8 @@ pub struct Swept {
     pub refresh_tokens: u64,
     /// Revoked access tokens past their end.
     pub revoked_tokens: u64,
+    /// Sign-ins with a provider that nobody came back from.
+    pub sign_ins: u64,
 }
 
 impl Writer {
@@ -152,6 +154,13 @@ impl Writer {
             revoked_tokens: self
                 .sweep_with(
                     "DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM revoked_tokens \
+                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    now,
+                )
+                .await?,
+            sign_ins: self
+                .sweep_with(
+                    "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
                      WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
                     now,
                 )

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, ClientId, Error, EventId, GrantId, KeyId, LinkId, RequestId, SessionId, Slug,
-    Timestamp, TokenId, UserId,
+    CallId, ClientId, Error, EventId, GrantId, IdentityId, KeyId, LinkId, RequestId, SessionId,
+    Slug, Timestamp, TokenId, UserId,
 };
 use uuid::Uuid;
 
@@ -81,6 +81,7 @@ value_from! { Text:
     LinkId => |v| v.to_string(),
     GrantId => |v| v.to_string(),
     TokenId => |v| v.to_string(),
+    IdentityId => |v| v.to_string(),
     EventId => |v| v.to_string(),
 }
 

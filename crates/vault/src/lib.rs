@@ -83,7 +83,9 @@ pub use mac::{HashedToken, Purpose};
 pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
-pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SigningKey, Text};
+pub use seal::{
+    KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SignInUnderWay, SigningKey, Text,
+};
 pub use sign::{PublicKey, Signer};
 pub use sign_rsa::{RsaPublicKey, RsaSigner};
 pub use vault::{Opener, Vault, unlock};

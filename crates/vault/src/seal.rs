@@ -81,6 +81,15 @@ impl Kind for KeptAnswer {
 
 impl Text for KeptAnswer {}
 
+/// What a sign-in with a provider needs when its browser comes back: the nonce and PKCE's verifier.
+pub enum SignInUnderWay {}
+
+impl Kind for SignInUnderWay {
+    const LABEL: &'static str = "sign-in under way";
+}
+
+impl Text for SignInUnderWay {}
+
 mod kinds {
     /// Keeps [`super::Kind`] closed.
     pub trait Listed {}
@@ -88,6 +97,7 @@ mod kinds {
     impl Listed for super::SignInSecret {}
     impl Listed for super::SigningKey {}
     impl Listed for super::KeptAnswer {}
+    impl Listed for super::SignInUnderWay {}
 }
 
 /// A sealed value: bytes that tell nothing but their length.

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod links;
 pub(crate) mod oauth;
+pub(crate) mod providers;
 pub(crate) mod replays;
 pub(crate) mod sessions;
 pub(crate) mod upkeep;
@@ -65,6 +66,12 @@ macro_rules! suite {
                 a_family_ends_whole_and_is_announced, t24_grants_end_with_what_they_rest_on,
                 consents_are_kept_until_they_are_withdrawn, resources_have_addresses,
                 a_revoked_token_is_known_until_its_end, a_sweep_removes_what_is_over;
+            providers: a_provider_is_read_as_it_was_written,
+                t44_an_identity_is_its_issuer_and_subject, the_last_way_in_stays,
+                of_two_last_ways_in_one_stays, t92_an_identity_goes_with_its_account,
+                t46_of_a_hundred_that_take_a_sign_in_one_gets_it,
+                t45_sign_ins_end_with_a_change_of_their_provider,
+                sign_ins_that_are_over_are_swept;
             replays: of_two_requests_with_one_key_one_is_the_first,
                 a_replay_ends_after_its_time, an_act_is_found_by_its_request,
                 t97_only_so_many_are_kept_for_one_subject;

@@ -7,6 +7,7 @@ use models::both;
 mod attacks;
 mod canaries;
 mod docs;
+mod identity;
 mod logged;
 mod manage;
 mod matrix;

@@ -2,19 +2,24 @@
 //! every user of the machine can read.
 
 use std::io::{BufRead, Read};
+use std::path::Path;
 
 use tollgate_kernel::Secret;
 
 use super::screen::Screen;
-use crate::cli::args::UpstreamKey;
 use crate::exit::Exit;
 
 /// Far above any key, far below what hurts.
 const LONGEST: u64 = 64 * 1024;
 
-/// The key that `args` point to, if they do.
-pub(super) fn read(args: &UpstreamKey, screen: &mut Screen) -> Result<Option<Secret>, Exit> {
-    let (value, from) = match (&args.api_key_env, &args.api_key_file) {
+/// The key in the environment variable `env` or in `file`, if one of them is given; the file `-` is
+/// stdin.
+pub(super) fn read(
+    env: Option<&str>,
+    file: Option<&Path>,
+    screen: &mut Screen,
+) -> Result<Option<Secret>, Exit> {
+    let (value, from) = match (env, file) {
         (Some(name), _) => (of_environment(name)?, format!("the variable {name}")),
         (None, Some(path)) if path.as_os_str() == "-" => {
             if screen.attended {
