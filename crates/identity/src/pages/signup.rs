@@ -7,11 +7,13 @@ use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Field, Head, Summary, Tone};
 use tollgate_edge::{Caller, Form, Reply, Visit};
-use tollgate_kernel::{PlainToken, Secret};
+use tollgate_kernel::{Error, PlainToken, Secret};
 
 use super::login::{self, HOME};
+use super::strength::Meter;
 use super::{TEXTS, banner, style};
 use crate::check::{self, Mistake};
+use crate::new_password::{Own, mistake_in};
 use crate::sign_up::{SignUp, is_open, sign_up};
 use crate::state::IdentityState;
 
@@ -26,6 +28,7 @@ struct Page {
     summary: Option<Summary>,
     csrf: String,
     fields: [Field; 3],
+    meter: Meter,
 }
 
 #[derive(Deserialize, Default)]
@@ -49,6 +52,7 @@ impl Page {
             closed: if open { None } else { banner(Tone::Info, w.get("signup-closed")) },
             summary: Summary::of(w.locale(), &[email, name, password]),
             csrf: visit.csrf(),
+            meter: Meter::new(visit),
             fields,
             w,
         }
@@ -68,7 +72,7 @@ pub(super) fn account_fields(
     wrong: Option<Mistake>,
 ) -> [Field; 3] {
     let said = |param: &str| {
-        wrong.filter(|mistake| mistake.param() == param).map(|mistake| w.get(mistake.key()))
+        wrong.filter(|mistake| mistake.param() == param).map(|mistake| mistake.words(w))
     };
     [
         Field::new("username", "email", w.get("field-email"))
@@ -89,12 +93,16 @@ pub(super) fn account_fields(
 }
 
 /// What is wrong with what was typed, if anything is: the first of it.
-pub(super) fn mistake(email: &str, name: &str, password: &PlainToken) -> Option<Mistake> {
-    check::email(email)
-        .map(drop)
-        .and_then(|()| check::name(name).map(drop))
-        .and_then(|()| check::password(password, email))
-        .err()
+pub(super) async fn mistake(
+    email: &str,
+    name: &str,
+    password: &PlainToken,
+) -> Result<Option<Mistake>, Error> {
+    let account = check::email(email).map(drop).and_then(|()| check::name(name).map(drop));
+    match account {
+        Ok(()) => mistake_in(password, Own { email, name }).await,
+        Err(mistake) => Ok(Some(mistake)),
+    }
 }
 
 pub(crate) async fn show(
@@ -117,7 +125,7 @@ pub(crate) async fn join(
     }
     let password = typed.password.as_ref().map_or("", Secret::expose);
     let password = PlainToken::new(password.to_owned());
-    if let Some(wrong) = mistake(&typed.username, &typed.name, &password) {
+    if let Some(wrong) = mistake(&typed.username, &typed.name, &password).await? {
         let page = Page::new(&visit, &typed, Some(wrong), true);
         return page.answer(visit, StatusCode::UNPROCESSABLE_ENTITY);
     }

@@ -26,6 +26,7 @@ fn what_is_open_to_everybody_is_known() {
             "POST /login",
             "GET /logout",
             "POST /logout",
+            "POST /password-strength",
             "GET /setup",
             "POST /setup",
             "GET /signup",
