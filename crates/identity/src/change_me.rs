@@ -8,6 +8,7 @@ use tollgate_kernel::{Error, Kind, Manage, Method, Noun, PlainToken, Secret};
 use tollgate_store::{AuditEvent, Owner, UserRecord};
 
 use crate::check::{self, Mistake};
+use crate::new_password::{Own, PASSWORD_MAX, require_good};
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 
@@ -93,13 +94,13 @@ async fn new_hash(
     password: NewPassword,
 ) -> Result<Secret, Error> {
     let gate = &state.gate;
-    check::password(&password.new, &user.email)?;
+    require_good(&password.new, Own { email: &user.email, name: &user.name }).await?;
     if user.has_password {
         state.networks.count(Attempt::SignIn, warrant.principal())?;
         let current = password.current.ok_or(Mistake::PasswordWrong)?;
         let stored = gate.read(warrant).sign_in(&user.email).await?;
         let stored = stored.and_then(|(_, hash)| hash).map(|hash| hash.expose().to_owned());
-        if current.expose().chars().count() > check::PASSWORD_MAX
+        if current.expose().chars().count() > PASSWORD_MAX
             || gate.check_password(stored, current).await? == Verdict::Wrong
         {
             return Err(Mistake::PasswordWrong.into());

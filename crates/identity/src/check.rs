@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tollgate_kernel::{Error, Kind, PlainToken, Timestamp};
+use tollgate_edge::page::{Locale, Words};
+use tollgate_kernel::{Error, Kind, Timestamp};
 
-/// The fewest characters of a password, which is the only factor so far (NIST SP 800-63B-4).
-pub(crate) const PASSWORD_MIN: usize = 15;
-/// The most characters of a password.
-pub(crate) const PASSWORD_MAX: usize = 128;
+use crate::new_password::Weakness;
+use crate::pages::TEXTS;
+
 /// The most characters of a name.
 const NAME_MAX: usize = 100;
 /// The most characters of an address (RFC 5321, 4.5.3.1).
@@ -29,6 +29,8 @@ pub(crate) enum Mistake {
     PasswordShort,
     PasswordLong,
     PasswordSimilar,
+    PasswordBreached,
+    PasswordWeak(Weakness),
     PasswordWrong,
     Name,
     KeyName,
@@ -45,7 +47,11 @@ impl Mistake {
     pub(crate) const fn param(self) -> &'static str {
         match self {
             Self::Email => "email",
-            Self::PasswordShort | Self::PasswordLong | Self::PasswordSimilar => "password",
+            Self::PasswordShort
+            | Self::PasswordLong
+            | Self::PasswordSimilar
+            | Self::PasswordBreached
+            | Self::PasswordWeak(_) => "password",
             Self::PasswordWrong => "current_password",
             Self::Name | Self::KeyName => "name",
             Self::Locale => "locale",
@@ -64,6 +70,8 @@ impl Mistake {
             Self::PasswordShort => "wrong-password-short",
             Self::PasswordLong => "wrong-password-long",
             Self::PasswordSimilar => "wrong-password-similar",
+            Self::PasswordBreached => "wrong-password-breached",
+            Self::PasswordWeak(_) => "wrong-password-weak",
             Self::PasswordWrong => "wrong-current-password",
             Self::Name => "wrong-name",
             Self::KeyName => "wrong-key-name",
@@ -84,8 +92,12 @@ impl Mistake {
             }
             Self::PasswordLong => "The password is too long. Use at most 128 characters.",
             Self::PasswordSimilar => {
-                "The password is too similar to the e-mail address. Use other words."
+                "The password is too similar to the account's address or name. Use other words."
             }
+            Self::PasswordBreached => {
+                "The password is on lists of stolen passwords, which are tried first. Use another."
+            }
+            Self::PasswordWeak(_) => "The password is too easy to guess.",
             Self::PasswordWrong => "The current password is not right. Try again.",
             Self::Name => "A name has at most 100 characters and no control characters.",
             Self::KeyName => "Give the key a name of 1 to 100 characters.",
@@ -101,6 +113,21 @@ impl Mistake {
             }
         }
     }
+    /// What is wrong, and what to do, in the language of `w`.
+    pub(crate) fn words(self, w: &Words) -> String {
+        self.with_advice(w.get(self.key()), w)
+    }
+
+    /// `said`, and what would make a weak password better.
+    fn with_advice(self, mut said: String, w: &Words) -> String {
+        if let Self::PasswordWeak(weakness) = self {
+            for key in weakness.keys() {
+                said.push_str(w.between_sentences());
+                said.push_str(&w.get(key));
+            }
+        }
+        said
+    }
 }
 
 impl From<Mistake> for Error {
@@ -109,7 +136,9 @@ impl From<Mistake> for Error {
             Mistake::PasswordWrong => Kind::Forbidden,
             _ => Kind::InvalidRequest,
         };
-        Self::new(kind, mistake.detail()).with_param(mistake.param())
+        let english = Words::new(Locale::En, &TEXTS);
+        let detail = mistake.with_advice(mistake.detail().to_owned(), &english);
+        Self::new(kind, detail).with_param(mistake.param())
     }
 }
 
@@ -128,38 +157,6 @@ pub(crate) fn email(text: &str) -> Result<String, Mistake> {
         && text.len() <= EMAIL_MAX
         && text.chars().all(plain);
     if sound { Ok(text.to_owned()) } else { Err(Mistake::Email) }
-}
-
-/// A new password for the account with this address. All characters count, blanks too.
-///
-/// The bytes are taken as they come: no crate here puts Unicode into a normal form (NFC), so that
-/// a password with composed letters has to be typed on keyboards that compose alike.
-pub(crate) fn password(password: &PlainToken, email: &str) -> Result<(), Mistake> {
-    let chars = password.expose().chars().count();
-    if chars < PASSWORD_MIN {
-        return Err(Mistake::PasswordShort);
-    }
-    if chars > PASSWORD_MAX {
-        return Err(Mistake::PasswordLong);
-    }
-    if is_similar(password.expose(), email) {
-        return Err(Mistake::PasswordSimilar);
-    }
-    Ok(())
-}
-
-/// Whether little is left of `password` without the parts of `email`.
-fn is_similar(password: &str, email: &str) -> bool {
-    const LEFT_MIN: usize = 8;
-    let mut rest = password.to_lowercase();
-    let whole = email.to_lowercase();
-    let parts = whole.split(|c: char| !c.is_alphanumeric()).filter(|p| p.chars().count() >= 3);
-    let mut named = false;
-    for part in parts {
-        named |= rest.contains(part);
-        rest = rest.replace(part, "");
-    }
-    named && rest.chars().filter(|c| c.is_alphanumeric()).count() < LEFT_MIN
 }
 
 /// What a person is called; it may be empty.
@@ -221,10 +218,6 @@ pub(crate) fn expiry(
 mod tests {
     use super::*;
 
-    fn typed(text: &str) -> PlainToken {
-        PlainToken::new(text.to_owned())
-    }
-
     #[test]
     fn addresses_are_looked_at() {
         for good in ["ada@example.com", " Ada.L+x@Example.com ", "o@localhost", "ü@exämple.de"] {
@@ -232,26 +225,6 @@ mod tests {
         }
         for bad in ["", "ada", "@example.com", "ada@", "a b@c.de", "a@b@c.de", "a@.de", "a@b..de"] {
             assert_eq!(email(bad), Err(Mistake::Email), "{bad}");
-        }
-    }
-
-    #[test]
-    fn passwords_have_15_to_128_characters_of_any_kind() {
-        let of = |n: usize| password(&typed(&"ö".repeat(n)), "ada@example.com");
-        assert_eq!(of(14), Err(Mistake::PasswordShort));
-        assert_eq!(of(15), Ok(()));
-        assert_eq!(of(128), Ok(()));
-        assert_eq!(of(129), Err(Mistake::PasswordLong));
-    }
-
-    #[test]
-    fn passwords_made_of_the_address_are_refused() {
-        let email = "ada.lovelace@example.com";
-        for bad in ["Ada.Lovelace@example.com", "adalovelace2026", "example!Lovelace1"] {
-            assert_eq!(password(&typed(bad), email), Err(Mistake::PasswordSimilar), "{bad}");
-        }
-        for good in ["four words about weaving", "ada counts to a hundred twice"] {
-            assert_eq!(password(&typed(good), email), Ok(()), "{good}");
         }
     }
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use tollgate_gate::{Bounds, Gate, Principal};
-use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
+use tollgate_kernel::{Error, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, NewUser};
 
 use crate::check;
 use crate::list_users::{Account, require_known};
+use crate::new_password::{Own, Wished};
 
 /// What an account is to be.
 pub(crate) struct UserWish {
     pub(crate) email: String,
-    pub(crate) password: Option<PlainToken>,
+    pub(crate) password: Option<Wished>,
     pub(crate) name: String,
     pub(crate) locale: Option<String>,
     pub(crate) role: Role,
@@ -50,8 +51,8 @@ pub(crate) async fn create_user(
         password: None,
     };
     if let Some(password) = password {
-        check::password(&password, &user.email)?;
-        user.password = Some(Secret::new(gate.hash_password(password).await?));
+        let own = Own { email: &user.email, name: &user.name };
+        user.password = Some(password.stored(gate, own).await?);
     }
     let mut tx = gate.begin(&warrant).await?;
     let mut user = tx.insert_user(user).await?;

@@ -1,7 +1,7 @@
 //! What this door offers, from top to bottom.
 
 use tollgate_edge::shapes::List;
-use tollgate_edge::{Row, bind};
+use tollgate_edge::{Dialect, Row, bind};
 use tollgate_kernel::{Access, Manage, Noun};
 
 use crate::api::identities::{self, IdentityList, IdentityView};
@@ -14,8 +14,9 @@ use crate::api::{
     keys::{KeyList, KeyPatch, KeyView, NewKeyBody, Rotation},
     me, sessions, tokens, users,
 };
+use crate::pages::strength::{Candidate, Rating};
 use crate::pages::{account, key, keys as key_pages, link, login, logout, provider};
-use crate::pages::{security, setup, signup, usage};
+use crate::pages::{security, setup, signup, strength, usage, user_link};
 use crate::state::IdentityState;
 
 /// The rows of this door, with their state.
@@ -52,6 +53,12 @@ fn coming_in() -> Vec<Row<IdentityState>> {
         Row::post("/logout", OPEN, "End the session", logout::leave),
         Row::get("/link/{token}", OPEN, "Look at a one-time link", link::show),
         Row::post("/link/{token}", OPEN, "Use a one-time link", link::follow),
+        Row::post("/password-strength", OPEN, "Rate a password that is typed", strength::rate)
+            .takes::<Candidate>()
+            .answers::<Rating>()
+            .body_limit(strength::BODY_LIMIT)
+            .dialect(Dialect::Problem)
+            .ignores_credentials(),
     ]
 }
 
@@ -79,6 +86,19 @@ fn own_pages() -> Vec<Row<IdentityState>> {
             write(Noun::Clients),
             "Make a key for an app",
             key_pages::make_app,
+        ),
+        // So are people, and the links by which they come in are this door's.
+        Row::get(
+            "/admin/users/{id}/link",
+            write(Noun::Users),
+            "What a link for a person can be for",
+            user_link::show,
+        ),
+        Row::post(
+            "/admin/users/{id}/link",
+            write(Noun::Users),
+            "Make a one-time link for a person",
+            user_link::make,
         ),
         Row::get("/account/usage", read(Noun::Usage), "My usage", usage::show),
         Row::get(

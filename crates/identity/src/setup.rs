@@ -16,6 +16,7 @@ use tollgate_store::{
 
 use crate::check;
 use crate::make_link::LINK_LIFE;
+use crate::new_password::{Own, require_good};
 
 /// How long a set-up link counts.
 const SETUP_LIFE: Duration = Duration::from_secs(3_600);
@@ -138,7 +139,7 @@ pub async fn setup_owner(
     let name = check::name(&name)?;
     let locale = locale.as_deref().map(check::locale).transpose()?;
     if let Some(password) = &password {
-        check::password(password, &email)?;
+        require_good(password, Own { email: &email, name: &name }).await?;
     }
     let proof = proof(gate, caller, setup_token.as_ref())?;
     let hash = match password {

@@ -7,7 +7,7 @@ use tollgate_gate::{Principal, Verdict};
 use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Secret};
 use tollgate_store::{AccountState, AuditEvent};
 
-use crate::check;
+use crate::new_password::PASSWORD_MAX;
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 
@@ -29,14 +29,14 @@ pub(crate) async fn sign_in(
     let gate = &state.gate;
     let warrant = gate.allow(caller, Manage::write(Noun::SignIn))?;
     let SignIn { email, password, agent } = typed;
-    if password.expose().chars().count() > check::PASSWORD_MAX {
+    if password.expose().chars().count() > PASSWORD_MAX {
         return Err(refused());
     }
     let found = gate.read(&warrant).sign_in(&email).await?;
     let stored = found.as_ref().and_then(|(_, hash)| hash.as_ref());
     let stored = stored.map(|hash| hash.expose().to_owned());
     let verdict = gate.check_password(stored, password.clone()).await?;
-    let (Some((user, _)), Verdict::Right { outdated }) = (found, verdict) else {
+    let (Some((user, Some(verified))), Verdict::Right { outdated }) = (found, verdict) else {
         return Err(refused());
     };
     if user.state != AccountState::Active {
@@ -46,8 +46,9 @@ pub(crate) async fn sign_in(
         if outdated { Some(Secret::new(gate.hash_password(password).await?)) } else { None };
     let prepared = prepare(gate, caller, user.id, agent.as_deref());
     let mut tx = gate.begin(&warrant).await?;
-    if rehashed.is_some() {
-        tx.set_password(user.id, rehashed.as_ref()).await?;
+    // A change of the password that came while it was checked ends this sign-in too.
+    if !tx.confirm_password(user.id, &verified, rehashed.as_ref()).await? {
+        return Err(refused());
     }
     let started = start(&mut tx, caller, prepared).await?;
     tx.commit(AuditEvent::new("session.create", format!("user:{}", user.id))).await?;

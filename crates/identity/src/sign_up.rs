@@ -9,6 +9,7 @@ use tollgate_store::settings::REGISTRATION;
 use tollgate_store::{AuditEvent, NewUser};
 
 use crate::check;
+use crate::new_password::{Own, require_good};
 use crate::state::IdentityState;
 
 /// What somebody typed.
@@ -43,7 +44,7 @@ pub(crate) async fn sign_up(
     let SignUp { email, name, locale, password } = typed;
     let email = check::email(&email)?;
     let name = check::name(&name)?;
-    check::password(&password, &email)?;
+    require_good(&password, Own { email: &email, name: &name }).await?;
     let hash = gate.hash_password(password).await?;
     let user = NewUser {
         id: UserId::new(&**gate.clock(), &**gate.rng()),

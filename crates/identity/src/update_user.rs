@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use tollgate_gate::{AccountChange, Gate, Principal, Warrant};
-use tollgate_kernel::{Error, Manage, Noun, PlainToken, Role, Secret, Slug, UserId};
+use tollgate_kernel::{Error, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserRecord};
 
 use crate::check;
 use crate::list_users::{Account, require_known, with_groups};
+use crate::new_password::{Own, Wished};
 
 /// What changes; what is none stays, and `Some(None)` is taken away.
 #[derive(Default)]
 pub(crate) struct UserChange {
     pub(crate) email: Option<String>,
-    pub(crate) password: Option<PlainToken>,
+    pub(crate) password: Option<Wished>,
     pub(crate) name: Option<String>,
     pub(crate) locale: Option<Option<String>>,
     pub(crate) role: Option<Role>,
@@ -40,8 +41,8 @@ pub(crate) async fn update_user(
     let after = changed(gate, &warrant, &before, &change).await?;
     let password = match change.password {
         Some(password) => {
-            check::password(&password, &after.email)?;
-            Some(Secret::new(gate.hash_password(password).await?))
+            let own = Own { email: &after.email, name: &after.name };
+            Some(password.stored(gate, own).await?)
         }
         None => None,
     };

@@ -8,7 +8,8 @@ use tollgate_kernel::{Error, Kind, Manage, Noun, PlainToken, Secret};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AccountState, AuditEvent, LinkPurpose, Owner, UserRecord};
 
-use crate::check;
+use crate::check::Mistake;
+use crate::new_password::{Own, require_good};
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 
@@ -23,6 +24,11 @@ impl Behind {
     /// Whether a new password belongs to using it.
     pub(crate) fn asks_password(&self) -> bool {
         matches!(self.purpose, LinkPurpose::Reset | LinkPurpose::Invite)
+    }
+
+    /// What the account is called.
+    pub(crate) fn own(&self) -> Own<'_> {
+        Own { email: &self.user.email, name: &self.user.name }
     }
 }
 
@@ -64,8 +70,8 @@ pub(crate) async fn use_link(
     let behind = look(gate, caller, token).await?.ok_or_else(Error::not_found)?;
     let user = behind.user.id;
     let hash = if behind.asks_password() {
-        let password = password.ok_or(check::Mistake::PasswordShort)?;
-        check::password(&password, &behind.user.email)?;
+        let password = password.ok_or(Mistake::PasswordShort)?;
+        require_good(&password, behind.own()).await?;
         Some(Secret::new(gate.hash_password(password).await?))
     } else {
         None

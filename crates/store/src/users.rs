@@ -309,6 +309,23 @@ impl Tx {
         Ok(())
     }
 
+    /// Keeps the hash of a password that was just found right, or puts `now` in its place: the same
+    /// password, hashed anew. Says whether the account is active and its password still `verified`;
+    /// if so it stays that until this transaction ends, so that a sign-in and a change of the
+    /// password have an order.
+    pub async fn confirm_password(
+        &mut self,
+        id: UserId,
+        verified: &Secret,
+        now: Option<&Secret>,
+    ) -> Result<bool, Error> {
+        let sql = "UPDATE users SET password = $3 WHERE id = $1 AND password = $2 \
+                   AND state = 'active'";
+        let now = now.unwrap_or(verified);
+        let changed = self.execute(sql, args![id, verified.expose(), now.expose()]).await?;
+        Ok(changed == 1)
+    }
+
     /// Removes an account with its keys, sessions, links and memberships. A conflict while it owns
     /// an app, or when it is not the version that was read.
     pub async fn delete_user(&mut self, user: &UserRecord) -> Result<(), Error> {

@@ -14,7 +14,8 @@
 //! - [`Opener::rewrap`] moves a sealed value to another master key; no secret is returned.
 //! - [`Vault::generate_signing_key`] and [`Opener::signer`] make and use signing keys. A
 //!   [`Signer`] signs, and does not give its key away.
-//! - [`Vault::hash_password`] and [`Vault::verify_password`] are argon2id over a keyed hash.
+//! - [`Vault::hash_password`] and [`Vault::verify_password`] are argon2id over a keyed hash, in
+//!   schemes with versions; [`Vault::import_password`] takes what bcrypt hashed elsewhere.
 //! - [`is_signed_by`] checks signatures of others with their public keys.
 //! - [`SystemRng`] is the machine's randomness.
 //!

@@ -1,19 +1,18 @@
 //! Opening the vault, and the two halves it comes in.
 
-use aws_lc_rs::hmac;
 use tollgate_kernel::Error;
 use tollgate_root::Root;
 
 use crate::derive::{Derivation, first};
 use crate::mac::Macs;
 use crate::master::MasterKey;
-use crate::password;
+use crate::password::{self, Peppers};
 use crate::seal::Keyring;
 
 /// Hashes, seals, makes signing keys and checks passwords. It gives no secret back.
 pub struct Vault {
     pub(crate) macs: Macs,
-    pub(crate) pepper: hmac::Key,
+    pub(crate) peppers: Peppers,
     pub(crate) dummy_hash: String,
     pub(crate) keyring: Keyring,
     check_value: [u8; 16],
@@ -33,7 +32,7 @@ pub fn unlock(_root: &Root, master: MasterKey) -> Result<(Vault, Opener), Error>
     let check_value = first(&*tree.key("check value", 1, &[])?);
     let vault = Vault {
         macs: Macs::new(&tree)?,
-        pepper: tree.hmac("password", password::PEPPER_VERSION)?,
+        peppers: Peppers::new(&tree)?,
         dummy_hash: password::dummy_hash(&*tree.key("dummy password", 1, &[])?)?,
         keyring: keyring.clone(),
         check_value,

@@ -113,6 +113,7 @@ users-empty = Nobody fits. Change the search, or add a person.
 users-search = E-mail begins with
 user-lead = What this person may do, and by which plan.
 user-save = Save person
+user-link = Make a link
 user-disabled = This account is disabled. Its sessions are over and its keys are refused.
 role-member = Member
 role-admin = Admin

@@ -107,6 +107,7 @@ users-empty = 該当するユーザーがいません。検索条件を変える
 users-search = メールアドレスの先頭
 user-lead = このユーザーの権限と、適用するプランです。
 user-save = ユーザーを保存
+user-link = リンクを発行
 user-disabled = このアカウントは無効です。セッションは終了し、キーは拒否されます。
 role-member = メンバー
 role-admin = 管理者

@@ -107,6 +107,7 @@ users-empty = 没有符合条件的用户。请更改搜索条件，或添加用
 users-search = 电子邮箱开头
 user-lead = 此用户的权限，以及适用的套餐。
 user-save = 保存用户
+user-link = 生成链接
 user-disabled = 此账号已停用。其会话已结束，密钥会被拒绝。
 role-member = 成员
 role-admin = 管理员

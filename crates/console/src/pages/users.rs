@@ -227,5 +227,8 @@ async fn form_page(
         page = page.standing(Tone::Warn, w.get("user-disabled"));
     }
     page.head.title.clone_from(&user.email);
+    // The links by which people come in are the identity door's.
+    let link = Link { href: format!("/admin/users/{id}/link"), text: w.get("user-link") };
+    page.head.action = Some(link);
     Ok(page)
 }

@@ -136,6 +136,11 @@ impl Words {
         self.find(key, None)
     }
 
+    /// What stands between two sentences: nothing where full stops are wide.
+    pub fn between_sentences(&self) -> &'static str {
+        if self.locale == Locale::En { " " } else { "" }
+    }
+
     /// The text called `key` with its places filled in.
     pub fn with(&self, key: &str, values: &[(&'static str, Value<'_>)]) -> String {
         let values: HashMap<&str, Value<'_>> = values.iter().cloned().collect();

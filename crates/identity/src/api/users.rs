@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tollgate_edge::shapes::{List, said};
 use tollgate_edge::{Body, Caller, Exchange, Path, Query, Reply, reply};
-use tollgate_kernel::{Error, PlainToken, Role, Secret, Slug, Timestamp, UserId};
+use tollgate_kernel::{Error, Role, Secret, Slug, Timestamp, UserId};
 use tollgate_store::{AccountState, LinkPurpose, UserFilter};
 
 use super::part::page_request;
@@ -13,6 +13,7 @@ use crate::create_user::{UserWish, create_user};
 use crate::delete_user::delete_user;
 use crate::list_users::{Account, find_user, list_users};
 use crate::make_link::{link_path, make_link};
+use crate::new_password::Wished;
 use crate::state::IdentityState;
 use crate::update_user::{UserChange, update_user};
 
@@ -24,6 +25,9 @@ pub(crate) struct NewUserBody {
     /// Of 15 to 128 characters; without one the person comes in by a link.
     #[schemars(with = "Option<String>")]
     password: Option<Secret>,
+    /// In place of a password its bcrypt hash, of cost 4 to 13, as another system kept it.
+    #[schemars(with = "Option<String>")]
+    password_hash: Option<Secret>,
     name: Option<String>,
     /// A language tag.
     locale: Option<String>,
@@ -50,6 +54,9 @@ pub(crate) struct UserPatch {
     email: Option<String>,
     #[schemars(with = "Option<String>")]
     password: Option<Secret>,
+    /// In place of a password its bcrypt hash, of cost 4 to 13, as another system kept it.
+    #[schemars(with = "Option<String>")]
+    password_hash: Option<Secret>,
     name: Option<String>,
     /// Null takes it away.
     #[serde(default, deserialize_with = "said")]
@@ -159,10 +166,6 @@ fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AccountSta
     parsed.map_err(|error| serde::de::Error::custom(error.detail()))
 }
 
-fn token(secret: Secret) -> PlainToken {
-    PlainToken::new(secret.expose().to_owned())
-}
-
 pub(crate) async fn create(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
@@ -170,7 +173,7 @@ pub(crate) async fn create(
 ) -> Reply {
     let wish = UserWish {
         email: body.email,
-        password: body.password.map(token),
+        password: Wished::of(body.password, body.password_hash)?,
         name: body.name.unwrap_or_default(),
         locale: body.locale,
         role: body.role.unwrap_or(Role::Member),
@@ -213,7 +216,7 @@ pub(crate) async fn change(
 ) -> Reply {
     let change = UserChange {
         email: body.email,
-        password: body.password.map(token),
+        password: Wished::of(body.password, body.password_hash)?,
         name: body.name,
         locale: body.locale,
         role: body.role,

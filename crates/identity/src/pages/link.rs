@@ -11,14 +11,16 @@ use tollgate_kernel::{Kind, PlainToken, Secret};
 use tollgate_store::LinkPurpose;
 
 use super::login::HOME;
-use super::{TEXTS, agent_of, banner, signed_in};
-use crate::check;
+use super::strength::Meter;
+use super::{TEXTS, agent_of, banner, signed_in, style};
+use crate::new_password::mistake_in;
 use crate::state::IdentityState;
 use crate::use_link::{Behind, look, use_link};
 
 #[derive(Template)]
 #[template(path = "link.html")]
 struct Page {
+    style: String,
     head: Head,
     over: Option<Banner>,
     summary: Option<Summary>,
@@ -26,6 +28,7 @@ struct Page {
     csrf: String,
     email: String,
     password: Option<Field>,
+    meter: Option<Meter>,
     button: String,
 }
 
@@ -60,6 +63,8 @@ impl Page {
         let email = behind.user.email.clone();
         let lead = w.with("link-lead", &[("email", email.as_str().into())]);
         Self {
+            style: style(visit),
+            meter: password.as_ref().map(|_| Meter::new(visit)),
             head: Head { title: w.get(title), lead, action: None },
             over: None,
             summary,
@@ -71,8 +76,9 @@ impl Page {
         }
     }
 
-    fn over(w: &Words) -> Self {
+    fn over(visit: &Visit, w: &Words) -> Self {
         Self {
+            style: style(visit),
             head: Head { title: w.get("link-over-title"), lead: String::new(), action: None },
             over: banner(Tone::Warn, w.get("link-over")),
             summary: None,
@@ -80,6 +86,7 @@ impl Page {
             csrf: String::new(),
             email: String::new(),
             password: None,
+            meter: None,
             button: String::new(),
         }
     }
@@ -95,7 +102,7 @@ pub(crate) async fn show(
     let plain = PlainToken::new(token.clone());
     let (status, page) = match look(&state.gate, &caller, &plain).await? {
         Some(behind) => (StatusCode::OK, Page::new(&visit, &w, &behind, &token, None)),
-        None => (StatusCode::NOT_FOUND, Page::over(&w)),
+        None => (StatusCode::NOT_FOUND, Page::over(&visit, &w)),
     };
     let title = page.head.title.clone();
     visit.show_as(status, None, &title, &page)
@@ -118,8 +125,8 @@ pub(crate) async fn follow(
     {
         let empty = PlainToken::new(String::new());
         let typed = password.as_ref().unwrap_or(&empty);
-        if let Err(mistake) = check::password(typed, &behind.user.email) {
-            let page = Page::new(&visit, &w, &behind, &token, Some(w.get(mistake.key())));
+        if let Some(mistake) = mistake_in(typed, behind.own()).await? {
+            let page = Page::new(&visit, &w, &behind, &token, Some(mistake.words(&w)));
             let title = page.head.title.clone();
             return visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, None, &title, &page);
         }
@@ -131,7 +138,7 @@ pub(crate) async fn follow(
             Ok(signed_in(reply::see_other(HOME)?, edge, &started)?)
         }
         Err(error) if error.kind() == Kind::NotFound => {
-            let page = Page::over(&w);
+            let page = Page::over(&visit, &w);
             let title = page.head.title.clone();
             visit.show_as(StatusCode::NOT_FOUND, None, &title, &page)
         }

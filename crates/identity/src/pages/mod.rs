@@ -14,7 +14,9 @@ mod said;
 pub(crate) mod security;
 pub(crate) mod setup;
 pub(crate) mod signup;
+pub(crate) mod strength;
 pub(crate) mod usage;
+pub(crate) mod user_link;
 
 use axum::response::Response;
 use http::HeaderMap;

@@ -16,11 +16,13 @@ use tollgate_kernel::{Error, Manage, Noun, PlainToken, Secret, SessionId, Timest
 use tollgate_store::{AuditFilter, AuditRecord, PageRequest, SessionRecord, UserRecord};
 
 use super::linked::Linked;
+use super::strength::Meter;
 use super::{TEXTS, agent_of, banner, greeting, signed_in, style};
 use crate::change_me::{MeChange, NewPassword, change_me, me};
 use crate::check::{self, Mistake};
 use crate::end_session::end_session;
 use crate::list_sessions::list_sessions;
+use crate::new_password::{Own, mistake_in};
 use crate::state::IdentityState;
 
 /// How many of the last events are shown.
@@ -40,6 +42,7 @@ struct Page {
     current: Option<Field>,
     new: Field,
     linked: Option<Linked>,
+    meter: Meter,
     sessions: Table,
     events: Option<Table>,
     command: Command,
@@ -136,7 +139,8 @@ pub(crate) async fn password(
     let user = me(&state.gate, &caller).await?;
     let plain = |secret: &Secret| PlainToken::new(secret.expose().to_owned());
     let new = plain(&typed.password);
-    if let Err(wrong) = check::password(&new, &user.email) {
+    let own = Own { email: &user.email, name: &user.name };
+    if let Some(wrong) = mistake_in(&new, own).await? {
         return again(&state, &caller, visit, &user, wrong).await;
     }
     let current = typed.current_password.as_ref().map(plain);
@@ -179,7 +183,7 @@ async fn page(
     let now = gate.clock().now();
     let csrf = visit.csrf();
     let error = |param: &str| {
-        wrong.filter(|mistake| mistake.param() == param).map(|mistake| w.get(mistake.key()))
+        wrong.filter(|mistake| mistake.param() == param).map(|mistake| mistake.words(&w))
     };
     let name = Field::new("name", "text", w.get("field-name"))
         .autocomplete("name")
@@ -214,6 +218,7 @@ async fn page(
         name,
         current,
         new,
+        meter: Meter::new(visit),
         w,
     })
 }

@@ -10,6 +10,7 @@ use tollgate_edge::{Attempt, Caller, Exchange, Form, Query, Reply, Visit, reply}
 use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 
 use super::signup::{account_fields, mistake};
+use super::strength::Meter;
 use super::{TEXTS, agent_of, banner, signed_in, style};
 use crate::add_upstream::{Upstream, add_upstream};
 use crate::check::KEY_LIFE;
@@ -48,6 +49,7 @@ struct FormPart {
     csrf: String,
     token: Option<String>,
     fields: Vec<Field>,
+    meter: Option<Meter>,
     /// The models to choose from.
     models: Vec<String>,
     button: String,
@@ -131,6 +133,7 @@ fn owner_step(visit: &Visit, email: &str, name: &str, token: &str, wrong: Option
         csrf: visit.csrf(),
         token: Some(token.to_owned()),
         fields: fields.into(),
+        meter: Some(Meter::new(visit)),
         models: Vec::new(),
         button: w.get("setup-button-1"),
     });
@@ -169,7 +172,7 @@ pub(crate) async fn make_owner(
     state.networks.count(Attempt::SignIn, &caller)?;
     let OwnerTyped { username, name, password, token } = typed;
     let password = PlainToken::new(password.expose().to_owned());
-    if let Some(wrong) = mistake(&username, &name, &password) {
+    if let Some(wrong) = mistake(&username, &name, &password).await? {
         let step = owner_step(&visit, &username, &name, &token, Some(wrong));
         return step.answer(visit, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -244,6 +247,7 @@ fn upstream_step(visit: &Visit, base_url: &str, known: usize, wrong: Option<Stri
         csrf: visit.csrf(),
         token: None,
         fields,
+        meter: None,
         models: Vec::new(),
         button: w.get("setup-button-2"),
     });
@@ -277,7 +281,7 @@ pub(crate) async fn make_upstream(
     let wrong = match add_upstream(&state.gate, &caller, upstream).await {
         Ok(0) => w.get("setup-provider-silent"),
         Ok(_) => return reply::see_other("/setup/try"),
-        Err(error) if error.kind() == Kind::InvalidRequest => w.get(Mistake::BaseUrl.key()),
+        Err(error) if error.kind() == Kind::InvalidRequest => Mistake::BaseUrl.words(&w),
         Err(error) => return Err(error.into()),
     };
     let step = upstream_step(&visit, &base_url, 0, Some(wrong));
@@ -293,6 +297,7 @@ fn try_step(visit: &Visit, models: Vec<String>) -> Step {
         csrf: visit.csrf(),
         token: None,
         fields: Vec::new(),
+        meter: None,
         models,
         button: w.get("setup-button-3"),
     });

@@ -7,12 +7,14 @@ use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Field, Head, Summary, Tone};
 use tollgate_edge::{Caller, Form, Reply, Visit};
-use tollgate_kernel::{PlainToken, Secret};
+use tollgate_kernel::{Error, PlainToken, Secret};
 
 use super::login::{self, HOME};
 use super::provider::Buttons;
+use super::strength::Meter;
 use super::{TEXTS, banner, style};
 use crate::check::{self, Mistake};
+use crate::new_password::{Own, mistake_in};
 use crate::sign_up::{SignUp, is_open, sign_up};
 use crate::state::IdentityState;
 
@@ -29,6 +31,7 @@ struct Page {
     fields: [Field; 3],
     /// The providers that somebody may come in by instead.
     ways: Option<Buttons>,
+    meter: Meter,
 }
 
 #[derive(Deserialize, Default)]
@@ -52,6 +55,7 @@ impl Page {
             closed: if open { None } else { banner(Tone::Info, w.get("signup-closed")) },
             summary: Summary::of(w.locale(), &[email, name, password]),
             csrf: visit.csrf(),
+            meter: Meter::new(visit),
             fields,
             ways: None,
             w,
@@ -77,7 +81,7 @@ pub(super) fn account_fields(
     wrong: Option<Mistake>,
 ) -> [Field; 3] {
     let said = |param: &str| {
-        wrong.filter(|mistake| mistake.param() == param).map(|mistake| w.get(mistake.key()))
+        wrong.filter(|mistake| mistake.param() == param).map(|mistake| mistake.words(w))
     };
     [
         Field::new("username", "email", w.get("field-email"))
@@ -98,12 +102,16 @@ pub(super) fn account_fields(
 }
 
 /// What is wrong with what was typed, if anything is: the first of it.
-pub(super) fn mistake(email: &str, name: &str, password: &PlainToken) -> Option<Mistake> {
-    check::email(email)
-        .map(drop)
-        .and_then(|()| check::name(name).map(drop))
-        .and_then(|()| check::password(password, email))
-        .err()
+pub(super) async fn mistake(
+    email: &str,
+    name: &str,
+    password: &PlainToken,
+) -> Result<Option<Mistake>, Error> {
+    let account = check::email(email).map(drop).and_then(|()| check::name(name).map(drop));
+    match account {
+        Ok(()) => mistake_in(password, Own { email, name }).await,
+        Err(mistake) => Ok(Some(mistake)),
+    }
 }
 
 pub(crate) async fn show(
@@ -130,7 +138,7 @@ pub(crate) async fn join(
     }
     let password = typed.password.as_ref().map_or("", Secret::expose);
     let password = PlainToken::new(password.to_owned());
-    if let Some(wrong) = mistake(&typed.username, &typed.name, &password) {
+    if let Some(wrong) = mistake(&typed.username, &typed.name, &password).await? {
         let page = Page::new(&visit, &typed, Some(wrong), true).beside(ways);
         return page.answer(visit, StatusCode::UNPROCESSABLE_ENTITY);
     }

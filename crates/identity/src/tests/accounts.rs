@@ -13,6 +13,7 @@ use crate::delete_user::delete_user;
 use crate::end_session::end_session;
 use crate::list_sessions::list_sessions;
 use crate::list_users::find_user;
+use crate::new_password::Wished;
 use crate::update_user::{UserChange, update_user};
 use crate::{IdentityState, ship_standard_plan};
 
@@ -107,7 +108,8 @@ async fn admins_leave_owners_alone_and_become_none() {
     let admin = house.signed_in("ada@example.com").await;
     let kind = |error: Option<tollgate_kernel::Error>| error.map(|e| e.kind());
     let promote = || UserChange { role: Some(Role::Owner), ..UserChange::default() };
-    let take_over = || UserChange { password: Some(plain(NEW)), ..UserChange::default() };
+    let take_over =
+        || UserChange { password: Some(Wished::Clear(plain(NEW))), ..UserChange::default() };
     let forbidden = Some(Kind::Forbidden);
     assert_eq!(kind(update_user(gate, &admin, ada, promote()).await.err()), forbidden);
     let id = owner.user.id;

@@ -102,6 +102,12 @@ impl Browser {
         self.send(request, Body::from(body.to_string())).await
     }
 
+    /// Asks what a password is worth, as the meter does.
+    pub(super) async fn rate(&mut self, body: &Value) -> Seen {
+        let request = Request::post("/password-strength").header("origin", ORIGIN);
+        self.send(request, Body::from(body.to_string())).await
+    }
+
     /// Signs in on the page.
     pub(super) async fn sign_in(&mut self, email: &str, password: &str) -> Seen {
         self.post("/login", "/login", &[("username", email), ("password", password)]).await

@@ -21,6 +21,7 @@ use tollgate_vault::MasterKey;
 use url::Url;
 
 use crate::create_user::{UserWish, create_user};
+use crate::new_password::Wished;
 use crate::sign_in::{SignIn, sign_in};
 use crate::state::IdentityState;
 use crate::{NewOwner, Owner, assets, nav, rows, setup_owner};
@@ -173,7 +174,7 @@ impl House {
     pub(super) async fn user(&self, email: &str, role: Role) -> UserId {
         let wish = UserWish {
             email: email.to_owned(),
-            password: Some(PlainToken::new(PASSWORD.to_owned())),
+            password: Some(Wished::Clear(PlainToken::new(PASSWORD.to_owned()))),
             name: String::new(),
             locale: None,
             role,

@@ -8,6 +8,7 @@ mod house;
 mod keys;
 mod limited;
 mod pages;
+mod passwords;
 mod rows;
 mod setup;
 mod tokens;

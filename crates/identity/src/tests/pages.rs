@@ -36,7 +36,7 @@ async fn every_page_shows_in_every_language_without_a_missing_text() {
     }
 }
 
-async fn check(browser: &mut Browser, tag: &str, path: &str) {
+pub(super) async fn check(browser: &mut Browser, tag: &str, path: &str) {
     let seen = browser.get(path).await;
     let expected = if path == "/link/none" { 404 } else { 200 };
     assert_eq!(seen.status, expected, "{path}");

@@ -28,6 +28,7 @@ fn what_is_open_to_everybody_is_known() {
             "GET /login/{provider}",
             "GET /logout",
             "POST /logout",
+            "POST /password-strength",
             "GET /setup",
             "POST /setup",
             "GET /signup",

@@ -18,6 +18,9 @@ pub enum UserVerb {
     /// Add a person and print a link to come in; with --json or --quiet without one
     #[command(after_help = "Example:\n  tollgate user add ada@example.com --name Ada")]
     Add(UserAdd),
+    /// Add the people of a CSV file, with their passwords from another system
+    #[command(after_help = "Example:\n  tollgate user import people.csv")]
+    Import(UserImport),
     /// Change a person
     #[command(after_help = "Example:\n  tollgate user set ada@example.com --plan standard")]
     Set(UserSet),
@@ -37,6 +40,28 @@ pub struct UserAdd {
     /// Name, role, plan and groups.
     #[command(flatten)]
     pub members: UserMembers,
+    /// The password from elsewhere.
+    #[command(flatten)]
+    pub hash: UserHash,
+}
+
+/// People from another system.
+#[derive(Debug, Args)]
+pub struct UserImport {
+    /// The file; - is stdin. Its first line names the columns: email, and of name, password_hash,
+    /// locale, role, plan, groups (with blanks between) and external_id those that there are
+    pub file: PathBuf,
+}
+
+/// The password that a person has elsewhere. Never on the command line itself.
+#[derive(Debug, Default, Args)]
+pub struct UserHash {
+    /// The environment variable that holds the bcrypt hash of the password
+    #[arg(long, value_name = "VARIABLE")]
+    pub password_hash_env: Option<String>,
+    /// The file that holds the bcrypt hash of the password; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "password_hash_env")]
+    pub password_hash_file: Option<PathBuf>,
 }
 
 /// Changes to a person.
@@ -53,6 +78,9 @@ pub struct UserSet {
     /// Name, role, plan and groups.
     #[command(flatten)]
     pub members: UserMembers,
+    /// The password from elsewhere.
+    #[command(flatten)]
+    pub hash: UserHash,
 }
 
 /// What a person has.

@@ -43,7 +43,8 @@ macro_rules! suite {
         contract::suite! {
             users: an_account_is_read_as_it_was_written, addresses_differ_not_by_case,
                 a_taken_address_is_a_conflict, an_old_version_is_a_conflict,
-                only_sign_in_sees_the_password, users_are_listed_in_pages_and_filtered,
+                only_sign_in_sees_the_password, a_password_is_confirmed_while_it_is_the_one,
+                users_are_listed_in_pages_and_filtered,
                 t87_foreign_accounts_do_not_exist, of_two_first_owners_one_wins,
                 a_deleted_account_takes_its_keys_and_sessions_along;
             keys: a_key_is_found_by_the_hash_of_its_secret, k2_no_column_can_hold_a_key_in_clear,

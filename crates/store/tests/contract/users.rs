@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tollgate_kernel::{Kind, Role, Secret};
+use tollgate_kernel::{Error, Kind, Role, Secret};
 use tollgate_store::{AccountState, EventKind, KeyHolder, Owner, PageRequest, UserFilter};
 
 use super::{Bench, Outcome, act, actor, assert_kind, slug};
@@ -209,5 +209,30 @@ pub(crate) async fn a_deleted_account_takes_its_keys_and_sessions_along(
             (EventKind::User, user.id.to_string()),
         ]
     );
+    Ok(())
+}
+
+pub(crate) async fn a_password_is_confirmed_while_it_is_the_one(bench: &Bench) -> Outcome<()> {
+    let user = bench.user("ada@example.com").await?;
+    let [old, anew, changed] = ["old", "anew", "changed"].map(|text| Secret::new(text.to_owned()));
+    let mut tx = bench.begin().await?;
+    assert!(!tx.confirm_password(user.id, &old, None).await?, "there is none yet");
+    tx.set_password(user.id, Some(&old)).await?;
+    assert!(tx.confirm_password(user.id, &old, None).await?);
+    assert!(tx.confirm_password(user.id, &old, Some(&anew)).await?);
+    assert!(!tx.confirm_password(user.id, &old, Some(&old)).await?, "it is another now");
+    tx.commit(act("user.sign_in")).await?;
+    let kept = bench.reader.sign_in("ada@example.com").await?.and_then(|(_, hash)| hash);
+    assert_eq!(kept.as_ref().map(Secret::expose), Some("anew"));
+
+    let mut tx = bench.begin().await?;
+    tx.set_password(user.id, Some(&changed)).await?;
+    tx.commit(act("user.change_password")).await?;
+    let mut user = bench.reader.user(Owner::All, user.id).await?.ok_or_else(Error::not_found)?;
+    user.state = AccountState::Disabled;
+    let mut tx = bench.begin().await?;
+    assert!(!tx.confirm_password(user.id, &anew, None).await?, "it was changed");
+    tx.update_user(&user).await?;
+    assert!(!tx.confirm_password(user.id, &changed, None).await?, "the account is disabled");
     Ok(())
 }

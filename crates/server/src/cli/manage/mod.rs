@@ -7,6 +7,7 @@ mod client;
 mod entry;
 mod figures;
 mod group;
+mod import;
 mod key;
 mod limits;
 mod model;

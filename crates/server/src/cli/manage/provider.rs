@@ -78,8 +78,8 @@ fn with_members(
 ) -> Result<Body, Exit> {
     let ProviderMembers { client_secret_env, client_secret_file, name, issuer, .. } = members;
     let ProviderMembers { auth_method, endpoints, fields, scopes, enabled, .. } = members;
-    let screen = &mut manager.screen;
-    let secret = secret::read(client_secret_env.as_deref(), client_secret_file.as_deref(), screen)?;
+    let from = (client_secret_env, client_secret_file);
+    let secret = secret::read("secret", from, &mut manager.screen)?;
     let body = body
         .maybe("client_secret", secret.as_ref().map(|secret| secret.expose()))
         .clearable("name", name.as_deref())

@@ -2,7 +2,7 @@
 //! every user of the machine can read.
 
 use std::io::{BufRead, Read};
-use std::path::Path;
+use std::path::PathBuf;
 
 use tollgate_kernel::Secret;
 
@@ -12,18 +12,18 @@ use crate::exit::Exit;
 /// Far above any key, far below what hurts.
 const LONGEST: u64 = 64 * 1024;
 
-/// The key in the environment variable `env` or in `file`, if one of them is given; the file `-` is
-/// stdin.
+/// The secret that an environment variable or a file holds, if one of them is named; `what` is what
+/// people call it.
 pub(super) fn read(
-    env: Option<&str>,
-    file: Option<&Path>,
+    what: &str,
+    (variable, file): (&Option<String>, &Option<PathBuf>),
     screen: &mut Screen,
 ) -> Result<Option<Secret>, Exit> {
-    let (value, from) = match (env, file) {
+    let (value, from) = match (variable, file) {
         (Some(name), _) => (of_environment(name)?, format!("the variable {name}")),
         (None, Some(path)) if path.as_os_str() == "-" => {
             if screen.attended {
-                screen.say("Paste the key, then press Enter.");
+                screen.say(&format!("Paste the {what}, then press Enter."));
             }
             (of_stdin(screen)?, "stdin".to_owned())
         }
@@ -39,7 +39,7 @@ pub(super) fn read(
     };
     let value = Secret::new(value.expose().trim().to_owned());
     if value.is_empty() {
-        return Err(Exit::usage(format!("there is no key in {from}")));
+        return Err(Exit::usage(format!("there is no {what} in {from}")));
     }
     Ok(Some(value))
 }

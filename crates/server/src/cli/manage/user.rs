@@ -7,7 +7,10 @@ use super::api::{Manager, object, path_of};
 use super::body::{Body, name_of};
 use super::figures::moment;
 use super::noun::{Form, Noun, column, member};
-use crate::cli::args::{AccountState, Purpose, UserAdd, UserLink, UserMembers, UserSet, UserVerb};
+use super::{import, secret};
+use crate::cli::args::{
+    AccountState, Purpose, UserAdd, UserHash, UserLink, UserMembers, UserSet, UserVerb,
+};
 use crate::exit::Exit;
 
 const USERS: Noun = Noun {
@@ -40,6 +43,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &UserVerb) -> Result<(), Ex
             manager.show(&USERS, &id).await
         }
         UserVerb::Add(args) => add(manager, args).await,
+        UserVerb::Import(args) => import::run(manager, &args.file).await,
         UserVerb::Set(args) => set(manager, args).await,
         UserVerb::Link(UserLink { user, purpose }) => {
             let id = manager.user_id(user).await?;
@@ -56,6 +60,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &UserVerb) -> Result<(), Ex
 
 async fn add(manager: &mut Manager, args: &UserAdd) -> Result<(), Exit> {
     let body = members(Body::default().with("email", args.email.as_str()), &args.members);
+    let body = hashed(manager, body, &args.hash)?;
     let answer = manager.ask(Method::POST, "/api/v1/users", Some(&body.done())).await?;
     if manager.screen.json || manager.screen.quiet {
         // One answer, one line: a program that wants a link asks for it.
@@ -64,6 +69,10 @@ async fn add(manager: &mut Manager, args: &UserAdd) -> Result<(), Exit> {
     let user = object(&answer)?;
     let (email, id) = (member(&user, "email"), member(&user, "id"));
     manager.screen.say(&format!("Added {email} ({id})."));
+    if user.get("has_password").is_some_and(|has| *has == true) {
+        manager.screen.say("The password from elsewhere counts here too.");
+        return Ok(());
+    }
     link(manager, &id, Purpose::Invite).await
 }
 
@@ -77,6 +86,7 @@ async fn set(manager: &mut Manager, args: &UserSet) -> Result<(), Exit> {
     let body = Body::default()
         .maybe("email", args.email.as_deref())
         .maybe("state", args.state.map(name_of));
+    let body = hashed(manager, body, &args.hash)?;
     manager.change(&USERS, &id, &members(body, &args.members).done()).await
 }
 
@@ -86,6 +96,13 @@ fn members(body: Body, args: &UserMembers) -> Body {
         .maybe("role", role.map(name_of))
         .clearable("plan", plan.as_deref())
         .list("groups", groups)
+}
+
+/// With the hash of a password, if one was named.
+fn hashed(manager: &mut Manager, body: Body, args: &UserHash) -> Result<Body, Exit> {
+    let from = (&args.password_hash_env, &args.password_hash_file);
+    let hash = secret::read("hash", from, &mut manager.screen)?;
+    Ok(body.maybe("password_hash", hash.as_ref().map(|hash| hash.expose())))
 }
 
 /// Prints a link, alone on stdout: who holds it comes in.

@@ -23,6 +23,10 @@ const PASSWORD: &str = "canary owner password/+&7f3a";
 const NEW_PASSWORD: &str = "canary second password %41 b9";
 const WRONG_PASSWORD: &str = "canary wrong password ÿ c0ffee";
 const RESET_PASSWORD: &str = "canary reset password <d1e2f3>";
+const TYPED_PASSWORD: &str = "canary typed and never sent \"q8w7";
+const IMPORTED_PASSWORD: &str = "canary imported password 5e6f";
+/// Made by libxcrypt, of that.
+const IMPORTED_HASH: &str = "$2b$04$Ck0canarysaltcanarysaOOilacNl1VB0eLkefPgzg8lxySAUNGYS";
 const SECOND_KEY: &str = "sk-canary-second-provider-key-fedcba9876543210";
 const CLIENT_SECRET: &str = "canary-client-secret-at-a-provider-0f1e2d3c";
 const PROMPT: &str = "canary prompt: the recipe is 31415926535 grams";
@@ -39,6 +43,7 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     calls(&server, &keys, &mut hunt).await;
     knock_wrongly(&server, &keys, &mut hunt).await;
     reset(&server, &owner, &mut hunt).await;
+    imported(&server, &owner, &mut hunt).await;
     everybody_looks(&server, &owner, &keys, &mut hunt).await;
     hunt.answer("the metrics", &server.metrics().get("/metrics").await.unwrap());
     hunt.secret("the master key", server.master_key().expose(), &[]);
@@ -93,6 +98,15 @@ async fn first_owner(server: &TestServer, hunt: &mut Hunt) -> Person {
     let mut owner = Person::new(&server.url);
     let page = owner.get(&path).await;
     hunt.answer("the set-up page", &page);
+    hunt.secret("a password that is typed", TYPED_PASSWORD, &[]);
+    for text in [TYPED_PASSWORD.to_owned(), TYPED_PASSWORD.repeat(9)] {
+        let rated = owner.typed(&json!({ "password": text, "username": OWNER })).await;
+        assert_eq!(rated.status, 200, "{}", rated.text);
+        hunt.answer("a rating", &rated);
+    }
+    let wrong = owner.typed(&json!({ "password": TYPED_PASSWORD, "name": 1 })).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    hunt.answer("a wrong question for a rating", &wrong);
     let fields = [("username", OWNER), ("password", PASSWORD), ("token", link.token.expose())];
     let done = owner.post("/setup", &fields).await;
     assert!(done.status < 300, "{}", done.text);
@@ -266,6 +280,28 @@ async fn reset(server: &TestServer, owner: &Person, hunt: &mut Hunt) {
     assert_eq!(done.status, 303, "{}", done.text);
     hunt.secret("ben's session", &ben.session(), &["the link was used"]);
     hunt.answer("the link was used", &done);
+}
+
+/// Somebody's password comes as a hash from elsewhere, and counts.
+async fn imported(server: &TestServer, owner: &Person, hunt: &mut Hunt) {
+    hunt.secret("the imported password", IMPORTED_PASSWORD, &[]);
+    // The salt is no secret, and stays with what is kept.
+    hunt.secret("the imported hash", &IMPORTED_HASH[29..], &[]);
+    let body = json!({ "email": "eve@example.com", "password_hash": IMPORTED_HASH });
+    let made = owner.api("POST", "/api/v1/users", &body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    hunt.answer("an import", &made);
+    let dear = IMPORTED_HASH.replacen("$04$", "$31$", 1);
+    let body = json!({ "email": "eva@example.com", "password_hash": dear });
+    let refused = owner.api("POST", "/api/v1/users", &body).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    hunt.answer("a refused import", &refused);
+    let mut eve = Person::new(&server.url);
+    let fields = [("username", "eve@example.com"), ("password", IMPORTED_PASSWORD)];
+    let done = eve.post("/login", &fields).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    hunt.secret("eve's session", &eve.session(), &["an imported password"]);
+    hunt.answer("an imported password", &done);
 }
 
 /// Everything that can be read, by everybody who may read it.

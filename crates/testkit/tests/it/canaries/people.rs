@@ -56,6 +56,12 @@ impl Person {
         self.send(request.header("x-tollgate-csrf", token_of(&page)).json(body)).await
     }
 
+    /// Asks what a password is worth, as the meter of a form does.
+    pub(super) async fn typed(&self, body: &Value) -> Answer {
+        let request = self.http.post(format!("{}/password-strength", self.url));
+        self.send(request.header("origin", &self.url).json(body)).await
+    }
+
     fn keep(&mut self, answer: &Answer) {
         let token = token_of(answer);
         if !token.is_empty() {
