@@ -38,6 +38,8 @@ pub(super) struct Page {
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     next: Option<String>,
+    /// What an app believes that the person types.
+    hint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -92,7 +94,8 @@ pub(crate) async fn show(
         return reply::see_other(next);
     }
     let open = sign_up::is_open(&state.gate, &caller).await?;
-    Page::new(&visit, next, "", open).answer(visit, StatusCode::OK)
+    let hint = asked.hint.as_deref().unwrap_or_default();
+    Page::new(&visit, next, hint, open).answer(visit, StatusCode::OK)
 }
 
 pub(super) fn is_signed_in(caller: &Arc<Principal>) -> bool {
