@@ -178,8 +178,10 @@ impl Principal {
             Method::Client => manage.noun == Noun::Grants,
             Method::None => false,
         };
+        // An app that a person allowed to call models was not told who they are.
         let own_figures = matches!(manage.noun, Noun::Me | Noun::Limits | Noun::Usage)
-            && manage.action == Action::Read;
+            && manage.action == Action::Read
+            && self.known.credential.grant().is_none();
         let all = match self.known.subject {
             Subject::Admin(_) | Subject::Local(_) | Subject::System(_) => true,
             Subject::User(_) => self.known.role >= Role::Admin,

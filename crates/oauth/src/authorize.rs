@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Caller, Form, Query, RawBody, Visit};
 use tollgate_gate::{Gate, Principal};
-use tollgate_kernel::{Blame, Error, Manage, Noun, Timestamp};
+use tollgate_kernel::{Blame, Error, Manage, Noun, OAuthCode, Timestamp};
 use tollgate_protocol::oauth::Params;
 use tollgate_store::{AuditEvent, Owner};
 
@@ -17,6 +17,9 @@ use crate::consider::{Asker, Next, asker, consider, give_code, person};
 use crate::pages;
 use crate::state::OAuthState;
 use crate::ticket::Ticket;
+
+/// The longest form that becomes an address, in bytes.
+const FORM_MAX: usize = 4_096;
 
 /// `GET /oauth/authorize`.
 pub(crate) async fn show(
@@ -33,8 +36,15 @@ pub(crate) async fn show(
 /// `POST /oauth/authorize`: an app's form comes without our cookies, so it is asked again as an
 /// address.
 pub(crate) async fn by_form(RawBody(body): RawBody) -> Reply {
-    let params = Params::from_form(&body)?;
-    reply::see_other(&format!("/oauth/authorize?{}", params.to_query()))
+    reply::see_other(&format!("/oauth/authorize?{}", as_query(&body)?))
+}
+
+/// A form as a query, if it is one that an address can hold.
+pub(crate) fn as_query(form: &[u8]) -> Result<String, Error> {
+    if form.len() > FORM_MAX {
+        return Err(Error::oauth(OAuthCode::InvalidRequest, "The request is too long."));
+    }
+    Ok(Params::from_form(form)?.to_query())
 }
 
 /// A request that waited.

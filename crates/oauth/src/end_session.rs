@@ -13,6 +13,7 @@ use tollgate_kernel::{Error, Manage, Noun};
 use tollgate_protocol::oauth::{Params, answer_url};
 use tollgate_store::{AuditEvent, ClientRecord, Owner};
 
+use crate::authorize::as_query;
 use crate::consider::{Person, person};
 use crate::pages;
 use crate::state::OAuthState;
@@ -53,8 +54,7 @@ pub(crate) async fn show(
 /// `POST /oauth/end-session`: an app's form comes without our cookies, so it is asked again as an
 /// address.
 pub(crate) async fn by_form(RawBody(body): RawBody) -> Reply {
-    let params = Params::from_form(&body)?;
-    reply::see_other(&format!("/oauth/end-session?{}", params.to_query()))
+    reply::see_other(&format!("/oauth/end-session?{}", as_query(&body)?))
 }
 
 /// The answer to the question.

@@ -41,6 +41,8 @@ pub(super) struct Page {
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     next: Option<String>,
+    /// What an app believes that the person types.
+    hint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,8 +104,9 @@ pub(crate) async fn show(
         return reply::see_other(next);
     }
     let open = sign_up::is_open(&state.gate, &caller).await?;
+    let hint = asked.hint.as_deref().unwrap_or_default();
     let ways = Buttons::of(&state.gate, &caller, &visit, next).await?;
-    Page::new(&visit, next, "", open).beside(ways).answer(visit, StatusCode::OK)
+    Page::new(&visit, next, hint, open).beside(ways).answer(visit, StatusCode::OK)
 }
 
 pub(super) fn is_signed_in(caller: &Arc<Principal>) -> bool {

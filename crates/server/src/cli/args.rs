@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use super::client_args::*;
 pub use super::figure_args::*;
 pub use super::key_args::*;
 pub use super::manage_args::*;
@@ -110,7 +111,7 @@ pub enum ManageVerb {
         after_help = "Example:\n  tollgate key add laptop --user ada@example.com"
     )]
     Key(KeyVerb),
-    /// Apps that call models for themselves
+    /// Apps: they call models for themselves, and sign people in
     #[command(subcommand, after_help = "Example:\n  tollgate client add bot --plan standard")]
     Client(ClientVerb),
     /// Model providers
@@ -130,6 +131,9 @@ pub enum ManageVerb {
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),
+    /// Keys that are replaced
+    #[command(subcommand, after_help = "Example:\n  tollgate rotate signing-keys")]
+    Rotate(RotateVerb),
     /// Signed-in browsers
     #[command(subcommand, after_help = "Example:\n  tollgate session list")]
     Session(SessionVerb),

@@ -233,52 +233,6 @@ pub struct PlanMembers {
     pub max_output_tokens: Option<u32>,
 }
 
-/// `client …`.
-#[derive(Debug, Subcommand)]
-pub enum ClientVerb {
-    /// List apps
-    #[command(after_help = "Example:\n  tollgate client list")]
-    List(ListArgs),
-    /// Show an app
-    #[command(after_help = "Example:\n  tollgate client show 01938f5e-...")]
-    Show(Named),
-    /// Add an app
-    #[command(after_help = "Example:\n  tollgate client add bot --plan standard")]
-    Add(ClientAdd),
-    /// Change an app
-    #[command(after_help = "Example:\n  tollgate client set 01938f5e-... --plan small")]
-    Set(ClientSet),
-    /// Delete an app, with its keys
-    #[command(after_help = "Example:\n  tollgate client remove 01938f5e-... --yes")]
-    Remove(Named),
-}
-
-/// A new app.
-#[derive(Debug, Args)]
-pub struct ClientAdd {
-    /// The name that is shown
-    pub name: String,
-    /// Its plan; without one it calls no model
-    #[arg(long)]
-    pub plan: Option<String>,
-}
-
-/// Changes to an app.
-#[derive(Debug, Args)]
-pub struct ClientSet {
-    /// Its id
-    pub id: String,
-    /// Another name
-    #[arg(long)]
-    pub name: Option<String>,
-    /// The plan; an empty text takes it away
-    #[arg(long)]
-    pub plan: Option<String>,
-    /// Whether its keys count
-    #[arg(long, value_enum)]
-    pub state: Option<AccountState>,
-}
-
 /// `upstream …`.
 #[derive(Debug, Subcommand)]
 pub enum UpstreamVerb {

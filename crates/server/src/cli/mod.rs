@@ -2,6 +2,7 @@
 
 mod amount_args;
 pub mod args;
+mod client_args;
 mod figure_args;
 mod healthcheck;
 mod key_args;

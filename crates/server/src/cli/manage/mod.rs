@@ -14,6 +14,7 @@ mod model;
 mod noun;
 mod plan;
 mod provider;
+mod rotate;
 mod screen;
 mod secret;
 mod session;
@@ -60,6 +61,7 @@ async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
         ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
         ManageVerb::Provider(verb) => provider::run(manager, verb).await,
         ManageVerb::Model(verb) => model::run(manager, verb).await,
+        ManageVerb::Rotate(verb) => rotate::run(manager, verb).await,
         ManageVerb::Session(verb) => session::run(manager, verb).await,
         ManageVerb::Settings(verb) => settings::run(manager, verb).await,
         ManageVerb::Entry(verb) => entry::run(manager, verb).await,

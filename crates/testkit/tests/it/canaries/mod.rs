@@ -1,6 +1,7 @@
 //! Secret canaries: every kind of secret is put in its place, used rightly and wrongly, and then
 //! looked for in everything that the server wrote, logged or answered to others.
 
+mod apps;
 mod hunt;
 pub(crate) mod people;
 
@@ -40,6 +41,7 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     let server = TestServer::start(ENGINE).await.unwrap();
     let owner = first_owner(&server, &mut hunt).await;
     let keys = make_secrets(&server, &owner, &mut hunt).await;
+    apps::apps(&server, &owner, &mut hunt).await;
     calls(&server, &keys, &mut hunt).await;
     knock_wrongly(&server, &keys, &mut hunt).await;
     reset(&server, &owner, &mut hunt).await;

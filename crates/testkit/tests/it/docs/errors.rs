@@ -22,6 +22,9 @@ a 401.
 - The models door answers OpenAI's error object, with `type` and `code`, and the headers that its
   SDKs heed: `Retry-After`, `retry-after-ms`, and `x-should-retry: false` where a retry cannot
   help. Inside a stream the same object comes as the last event.
+- The token endpoint and its neighbours answer as RFC 6749 (5.2) says, with `error` and
+  `error_description`; what an access token opens answers as RFC 6750 does. An internal fault is
+  `server_error`, never an error of the client.
 - Pages are pages; with `Accept: application/json` they answer as management does.
 
 `Retry-After` (seconds) is told with every 429 and 503 that time can mend; more than 60 comes with

@@ -42,7 +42,7 @@ pub(super) fn claims(token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn t1_t6_a_code_is_bound_to_its_app_and_address_and_g17_is_not_burnt() {
+async fn t1_t6_g17_a_code_is_bound_to_its_app_and_address_and_is_not_burnt() {
     let house = House::new().await;
     let (app, other) = (house.public().await, house.public().await);
     let code = house.code(&app, &[]).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{CALLBACK, House, between, text, told};
 
 #[tokio::test]
-async fn who_is_not_signed_in_signs_in_first_and_t7_goes_on_as_it_was_asked() {
+async fn t7_who_signs_in_first_goes_on_as_it_was_asked() {
     let house = House::new().await;
     let app = house.public().await;
     let nobody = house.server.anonymous();
@@ -15,6 +15,8 @@ async fn who_is_not_signed_in_signs_in_first_and_t7_goes_on_as_it_was_asked() {
     let place = told(&answer);
     assert!(answer.header("location").starts_with("/login?next=%2Foauth%2Fresume"));
     assert_eq!(place["hint"], "alice@x");
+    let page = nobody.get(answer.header("location")).await.unwrap();
+    assert!(page.text.contains("value=\"alice@x\""), "who is meant stands in the form");
     // After the sign-in the browser is where `next` says.
     let asked = house.browser.get(&place["next"]).await.unwrap();
     assert!(asked.text.contains("consent-form"), "{}", asked.text);

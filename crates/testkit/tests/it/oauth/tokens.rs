@@ -88,6 +88,11 @@ async fn t33_a_token_opens_what_it_was_made_for() {
     assert_eq!(house.calls(&manages).await, 403);
     let manages = house.server.with_bearer(&text(&manages, "access_token"));
     assert_eq!(manages.get("/api/v1/keys").await.unwrap().status, 200);
+    // Nor does it tell who its person is, beyond what was allowed.
+    let calls = house.server.with_bearer(&text(&models, "access_token"));
+    for path in ["/api/v1/me", "/api/v1/me/limits", "/api/v1/usage", "/api/v1/keys"] {
+        assert_eq!(calls.get(path).await.unwrap().status, 403, "{path}");
+    }
     // An ID token is no credential (J6).
     let id = house.server.with_bearer(&text(&models, "id_token"));
     assert_eq!(id.chat("tollgate-demo", 5).await.unwrap().status, 401);
