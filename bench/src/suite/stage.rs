@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use http::HeaderValue;
 use tollgate_edge::{RequestLog, Style, TrustedProxies};
-use tollgate_gate::{DrainBounds, Gate, Warrant};
+use tollgate_gate::{DrainBounds, Gate, Outbound, Warrant};
 use tollgate_kernel::{
     Budget, Job, KeyId, Manage, ModelPattern, Noun, Period, PlainToken, Rates, Role, Secret, Slug,
     SystemClock, Unit, UserId,
@@ -227,6 +227,7 @@ impl House {
             drain: DrainBounds::default(),
             request_bytes: 1_024 * 1_024,
             extra_roots: Vec::new(),
+            outbound: Outbound::default(),
             log: RequestLog::start(std::io::sink(), Style::Json)?,
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),

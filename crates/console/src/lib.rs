@@ -16,6 +16,7 @@ mod members;
 mod models;
 mod pages;
 mod plans;
+mod providers;
 mod routes;
 mod settings;
 mod span;

@@ -13,6 +13,7 @@ use crate::listing::ListQuery;
 use crate::models::{self, ModelBody, ModelView};
 use crate::pages;
 use crate::plans::{self, PlanChange, PlanView};
+use crate::providers::{self, FindingsView, ProviderChange, ProviderView};
 use crate::settings::{self, SettingsChange, SettingsView};
 use crate::state::ConsoleState;
 use crate::upstreams::{self, TestView, UpstreamChange, UpstreamView};
@@ -26,6 +27,7 @@ pub fn rows(state: ConsoleState) -> Vec<Row> {
 pub(crate) fn unbound() -> Vec<Row<ConsoleState>> {
     let mut rows = policy();
     rows.extend(infrastructure());
+    rows.extend(providers());
     rows.extend(figures());
     rows.extend(pages::rows());
     rows
@@ -152,6 +154,53 @@ fn infrastructure() -> Rows {
         Row::patch("/api/v1/settings", write(Settings), "Change settings", settings::update)
             .takes::<SettingsChange>()
             .answers::<SettingsView>(),
+    ]
+}
+
+/// Whom people may sign in with.
+fn providers() -> Rows {
+    use Noun::Providers;
+    vec![
+        Row::get("/api/v1/providers", read(Providers), "List sign-in providers", providers::list)
+            .asks::<ListQuery>()
+            .answers::<List<ProviderView>>(),
+        Row::post(
+            "/api/v1/providers",
+            write(Providers),
+            "Add a sign-in provider",
+            providers::create,
+        )
+        .takes::<ProviderChange>()
+        .answers::<ProviderView>(),
+        Row::get(
+            "/api/v1/providers/{id}",
+            read(Providers),
+            "Show a sign-in provider",
+            providers::show,
+        )
+        .answers::<ProviderView>(),
+        Row::patch(
+            "/api/v1/providers/{id}",
+            write(Providers),
+            "Change a sign-in provider",
+            providers::update,
+        )
+        .takes::<ProviderChange>()
+        .answers::<ProviderView>(),
+        Row::delete(
+            "/api/v1/providers/{id}",
+            write(Providers),
+            "Delete a sign-in provider",
+            providers::delete,
+        ),
+        Row::post(
+            "/api/v1/providers/{id}/test",
+            write(Providers),
+            "Test a sign-in provider as far as that goes without a person",
+            providers::test,
+        )
+        .answers::<FindingsView>()
+        .done_anew(),
     ]
 }
 

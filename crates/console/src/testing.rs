@@ -17,8 +17,8 @@ use tollgate_edge::{
     Peer, RequestLog, Style, TrustedProxies,
 };
 use tollgate_gate::{
-    DrainBounds, Gate, JobToken, ModelFacts, Parts, Presented, Prices, Principal, Purpose, Warrant,
-    Works,
+    DrainBounds, Gate, JobToken, ModelFacts, Outbound, Parts, Presented, Prices, Principal,
+    Purpose, Warrant, Works,
 };
 use tollgate_kernel::{
     Charged, ClientId, Clock, EntryKey, EntryState, Error, Job, KeyId, Manage, ManualClock,
@@ -152,6 +152,7 @@ impl House {
             public_url: ORIGIN.to_owned(),
             drain: DrainBounds::default(),
             extra_roots: Vec::new(),
+            outbound: Outbound::default(),
         };
         let (gate, jobs, works) = Gate::new(parts).await.unwrap();
         let app = app(&gate, &clock, rng, prices);

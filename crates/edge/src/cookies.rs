@@ -33,6 +33,11 @@ impl CookieNames {
         if self.https { "__Host-tollgate-pre" } else { "tollgate-pre" }
     }
 
+    /// The cookie of a browser that is at a sign-in provider: only it may come back from there.
+    pub const fn sign_in(self) -> &'static str {
+        if self.https { "__Host-tollgate-in" } else { "tollgate-in" }
+    }
+
     /// The language that a person chose.
     pub const fn language(self) -> &'static str {
         if self.https { "__Host-tollgate-lang" } else { "tollgate-lang" }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use http::Response;
 use tollgate_kernel::{CallId, Clock, Error, Job, Manage, Network, Rng, Slug, Subject};
 use tollgate_store::ledger::{LedgerReader, LedgerSource, Recovered};
-use tollgate_store::{Actor, Reader, Tx, Writer};
+use tollgate_store::{Reader, Tx, Writer};
 use tollgate_vault::{Opener, Vault};
 use tracing::warn;
 
@@ -14,6 +14,7 @@ use crate::authn::{Authn, without_credential};
 use crate::catalogue::{Catalogue, Listed};
 use crate::drain::{Drain, DrainBounds, drain};
 use crate::events::Lives;
+use crate::fetch::{Client, Fetcher, Guard, Outbound, System};
 use crate::figures::UpstreamFailures;
 use crate::forward::Forwarder;
 use crate::hold::{self, Hold};
@@ -25,8 +26,9 @@ use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::rates::{RateBook, Refusal};
 use crate::replay::Replays;
+use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
-use crate::transport::Transport;
+use crate::transport::{self, Transport};
 use crate::works::Heeded;
 use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
 
@@ -57,6 +59,8 @@ pub struct Parts {
     pub drain: DrainBounds,
     /// Certificates (DER) that upstreams may have beside the public ones.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Where the server may go on its own account.
+    pub outbound: Outbound,
 }
 
 /// Every call of every door goes through here.
@@ -84,6 +88,8 @@ pub struct Gate {
     /// Upstreams have come, changed or gone.
     pub(crate) lists_wanted: tokio::sync::Notify,
     pub(crate) replays: Replays,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) sign_in: SignIn,
 }
 
 /// The right to act as the server itself. Only the wiring gets it.
@@ -112,6 +118,9 @@ impl Gate {
         let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
+        let tls = transport::tls(&parts.extra_roots)?;
+        let client = Client::new(Guard::new(parts.outbound), Arc::new(System), tls.clone());
+        let client = Arc::new(client);
         let gate = Arc::new(Self {
             authn,
             writer,
@@ -121,6 +130,8 @@ impl Gate {
             vault,
             opener,
             rates: RateBook::new(clock.clone()),
+            fetcher: Fetcher::new(client.clone(), clock.clone()),
+            sign_in: SignIn::new(client),
             clock,
             rng,
             prices: parts.prices,
@@ -129,7 +140,7 @@ impl Gate {
             catalogue: Catalogue::default(),
             tokens,
             lives,
-            transport: Transport::new(&parts.extra_roots)?,
+            transport: Transport::new(tls),
             drain,
             upstream_failures: UpstreamFailures::default(),
             lists_wanted: tokio::sync::Notify::new(),
@@ -193,14 +204,7 @@ impl Gate {
 
     /// Opens a transaction whose actor is the warrant's. It has a deadline: compute first.
     pub async fn begin(&self, warrant: &Warrant) -> Result<Tx, Error> {
-        let principal = warrant.principal();
-        self.writer
-            .begin(Actor {
-                subject: principal.subject().to_string(),
-                network: Some(principal.network().to_string()),
-                request: principal.request().map(|id| id.to_string()),
-            })
-            .await
+        self.writer.begin(warrant.principal().actor()).await
     }
 
     /// What the owner should mend at `upstream`; `None` where all is well or nothing is known.

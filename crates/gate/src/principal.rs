@@ -7,6 +7,7 @@ use tollgate_kernel::{
     Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
     RequestId, Role, Scope, Scopes, Subject, Timestamp, UserId,
 };
+use tollgate_store::Actor;
 
 use crate::Live;
 use crate::standing::Standing;
@@ -108,6 +109,15 @@ impl Principal {
     /// Whether the credential still counts.
     pub fn live(&self) -> &Arc<Live> {
         &self.known.live
+    }
+
+    /// Who acts, for audit records.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            subject: self.subject().to_string(),
+            network: Some(self.network().to_string()),
+            request: self.request().map(|id| id.to_string()),
+        }
     }
 
     /// Whether nobody is signed in.

@@ -29,6 +29,11 @@ impl Tokens {
         Self { issuer, audiences, keys: ArcSwap::default() }
     }
 
+    /// Who makes tokens here: the public origin.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The audience of the models door.
     pub(crate) fn models_audience(&self) -> String {
         format!("{}/v1", self.issuer)

@@ -46,19 +46,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// A client that trusts the public roots and `extra_roots` (DER).
-    pub(crate) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, Error> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        for root in extra_roots {
-            roots.add(root.clone().into()).map_err(Error::internal)?;
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(Error::internal)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    /// A client that trusts whom `tls` trusts.
+    pub(crate) fn new(tls: rustls::ClientConfig) -> Self {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -69,7 +58,7 @@ impl Transport {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        Ok(Self { connector, pools: ThreadLocal::new(), rest: REST, connect: CONNECT })
+        Self { connector, pools: ThreadLocal::new(), rest: REST, connect: CONNECT }
     }
 
     /// Sends a request, with the first poll of the answer.
@@ -78,6 +67,21 @@ impl Transport {
         let way = Way { connector: self.connector.clone(), patience: self.connect };
         Sending(Box::pin(send(outgoing, pool, way)))
     }
+}
+
+/// TLS that trusts the public roots and `extra_roots` (DER).
+pub(crate) fn tls(extra_roots: &[Vec<u8>]) -> Result<rustls::ClientConfig, Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for root in extra_roots {
+        roots.add(root.clone().into()).map_err(Error::internal)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::internal)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// The answer of an upstream, on its way.

@@ -3,16 +3,18 @@
 //! One file for each use case; the page and the API call the same one, so that each rule stands
 //! once. `routes.rs` says what is offered, `api/` and `pages/` only translate.
 
-mod add_provider;
+mod add_upstream;
 mod api;
 mod change_me;
 mod check;
+mod complete_sign_in;
 mod create_key;
 mod create_user;
 mod delete_user;
 mod end_session;
 mod first_call;
 mod issue_token;
+mod link_identity;
 mod list_keys;
 mod list_sessions;
 mod list_users;
@@ -28,7 +30,9 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod start_session;
+mod start_sign_in;
 mod state;
+mod unlink_identity;
 mod update_key;
 mod update_user;
 mod use_link;

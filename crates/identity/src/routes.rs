@@ -4,6 +4,7 @@ use tollgate_edge::shapes::List;
 use tollgate_edge::{Dialect, Row, bind};
 use tollgate_kernel::{Access, Manage, Noun};
 
+use crate::api::identities::{self, IdentityList, IdentityView};
 use crate::api::me::{Me, MePatch};
 use crate::api::sessions::{SessionList, SessionView};
 use crate::api::tokens::{TokenBody, TokenView};
@@ -14,7 +15,7 @@ use crate::api::{
     me, sessions, tokens, users,
 };
 use crate::pages::strength::{Candidate, Rating};
-use crate::pages::{account, key, keys as key_pages, link, login, logout};
+use crate::pages::{account, key, keys as key_pages, link, login, logout, provider};
 use crate::pages::{security, setup, signup, strength, usage, user_link};
 use crate::state::IdentityState;
 
@@ -38,12 +39,14 @@ fn coming_in() -> Vec<Row<IdentityState>> {
     vec![
         Row::get("/setup", OPEN, "Set up: the first owner", setup::show),
         Row::post("/setup", OPEN, "Make the first owner", setup::make_owner),
-        Row::get("/setup/provider", upstreams, "Set up: a model provider", setup::provider),
-        Row::post("/setup/provider", upstreams, "Add and test a provider", setup::add_provider),
+        Row::get("/setup/provider", upstreams, "Set up: a model provider", setup::upstream),
+        Row::post("/setup/provider", upstreams, "Add and test a provider", setup::make_upstream),
         Row::get("/setup/try", upstreams, "Set up: the first call", setup::try_page),
         Row::post("/setup/try", upstreams, "Make a key and the first call", setup::try_call),
         Row::get("/login", OPEN, "Sign in", login::show),
         Row::post("/login", OPEN, "Sign in with a password", login::enter),
+        Row::get("/login/{provider}", OPEN, "Go to a provider to sign in", provider::leave),
+        Row::get("/callback/{provider}", OPEN, "Come back from a provider", provider::back),
         Row::get("/signup", OPEN, "Sign up", signup::show),
         Row::post("/signup", OPEN, "Make an account", signup::join),
         Row::get("/logout", OPEN, "Sign out", logout::show),
@@ -112,6 +115,18 @@ fn own_pages() -> Vec<Row<IdentityState>> {
             "End a session",
             security::end,
         ),
+        Row::post(
+            "/account/providers/{id}/link",
+            write(Noun::Identities),
+            "Go to a provider to link my account there",
+            provider::link,
+        ),
+        Row::post(
+            "/account/identities/{id}/unlink",
+            write(Noun::Identities),
+            "Unlink my account at a provider",
+            provider::unlink,
+        ),
     ]
 }
 
@@ -148,6 +163,20 @@ fn own_api() -> Vec<Row<IdentityState>> {
             .asks::<SessionList>()
             .answers::<List<SessionView>>(),
         Row::delete("/api/v1/sessions/{id}", write(Noun::Sessions), "End a session", sessions::end),
+        Row::get(
+            "/api/v1/identities",
+            read(Noun::Identities),
+            "List linked accounts at sign-in providers",
+            identities::list,
+        )
+        .asks::<IdentityList>()
+        .answers::<List<IdentityView>>(),
+        Row::delete(
+            "/api/v1/identities/{id}",
+            write(Noun::Identities),
+            "Unlink an account at a sign-in provider",
+            identities::unlink,
+        ),
         Row::post(
             "/api/v1/tokens",
             write(Noun::Tokens),

@@ -54,6 +54,8 @@ pub enum Noun {
     Keys,
     /// Signed-in browsers.
     Sessions,
+    /// Accounts at sign-in providers that are linked to accounts here.
+    Identities,
     /// Short-lived access tokens.
     Tokens,
     /// What was used, as sums and as entries.
@@ -74,6 +76,8 @@ pub enum Noun {
     Upstreams,
     /// Model aliases and prices.
     Models,
+    /// Sign-in providers.
+    Providers,
     /// The audit chain.
     Audit,
     /// Settings of the installation.
@@ -85,7 +89,13 @@ impl Noun {
     pub const fn has_owner(self) -> bool {
         matches!(
             self,
-            Self::Me | Self::Keys | Self::Sessions | Self::Tokens | Self::Usage | Self::Limits
+            Self::Me
+                | Self::Keys
+                | Self::Sessions
+                | Self::Identities
+                | Self::Tokens
+                | Self::Usage
+                | Self::Limits
         )
     }
 }

@@ -105,6 +105,8 @@ ids! {
     AuditId,
     /// A one-time link.
     LinkId,
+    /// A person's account at a sign-in provider, linked to theirs here.
+    IdentityId,
     /// An announcement that a credential or a policy changed.
     EventId,
 }

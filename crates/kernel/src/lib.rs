@@ -14,6 +14,7 @@ mod limit;
 mod money;
 mod plan;
 mod principal;
+mod provider;
 mod rng;
 mod secret;
 mod window;
@@ -24,8 +25,8 @@ pub use entry::{Entry, EntryState, Tally};
 pub use error::{Blame, Error, Kind};
 pub use gcra::{Gcra, Verdict};
 pub use ids::{
-    AuditId, CallId, ClientId, EntryKey, EventId, KeyId, LinkId, RequestId, SessionId, Slug,
-    TokenId, UserId,
+    AuditId, CallId, ClientId, EntryKey, EventId, IdentityId, KeyId, LinkId, RequestId, SessionId,
+    Slug, TokenId, UserId,
 };
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};
@@ -33,6 +34,7 @@ pub use plan::{ModelPattern, Plan};
 pub use principal::{
     Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject,
 };
+pub use provider::{Preset, ProviderKind};
 pub use rng::{Rng, SeededRng};
 pub use secret::{PlainToken, Secret};
 pub use window::Window;

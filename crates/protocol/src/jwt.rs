@@ -30,13 +30,14 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 /// R and S of P-256, 32 bytes each (RFC 7518, 3.4).
 const SIGNATURE_LEN: usize = 64;
-const MAX_KID_LEN: usize = 128;
+pub(crate) const MAX_KID_LEN: usize = 128;
 const MAX_MEMBERS: usize = 64;
 
 /// Header members that would have us trust what the token brings along, or read it in another way
 /// (RFC 7515, 4.1; RFC 7797).
-const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
-const HEADERS: [&str; 10] = ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
+pub(crate) const REFUSED_HEADERS: [&str; 7] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
+pub(crate) const HEADERS: [&str; 10] =
+    ["alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip"];
 const CLAIMS: [&str; 13] = [
     "iss",
     "sub",
@@ -254,29 +255,29 @@ pub fn compact(signing_input: &str, signature: &[u8]) -> PlainToken {
 }
 
 /// The members of a flat JSON object, each there once and in its own spelling.
-struct Members<'a> {
+pub(crate) struct Members<'a> {
     known: &'static [&'static str],
     found: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Members<'a> {
-    fn read(json: &'a [u8], known: &'static [&'static str]) -> Result<Self, Error> {
+    pub(crate) fn read(json: &'a [u8], known: &'static [&'static str]) -> Result<Self, Error> {
         let text = std::str::from_utf8(json).map_err(|_| refusal("not UTF-8"))?;
         let mut members = Self { known, found: Vec::new() };
         scan_object(text, &mut members).map_err(|e| Error::unauthenticated().with_source(e))?;
         Ok(members)
     }
 
-    fn value(&self, name: &str) -> Option<Value<'a>> {
+    pub(crate) fn value(&self, name: &str) -> Option<Value<'a>> {
         self.found.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
     }
 
-    fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
         let Some(value) = self.value(name) else { return Ok(None) };
         value.as_text().map(Some).ok_or_else(|| refusal("a member is not a string"))
     }
 
-    fn required(&self, name: &str) -> Result<String, Error> {
+    pub(crate) fn required(&self, name: &str) -> Result<String, Error> {
         let text = self.text(name)?.filter(|text| !text.is_empty());
         text.map(Cow::into_owned).ok_or_else(|| refusal("a required claim is missing"))
     }
@@ -322,14 +323,14 @@ impl<'a> Visitor<'a> for Members<'a> {
 
 /// Canonical base64url without padding (RFC 7515, 2): one text for one sequence of bytes, so that a
 /// token has one spelling only.
-fn decode(part: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| refusal("not canonical base64url"))
 }
 
-fn refusal(why: &'static str) -> Error {
+pub(crate) fn refusal(why: &'static str) -> Error {
     Error::unauthenticated().with_source(why)
 }
 
-fn refuse<T>(why: &'static str) -> Result<T, Error> {
+pub(crate) fn refuse<T>(why: &'static str) -> Result<T, Error> {
     Err(refusal(why))
 }

@@ -8,6 +8,7 @@
 //! | [`sse`] | server-sent events, split without changing a byte |
 //! | [`jwt`] | compact JWS with ES256, and the claims of our access tokens (RFC 7515, RFC 9068) |
 //! | [`problem`] | problem documents of the management API (RFC 9457) |
+//! | [`sign_in`] | what sign-in providers answer: metadata, keys, tokens, ID tokens, profiles |
 //!
 //! Whatever comes from the network passes one of these parsers: they refuse with a
 //! [`tollgate_kernel::Error`] or answer `None`, they never panic, and each has its limits as named
@@ -19,4 +20,5 @@ mod json_scan;
 pub mod jwt;
 pub mod openai;
 pub mod problem;
+pub mod sign_in;
 pub mod sse;

@@ -9,7 +9,7 @@ use tollgate_kernel::{Error, Job, Manage, Noun, Plan, Slug};
 use tollgate_store::{AuditEvent, ModelRecord, PageRequest, PlanBody, PlanRecord, UpstreamRecord};
 
 use crate::config::{Config, ModelDecl, UpstreamDecl};
-use crate::declare_rest;
+use crate::{declare_providers, declare_rest};
 
 /// Brings everything that `config` declares into the store; what was declared before and is no more
 /// is let go: it stays, and can be changed again.
@@ -26,6 +26,7 @@ pub async fn reconcile(gate: &Arc<Gate>, jobs: &Jobs, config: &Config) -> Result
         put_model(gate, &warrant, model).await?;
     }
     declare_rest::settings(gate, &warrant, config).await?;
+    declare_providers::put_all(gate, &warrant, &config.providers).await?;
     declare_rest::clients(gate, &warrant, &config.clients).await?;
     release(gate, &warrant, config).await?;
     gate.heed().await;

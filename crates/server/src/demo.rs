@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
-use tollgate_gate::DrainBounds;
+use tollgate_gate::{DrainBounds, Outbound};
 use tollgate_identity::link_path;
 use tollgate_kernel::{Job, Manage, Noun, Secret, Slug, SystemClock};
 use tollgate_models::ModelsState;
@@ -110,6 +110,7 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         drain: DrainBounds::default(),
         request_bytes: ModelsState::REQUEST_BYTES,
         extra_roots: Vec::new(),
+        outbound: Outbound::default(),
         log: RequestLog::start(std::io::sink(), Style::Json)?,
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(SystemRng),

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod declare;
+mod declare_providers;
 mod declare_rest;
 pub mod demo;
 pub mod demo_model;

@@ -1,10 +1,12 @@
 //! From a checked configuration to an opened installation.
 
 use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tollgate_edge::{RequestLog, Style, TrustedProxies};
+use tollgate_gate::Outbound;
 use tollgate_kernel::SystemClock;
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
@@ -21,6 +23,9 @@ use crate::master_key;
 use crate::own_log::JsonLines;
 use crate::prices::PriceTable;
 use crate::wire::{Installation, Options, listen};
+
+/// Where PostgreSQL answers unless its URL says otherwise.
+const POSTGRES_PORT: u16 = 5432;
 
 /// An installation with its listener, ready to serve.
 pub struct Started {
@@ -42,7 +47,8 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
     let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
     let public_url = config.server.public_url(bound);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
-    let installation = open(config, log, master_key, &public_url).await?;
+    let own = [Some(bound), config.metrics].into_iter().flatten().collect();
+    let installation = open(config, log, master_key, &public_url, own).await?;
     let metrics = match config.metrics {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -60,7 +66,7 @@ pub async fn open_quietly(config: &Config, log: RequestLog) -> Result<(Installat
     let (master_key, _) = master_key::load(config, &SystemRng)?;
     let public_url = config.server.public_url(config.server.listen);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
-    let installation = open(config, log, master_key, &public_url).await?;
+    let installation = open(config, log, master_key, &public_url, Vec::new()).await?;
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;
     Ok((installation, public_url))
 }
@@ -80,6 +86,7 @@ async fn open(
     log: RequestLog,
     master_key: MasterKey,
     public_url: &Url,
+    own: Vec<SocketAddr>,
 ) -> Result<Installation, Exit> {
     let opening = Installation::open(Options {
         target: target(config),
@@ -94,6 +101,7 @@ async fn open(
         drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,
+        outbound: outbound(config, own),
         log,
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(BufferedRng::default()),
@@ -119,6 +127,23 @@ fn prices(config: &Config) -> Result<PriceTable, Exit> {
             PriceTable::with_file(&text).map_err(bad)
         }
     }
+}
+
+/// Where the server may go on its own account; `own` is where it listens.
+fn outbound(config: &Config, mut own: Vec<SocketAddr>) -> Outbound {
+    let store = config.store_url.as_ref().and_then(|url| Url::parse(url.expose()).ok());
+    let mut own_names = Vec::new();
+    if let Some(store) = store {
+        let port = store.port().unwrap_or(POSTGRES_PORT);
+        // The host of a scheme that is not one of the web's is text, whatever it holds.
+        let host = store.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        match host.parse::<IpAddr>() {
+            Ok(address) => own.push(SocketAddr::new(address, port)),
+            Err(_) if host.is_empty() => {}
+            Err(_) => own_names.push((host.to_owned(), port)),
+        }
+    }
+    Outbound { allow: config.outbound.allow.clone(), own, own_names }
 }
 
 /// The certificates of `outbound.ca`, as DER.

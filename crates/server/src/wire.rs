@@ -13,7 +13,7 @@ use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, Listener, NetworkBook, NetworkLimits, Pace, Phase, RequestLog, Row,
     Serve, TrustedProxies, Workers, page::Assets,
 };
-use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Prices, Purpose, Works};
+use tollgate_gate::{DrainBounds, Gate, Jobs, ModelFacts, Outbound, Prices, Purpose, Works};
 use tollgate_identity::IdentityState;
 use tollgate_kernel::{Clock, Error, Rng, Timestamp};
 use tollgate_models::ModelsState;
@@ -55,6 +55,8 @@ pub struct Options {
     pub request_bytes: usize,
     /// Certificates (DER) that upstreams may have beside the public ones.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Where the server may go on its own account. The public origin is added to what is its own.
+    pub outbound: Outbound,
     /// Where request lines go.
     pub log: RequestLog,
     /// The clock.
@@ -102,6 +104,7 @@ impl Installation {
             public_url: public_url.clone(),
             drain: options.drain,
             extra_roots: options.extra_roots,
+            outbound: beside(options.outbound, &options.public_url),
         })
         .await?;
         first_start::prepare(&gate, &jobs).await?;
@@ -253,6 +256,13 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Error::unavailable(format!("cannot listen on {address}: {error}")))
+}
+
+/// The same, and not to this server under its public name.
+fn beside(mut outbound: Outbound, public_url: &Url) -> Outbound {
+    let host = public_url.host_str().map(str::to_owned);
+    outbound.own_names.extend(host.zip(public_url.port_or_known_default()));
+    outbound
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -1,7 +1,7 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -206,4 +206,52 @@ const BOUNDS: &[&str] = &[
     "ALTER TABLE replays ADD COLUMN principal {blob}",
     "CREATE INDEX replays_principal ON replays (principal, expires_at)",
     "CREATE INDEX keys_admin ON keys (id) WHERE kind = 'admin'",
+];
+
+/// Sign-in providers, the accounts there that belong to accounts here, and sign-ins under way.
+const PROVIDERS: &[&str] = &[
+    "CREATE TABLE providers (
+        id TEXT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL,
+        name TEXT,
+        issuer TEXT,
+        client_id TEXT NOT NULL,
+        client_secret_sealed {blob},
+        secret_in_form BIGINT,
+        endpoints TEXT NOT NULL,
+        fields TEXT NOT NULL,
+        scopes TEXT,
+        enabled BIGINT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    // No reference to the provider: who comes back when it does is still the same person.
+    "CREATE TABLE identities (
+        id TEXT NOT NULL PRIMARY KEY,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        provider_id TEXT NOT NULL,
+        email TEXT,
+        created_at BIGINT NOT NULL,
+        last_used_at BIGINT NOT NULL,
+        UNIQUE (issuer, subject)
+    ) {strict}",
+    "CREATE INDEX identities_user ON identities (user_id, id)",
+    "CREATE TABLE sign_ins (
+        state {blob} NOT NULL PRIMARY KEY,
+        browser {blob} NOT NULL,
+        provider_id TEXT NOT NULL REFERENCES providers (id) ON DELETE CASCADE,
+        provider_version BIGINT NOT NULL,
+        purpose TEXT NOT NULL,
+        user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+        secrets_sealed {blob} NOT NULL,
+        next TEXT NOT NULL,
+        expires_at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX sign_ins_provider ON sign_ins (provider_id)",
+    "CREATE INDEX sign_ins_user ON sign_ins (user_id) WHERE user_id IS NOT NULL",
+    "CREATE INDEX sign_ins_expiry ON sign_ins (expires_at)",
 ];

@@ -29,6 +29,8 @@ pub struct Swept {
     pub events: u64,
     /// Requests that were to be done once, past their day.
     pub replays: u64,
+    /// Sign-ins with a provider that nobody came back from.
+    pub sign_ins: u64,
 }
 
 impl Writer {
@@ -119,6 +121,13 @@ impl Writer {
             replays: self
                 .sweep_with(
                     "DELETE FROM replays WHERE id IN (SELECT id FROM replays \
+                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    now,
+                )
+                .await?,
+            sign_ins: self
+                .sweep_with(
+                    "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
                      WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
                     now,
                 )

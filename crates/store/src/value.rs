@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, ClientId, Error, EventId, KeyId, LinkId, RequestId, SessionId, Slug, Timestamp, UserId,
+    CallId, ClientId, Error, EventId, IdentityId, KeyId, LinkId, RequestId, SessionId, Slug,
+    Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -78,6 +79,7 @@ value_from! { Text:
     CallId => |v| v.to_string(),
     RequestId => |v| v.to_string(),
     LinkId => |v| v.to_string(),
+    IdentityId => |v| v.to_string(),
     EventId => |v| v.to_string(),
 }
 

@@ -9,6 +9,7 @@ mod ledger;
 mod line;
 mod people;
 pub mod process;
+mod provider;
 mod raw;
 mod server;
 
@@ -19,5 +20,6 @@ pub use database::{Database, Engine, Locked};
 pub use ledger::count;
 pub use line::Line;
 pub use people::{KeySpec, PlanSpec};
+pub use provider::{CLIENT_ID, CLIENT_SECRET, FakeProvider, ProviderFault};
 pub use raw::RawCall;
 pub use server::{Log, PROVIDER_KEY, Setup, TestServer};

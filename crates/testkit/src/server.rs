@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
-use tollgate_gate::{DrainBounds, Gate, Warrant};
+use tollgate_gate::{DrainBounds, Gate, Outbound, Warrant};
 use tollgate_kernel::{Clock, Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
@@ -141,6 +141,7 @@ impl TestServer {
             network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
             extra_roots: house.setup.roots.clone(),
+            outbound: Outbound { own: vec![listener.local_addr()?], ..Outbound::default() },
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),

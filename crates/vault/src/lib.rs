@@ -16,6 +16,7 @@
 //!   [`Signer`] signs, and does not give its key away.
 //! - [`Vault::hash_password`] and [`Vault::verify_password`] are argon2id over a keyed hash, in
 //!   schemes with versions; [`Vault::import_password`] takes what bcrypt hashed elsewhere.
+//! - [`is_signed_by`] checks signatures of others with their public keys.
 //! - [`SystemRng`] is the machine's randomness.
 //!
 //! What holds a secret wipes it when it is dropped, and has no `Debug`:
@@ -68,6 +69,7 @@
 //! ```
 
 mod derive;
+mod foreign;
 mod mac;
 mod master;
 mod password;
@@ -76,10 +78,13 @@ mod seal;
 mod sign;
 mod vault;
 
+pub use foreign::{half_hash, is_signed_by, pkce_challenge};
 pub use mac::{HashedToken, Purpose};
 pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
-pub use seal::{KeptAnswer, Kind, Place, ProviderKey, Sealed, SigningKey, Text};
+pub use seal::{
+    KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SignInUnderWay, SigningKey, Text,
+};
 pub use sign::{PublicKey, Signer};
 pub use vault::{Opener, Vault, unlock};

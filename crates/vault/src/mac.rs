@@ -21,6 +21,8 @@ pub enum Purpose {
     Session,
     /// One-time links: set-up, sign-in, e-mail.
     Link,
+    /// Sign-ins with a provider that are under way: their state, and the browser they began in.
+    SignIn,
     /// Refresh tokens.
     RefreshToken,
     /// The `safety_identifier` that a model provider sees in place of a user.
@@ -39,11 +41,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
         Self::Link,
+        Self::SignIn,
         Self::RefreshToken,
         Self::SafetyIdentifier,
         Self::PromptCache,
@@ -60,6 +63,7 @@ impl Purpose {
             Self::AccessToken => "access token",
             Self::Session => "session",
             Self::Link => "link",
+            Self::SignIn => "sign-in",
             Self::RefreshToken => "refresh token",
             Self::SafetyIdentifier => "safety identifier",
             Self::PromptCache => "prompt cache",
@@ -129,6 +133,7 @@ pub(crate) struct Macs {
     access_token: hmac::Key,
     session: hmac::Key,
     link: hmac::Key,
+    sign_in: hmac::Key,
     refresh_token: hmac::Key,
     safety_identifier: hmac::Key,
     prompt_cache: hmac::Key,
@@ -146,6 +151,7 @@ impl Macs {
             access_token: key(Purpose::AccessToken)?,
             session: key(Purpose::Session)?,
             link: key(Purpose::Link)?,
+            sign_in: key(Purpose::SignIn)?,
             refresh_token: key(Purpose::RefreshToken)?,
             safety_identifier: key(Purpose::SafetyIdentifier)?,
             prompt_cache: key(Purpose::PromptCache)?,
@@ -162,6 +168,7 @@ impl Macs {
             Purpose::AccessToken => &self.access_token,
             Purpose::Session => &self.session,
             Purpose::Link => &self.link,
+            Purpose::SignIn => &self.sign_in,
             Purpose::RefreshToken => &self.refresh_token,
             Purpose::SafetyIdentifier => &self.safety_identifier,
             Purpose::PromptCache => &self.prompt_cache,
@@ -181,11 +188,12 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 11] = [
+    const KNOWN: [(Purpose, &str); 12] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
         (Purpose::Link, "482402ca66b29662a438b4687a8104cc4838139467f5352a946922b828cec0d7"),
+        (Purpose::SignIn, "f1e6c7e3e0effdbb3c106dd7aa10ae313238bb79c20640180f9f4300058c42d3"),
         (Purpose::RefreshToken, "397e0c306a713b3f88a8a0c84becd4a300f0e4bf5b7f34e6d24932a23a121a39"),
         (
             Purpose::SafetyIdentifier,

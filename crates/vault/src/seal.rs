@@ -56,6 +56,15 @@ impl Kind for ProviderKey {
 
 impl Text for ProviderKey {}
 
+/// Our client secret at a sign-in provider.
+pub enum SignInSecret {}
+
+impl Kind for SignInSecret {
+    const LABEL: &'static str = "sign-in secret";
+}
+
+impl Text for SignInSecret {}
+
 /// The private half of a signing key of ours.
 pub enum SigningKey {}
 
@@ -72,12 +81,23 @@ impl Kind for KeptAnswer {
 
 impl Text for KeptAnswer {}
 
+/// What a sign-in with a provider needs when its browser comes back: the nonce and PKCE's verifier.
+pub enum SignInUnderWay {}
+
+impl Kind for SignInUnderWay {
+    const LABEL: &'static str = "sign-in under way";
+}
+
+impl Text for SignInUnderWay {}
+
 mod kinds {
     /// Keeps [`super::Kind`] closed.
     pub trait Listed {}
     impl Listed for super::ProviderKey {}
+    impl Listed for super::SignInSecret {}
     impl Listed for super::SigningKey {}
     impl Listed for super::KeptAnswer {}
+    impl Listed for super::SignInUnderWay {}
 }
 
 /// A sealed value: bytes that tell nothing but their length.

@@ -55,8 +55,17 @@ pub(crate) enum Control {
     Field(Field),
     Select(Select),
     Area(Area),
-    Limits { title: String, fields: Vec<Field> },
+    Limits {
+        title: String,
+        fields: Vec<Field>,
+    },
     Facts(Definitions),
+    /// A line to copy from here to somewhere else.
+    Copy {
+        label: String,
+        hint: String,
+        command: Command,
+    },
 }
 
 impl Control {
@@ -83,7 +92,7 @@ impl Control {
             Self::Select(at) => fault(at.id, &at.label, &at.error).into_iter().collect(),
             Self::Area(at) => fault(at.id, &at.label, &at.error).into_iter().collect(),
             Self::Limits { fields, .. } => fields.iter().filter_map(of_field).collect(),
-            Self::Facts(_) => Vec::new(),
+            Self::Facts(_) | Self::Copy { .. } => Vec::new(),
         }
     }
 }
@@ -115,6 +124,8 @@ pub(crate) struct FormPage {
     id: String,
     action: String,
     csrf: String,
+    /// What a test of the thing found.
+    pub(crate) findings: Option<Definitions>,
     controls: Vec<Control>,
     /// The words on the button; none where nothing can be changed.
     pub(crate) submit: Option<String>,
@@ -151,6 +162,7 @@ impl FormPage {
             id: format!("{one}-form"),
             action,
             csrf: visit.csrf(),
+            findings: None,
             controls,
             submit: Some(submit),
             also: None,

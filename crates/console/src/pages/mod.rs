@@ -11,6 +11,7 @@ mod models;
 mod overview;
 mod parts;
 mod plans;
+mod providers;
 mod say;
 mod settings;
 mod upstreams;
@@ -29,6 +30,7 @@ use crate::pages::entries::{EntriesPage, Sure};
 use crate::pages::groups::GroupForm;
 use crate::pages::models::ModelForm;
 use crate::pages::plans::PlanForm;
+use crate::pages::providers::ProviderForm;
 use crate::pages::settings::SettingsForm;
 use crate::pages::upstreams::UpstreamForm;
 use crate::pages::usage::UsagePage;
@@ -72,6 +74,7 @@ type Rows = Vec<Row<ConsoleState>>;
 pub(crate) fn rows() -> Rows {
     let mut rows = policy();
     rows.extend(infrastructure());
+    rows.extend(sign_in());
     rows.extend(figures());
     rows
 }
@@ -154,6 +157,43 @@ fn infrastructure() -> Rows {
             .asks::<form::Part>(),
         Row::post("/admin/settings", write(Settings), "Change the settings", settings::update)
             .takes::<SettingsForm>(),
+    ]
+}
+
+/// Whom people may sign in with.
+fn sign_in() -> Rows {
+    use Noun::Providers;
+    vec![
+        Row::get("/admin/providers", read(Providers), "The sign-in providers", providers::list)
+            .asks::<form::Part>(),
+        Row::get(
+            "/admin/new-provider",
+            write(Providers),
+            "A form for a sign-in provider",
+            providers::blank,
+        ),
+        Row::post(
+            "/admin/new-provider",
+            write(Providers),
+            "Add a sign-in provider",
+            providers::create,
+        )
+        .takes::<ProviderForm>(),
+        Row::get("/admin/providers/{id}", read(Providers), "One sign-in provider", providers::show),
+        Row::post(
+            "/admin/providers/{id}",
+            write(Providers),
+            "Change a sign-in provider",
+            providers::update,
+        )
+        .takes::<ProviderForm>(),
+        Row::post(
+            "/admin/providers/{id}/test",
+            write(Providers),
+            "Test a sign-in provider",
+            providers::test,
+        )
+        .takes::<ProviderForm>(),
     ]
 }
 

@@ -18,6 +18,7 @@ pub(crate) enum Section {
     Apps,
     Models,
     Upstreams,
+    Providers,
     Entries,
     Usage,
     Settings,
@@ -25,7 +26,7 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Overview,
         Self::Users,
         Self::Groups,
@@ -33,6 +34,7 @@ impl Section {
         Self::Apps,
         Self::Models,
         Self::Upstreams,
+        Self::Providers,
         Self::Entries,
         Self::Usage,
         Self::Settings,
@@ -50,6 +52,7 @@ impl Section {
             Self::Plans => "/admin/plans",
             Self::Usage => "/admin/usage",
             Self::Upstreams => "/admin/upstreams",
+            Self::Providers => "/admin/providers",
             Self::Settings => "/admin/settings",
             Self::Audit => "/admin/audit",
         }

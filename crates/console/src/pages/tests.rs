@@ -13,7 +13,7 @@ use tollgate_store::ledger::{Batch, Refill};
 
 use crate::testing::{Call, House, Person, settled, text, with_entries};
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 18] = [
     "/admin",
     "/admin/users",
     "/admin/groups",
@@ -28,6 +28,8 @@ const PAGES: [&str; 16] = [
     "/admin/usage",
     "/admin/upstreams",
     "/admin/new-upstream",
+    "/admin/providers",
+    "/admin/new-provider",
     "/admin/settings",
     "/admin/audit",
 ];

@@ -105,6 +105,13 @@ impl Visit {
         self
     }
 
+    /// The same visit where a choice of language or theme leads to `next`: the page's own address
+    /// cannot be asked for again, or says what should not be kept.
+    pub fn leading_to(mut self, next: &str) -> Self {
+        next.clone_into(&mut self.path);
+        self
+    }
+
     /// 200 with the page inside the shell.
     pub fn show<T: Template>(self, title: &str, page: &T) -> Reply {
         self.show_as(StatusCode::OK, None, title, page)

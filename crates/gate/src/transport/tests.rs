@@ -101,7 +101,7 @@ async fn in_time<T>(wait: impl Future<Output = T>) -> T {
 }
 
 fn transport() -> Transport {
-    Transport::new(&[]).expect("a transport")
+    Transport::new(tls(&[]).expect("roots"))
 }
 
 #[tokio::test]

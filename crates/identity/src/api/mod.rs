@@ -1,5 +1,6 @@
 //! The management API of this door: JSON in, a use case, JSON out.
 
+pub(crate) mod identities;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod part;

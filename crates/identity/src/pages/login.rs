@@ -12,6 +12,7 @@ use tollgate_edge::{Caller, Form, Query, Reply, Visit, reply, safe_next};
 use tollgate_gate::Principal;
 use tollgate_kernel::{Kind, PlainToken, Secret};
 
+use super::provider::Buttons;
 use super::{TEXTS, agent_of, banner, signed_in, style};
 use crate::sign_in::{SignIn, sign_in};
 use crate::sign_up;
@@ -32,6 +33,8 @@ pub(super) struct Page {
     username: Field,
     password: Field,
     open: bool,
+    /// The providers that somebody may sign in with.
+    ways: Option<Buttons>,
 }
 
 /// What the address may ask for; anything else in it is left alone.
@@ -64,8 +67,15 @@ impl Page {
             username: email.autocomplete("username").value(username),
             password: password.autocomplete("current-password"),
             open,
+            ways: None,
             w,
         }
+    }
+
+    /// With these providers beside the form.
+    pub(super) fn beside(mut self, ways: Option<Buttons>) -> Self {
+        self.ways = ways;
+        self
     }
 
     /// With a message on top.
@@ -92,7 +102,8 @@ pub(crate) async fn show(
         return reply::see_other(next);
     }
     let open = sign_up::is_open(&state.gate, &caller).await?;
-    Page::new(&visit, next, "", open).answer(visit, StatusCode::OK)
+    let ways = Buttons::of(&state.gate, &caller, &visit, next).await?;
+    Page::new(&visit, next, "", open).beside(ways).answer(visit, StatusCode::OK)
 }
 
 pub(super) fn is_signed_in(caller: &Arc<Principal>) -> bool {
@@ -119,7 +130,8 @@ pub(crate) async fn enter(
         }
         Err(error) if error.kind() == Kind::Unauthenticated => {
             let open = sign_up::is_open(&state.gate, &caller).await?;
-            let page = Page::new(&visit, next, &typed.username, open);
+            let ways = Buttons::of(&state.gate, &caller, &visit, next).await?;
+            let page = Page::new(&visit, next, &typed.username, open).beside(ways);
             page.with(Tone::Danger, "login-refused").answer(visit, StatusCode::UNAUTHORIZED)
         }
         Err(error) => Err(error.into()),

@@ -15,6 +15,7 @@ use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, PlainToken, Secret, SessionId, Timestamp, UserId};
 use tollgate_store::{AuditFilter, AuditRecord, PageRequest, SessionRecord, UserRecord};
 
+use super::linked::Linked;
 use super::strength::Meter;
 use super::{TEXTS, agent_of, banner, greeting, signed_in, style};
 use crate::change_me::{MeChange, NewPassword, change_me, me};
@@ -41,6 +42,7 @@ struct Page {
     current: Option<Field>,
     new: Field,
     meter: Meter,
+    linked: Option<Linked>,
     sessions: Table,
     events: Option<Table>,
     command: Command,
@@ -89,11 +91,13 @@ pub(crate) async fn show(
 ) -> Reply {
     let user = me(&state.gate, &caller).await?;
     let mut page = page(&state.gate, &caller, &visit, &user, None).await?;
-    page.banner = match asked.saved.as_deref() {
-        Some("password") => banner(Tone::Ok, page.w.get("security-password-saved")),
-        Some(_) => banner(Tone::Ok, page.w.get("security-name-saved")),
-        None => None,
-    };
+    page.banner = asked.saved.as_deref().and_then(|saved| match saved {
+        "password" => banner(Tone::Ok, page.w.get("security-password-saved")),
+        "linked" => banner(Tone::Ok, page.w.get("security-linked")),
+        "unlinked" => banner(Tone::Ok, page.w.get("security-unlinked")),
+        "last" => banner(Tone::Danger, page.w.get("security-last-way")),
+        _ => banner(Tone::Ok, page.w.get("security-name-saved")),
+    });
     let title = page.w.get("security-title");
     visit.show_as(StatusCode::OK, Some(greeting(&user)), &title, &page)
 }
@@ -205,6 +209,7 @@ async fn page(
         head: Head { title: w.get("security-title"), lead: w.get("security-lead"), action: None },
         banner: None,
         summary: Summary::of(w.locale(), &fields),
+        linked: Linked::of(gate, caller, user, &w, &csrf).await?,
         sessions: sessions(&w, now, caller, found.items, &csrf)?,
         events: events(&w, now, user.id, &own_events(gate, caller, user.id).await?),
         command: Command::same(w.locale(), line),
@@ -303,9 +308,13 @@ async fn own_events(
 }
 
 /// The events that pages have words for; others are shown by their names.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 22] = [
     "session.create",
     "session.end",
+    "identity.sign_in",
+    "identity.sign_up",
+    "identity.link",
+    "identity.unlink",
     "key.create",
     "key.update",
     "key.rotate",

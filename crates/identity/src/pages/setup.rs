@@ -12,7 +12,7 @@ use tollgate_kernel::{Kind, PlainToken, Rates, Secret};
 use super::signup::{account_fields, mistake};
 use super::strength::Meter;
 use super::{TEXTS, agent_of, banner, signed_in, style};
-use crate::add_provider::{self, Provider};
+use crate::add_upstream::{Upstream, add_upstream};
 use crate::check::KEY_LIFE;
 use crate::check::Mistake;
 use crate::create_key::{KeyWish, create_key};
@@ -73,7 +73,7 @@ pub(crate) struct OwnerTyped {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ProviderTyped {
+pub(crate) struct UpstreamTyped {
     base_url: String,
     api_key: Secret,
 }
@@ -223,7 +223,7 @@ pub(crate) async fn make_owner(
     Ok(signed_in(response, &edge, &started)?)
 }
 
-fn provider_step(visit: &Visit, base_url: &str, known: usize, wrong: Option<String>) -> Step {
+fn upstream_step(visit: &Visit, base_url: &str, known: usize, wrong: Option<String>) -> Step {
     let w = visit.words(&TEXTS);
     let mut step = Step::new(visit, 2);
     if known > 0 {
@@ -259,32 +259,32 @@ fn provider_step(visit: &Visit, base_url: &str, known: usize, wrong: Option<Stri
     step
 }
 
-pub(crate) async fn provider(
+pub(crate) async fn upstream(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
     visit: Visit,
 ) -> Reply {
     let known = state.gate.models(&caller).map_or(0, |models| models.len());
-    provider_step(&visit, OPENAI, known, None).answer(visit, StatusCode::OK)
+    upstream_step(&visit, OPENAI, known, None).answer(visit, StatusCode::OK)
 }
 
-pub(crate) async fn add_provider(
+pub(crate) async fn make_upstream(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
     visit: Visit,
-    Form(typed): Form<ProviderTyped>,
+    Form(typed): Form<UpstreamTyped>,
 ) -> Reply {
     let w = visit.words(&TEXTS);
-    let ProviderTyped { base_url, api_key } = typed;
+    let UpstreamTyped { base_url, api_key } = typed;
     let api_key = (!api_key.is_empty()).then_some(api_key);
-    let provider = Provider { base_url: base_url.clone(), api_key };
-    let wrong = match add_provider::add_provider(&state.gate, &caller, provider).await {
+    let upstream = Upstream { base_url: base_url.clone(), api_key };
+    let wrong = match add_upstream(&state.gate, &caller, upstream).await {
         Ok(0) => w.get("setup-provider-silent"),
         Ok(_) => return reply::see_other("/setup/try"),
         Err(error) if error.kind() == Kind::InvalidRequest => Mistake::BaseUrl.words(&w),
         Err(error) => return Err(error.into()),
     };
-    let step = provider_step(&visit, &base_url, 0, Some(wrong));
+    let step = upstream_step(&visit, &base_url, 0, Some(wrong));
     step.answer(visit, StatusCode::UNPROCESSABLE_ENTITY)
 }
 

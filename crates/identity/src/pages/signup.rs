@@ -10,6 +10,7 @@ use tollgate_edge::{Caller, Form, Reply, Visit};
 use tollgate_kernel::{Error, PlainToken, Secret};
 
 use super::login::{self, HOME};
+use super::provider::Buttons;
 use super::strength::Meter;
 use super::{TEXTS, banner, style};
 use crate::check::{self, Mistake};
@@ -29,6 +30,8 @@ struct Page {
     csrf: String,
     fields: [Field; 3],
     meter: Meter,
+    /// The providers that somebody may come in by instead.
+    ways: Option<Buttons>,
 }
 
 #[derive(Deserialize, Default)]
@@ -54,8 +57,14 @@ impl Page {
             csrf: visit.csrf(),
             meter: Meter::new(visit),
             fields,
+            ways: None,
             w,
         }
+    }
+
+    fn beside(mut self, ways: Option<Buttons>) -> Self {
+        self.ways = ways;
+        self
     }
 
     fn answer(self, visit: Visit, status: StatusCode) -> Reply {
@@ -111,7 +120,9 @@ pub(crate) async fn show(
     visit: Visit,
 ) -> Reply {
     let open = is_open(&state.gate, &caller).await?;
-    Page::new(&visit, &Typed::default(), None, open).answer(visit, StatusCode::OK)
+    let ways = Buttons::of(&state.gate, &caller, &visit, HOME).await?;
+    let page = Page::new(&visit, &Typed::default(), None, open).beside(ways);
+    page.answer(visit, StatusCode::OK)
 }
 
 pub(crate) async fn join(
@@ -120,13 +131,15 @@ pub(crate) async fn join(
     visit: Visit,
     Form(typed): Form<Typed>,
 ) -> Reply {
+    let ways = Buttons::of(&state.gate, &caller, &visit, HOME).await?;
     if !is_open(&state.gate, &caller).await? {
-        return Page::new(&visit, &typed, None, false).answer(visit, StatusCode::FORBIDDEN);
+        let page = Page::new(&visit, &typed, None, false).beside(ways);
+        return page.answer(visit, StatusCode::FORBIDDEN);
     }
     let password = typed.password.as_ref().map_or("", Secret::expose);
     let password = PlainToken::new(password.to_owned());
     if let Some(wrong) = mistake(&typed.username, &typed.name, &password).await? {
-        let page = Page::new(&visit, &typed, Some(wrong), true);
+        let page = Page::new(&visit, &typed, Some(wrong), true).beside(ways);
         return page.answer(visit, StatusCode::UNPROCESSABLE_ENTITY);
     }
     let account = SignUp {
@@ -136,6 +149,6 @@ pub(crate) async fn join(
         password,
     };
     sign_up(&state, &caller, account).await?;
-    let page = login::Page::new(&visit, HOME, &typed.username, true);
+    let page = login::Page::new(&visit, HOME, &typed.username, true).beside(ways);
     page.with(Tone::Ok, "signup-done").answer(visit, StatusCode::OK)
 }

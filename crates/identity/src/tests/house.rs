@@ -8,7 +8,9 @@ use tollgate_edge::page::Assets;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, NetworkBook, NetworkLimits, RequestLog, Style, TrustedProxies,
 };
-use tollgate_gate::{DrainBounds, Gate, Jobs, NoPrices, Presented, Principal, Purpose, Works};
+use tollgate_gate::{
+    DrainBounds, Gate, Jobs, NoPrices, Outbound, Presented, Principal, Purpose, Works,
+};
 use tollgate_kernel::{
     ClientId, Job, Manage, ManualClock, Network, Noun, PlainToken, Role, SeededRng, Timestamp,
     UserId,
@@ -98,6 +100,7 @@ impl House {
             public_url: ORIGIN.to_owned(),
             drain: DrainBounds::default(),
             extra_roots: Vec::new(),
+            outbound: Outbound::default(),
         })
         .await
         .unwrap();

@@ -20,10 +20,12 @@ fn what_is_open_to_everybody_is_known() {
     assert_eq!(
         open,
         [
+            "GET /callback/{provider}",
             "GET /link/{token}",
             "POST /link/{token}",
             "GET /login",
             "POST /login",
+            "GET /login/{provider}",
             "GET /logout",
             "POST /logout",
             "POST /password-strength",

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 pub use super::figure_args::*;
 pub use super::key_args::*;
 pub use super::manage_args::*;
+pub use super::provider_args::*;
 
 /// The authentication layer for AI applications: one server, one binary, one data folder.
 #[derive(Debug, Parser)]
@@ -119,6 +120,13 @@ pub enum ManageVerb {
                       --api-key-env OPENAI_API_KEY"
     )]
     Upstream(UpstreamVerb),
+    /// Sign-in providers: Google, GitHub, or any of OpenID Connect or OAuth 2.0
+    #[command(
+        subcommand,
+        after_help = "Example:\n  tollgate provider add github github --client-id ID \\\n    \
+                      --client-secret-env GITHUB_CLIENT_SECRET"
+    )]
+    Provider(ProviderVerb),
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),

@@ -8,6 +8,7 @@ mod key_args;
 mod local;
 mod manage;
 mod manage_args;
+mod provider_args;
 mod reference;
 
 use clap::CommandFactory;

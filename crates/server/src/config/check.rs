@@ -55,6 +55,7 @@ impl<'a> Checker<'a> {
             upstreams: self.upstreams(&raw.upstream, raw.server.insecure_http.is_some()),
             models: self.models(&raw.model),
             plans: self.plans(&raw.plan),
+            providers: self.providers(&raw.provider),
             clients: self.clients(&raw.client),
             shown: show::settings(raw, &server, self.origins),
             server,

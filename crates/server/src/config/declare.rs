@@ -1,14 +1,16 @@
-//! The objects that the file declares: upstreams, models, plans, clients.
+//! The objects that the file declares: upstreams, models, plans, providers, clients.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tollgate_kernel::{Budget, ModelPattern, Plan, Rates, Slug};
+use tollgate_gate::check_provider;
+use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug};
+use tollgate_store::ProviderRecord;
 use url::Url;
 
 use super::check::{Checker, is_loopback, web_url};
-use super::raw::{RawBudget, RawClient, RawModel, RawPlan, RawRates, RawUpstream};
-use super::{ClientDecl, ModelDecl, UpstreamDecl};
+use super::raw::{RawBudget, RawClient, RawModel, RawPlan, RawProvider, RawRates, RawUpstream};
+use super::{ClientDecl, ModelDecl, ProviderDecl, UpstreamDecl};
 
 impl Checker<'_> {
     /// The declared upstreams; `in_the_clear` if keys may go out unencrypted.
@@ -95,6 +97,41 @@ impl Checker<'_> {
             time_zone: zone?,
             max_output_tokens: raw.max_output_tokens,
         })
+    }
+
+    pub(super) fn providers(&mut self, raw: &[RawProvider]) -> Vec<ProviderDecl> {
+        self.no_name_twice("provider", "id", raw.iter().map(|provider| &provider.id));
+        let all = raw.iter().enumerate();
+        all.filter_map(|(at, provider)| self.provider(&format!("provider[{at}]"), provider))
+            .collect()
+    }
+
+    fn provider(&mut self, path: &str, raw: &RawProvider) -> Option<ProviderDecl> {
+        let id = self.slug(&format!("{path}.id"), &raw.id);
+        let kind = self.parsed(&format!("{path}.kind"), &raw.kind, str::parse::<ProviderKind>);
+        let secret_path = format!("{path}.client_secret");
+        let client_secret = self.optional_secret(&secret_path, raw.client_secret.as_ref());
+        let method = raw.auth_method.as_ref().map(|method| {
+            self.parsed(&format!("{path}.auth_method"), method, |text| match text {
+                "client_secret_basic" => Ok(false),
+                "client_secret_post" => Ok(true),
+                _ => Err("should be client_secret_basic or client_secret_post"),
+            })
+        });
+        let mut provider = ProviderRecord::new(id?, kind?, raw.client_id.clone());
+        provider.name.clone_from(&raw.name);
+        provider.issuer.clone_from(&raw.issuer);
+        provider.secret_in_form = method.flatten();
+        provider.endpoints.clone_from(&raw.endpoints);
+        provider.fields.clone_from(&raw.fields);
+        provider.scopes.clone_from(&raw.scopes);
+        provider.enabled = raw.enabled;
+        if let Err(error) = check_provider(&provider) {
+            let param = error.param().unwrap_or("id").to_owned();
+            self.fault(&format!("{path}.{param}"), error.detail());
+            return None;
+        }
+        Some(ProviderDecl { provider, client_secret })
     }
 
     pub(super) fn clients(&mut self, raw: &[RawClient]) -> Vec<ClientDecl> {

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
+use tollgate_store::ProviderRecord;
 use url::Url;
 
 pub use problem::{Origin, Problem, Problems};
@@ -120,6 +121,8 @@ pub struct Config {
     pub models: Vec<ModelDecl>,
     /// Declared plans.
     pub plans: Vec<Plan>,
+    /// Declared sign-in providers.
+    pub providers: Vec<ProviderDecl>,
     /// Declared apps.
     pub clients: Vec<ClientDecl>,
     shown: Vec<Shown>,
@@ -319,6 +322,14 @@ pub struct ModelDecl {
     pub model: String,
     /// Budgets over all calls of the alias.
     pub budgets: Vec<Budget>,
+}
+
+/// A declared sign-in provider.
+pub struct ProviderDecl {
+    /// The provider, not stored yet and without its secret.
+    pub provider: ProviderRecord,
+    /// Our secret there.
+    pub client_secret: Option<Secret>,
 }
 
 /// A declared app.

@@ -1,6 +1,8 @@
 //! The file as it is written. Texts are checked in `check.rs`; the comments here become the
 //! descriptions of `tollgate config schema`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::NetworkLimits;
@@ -33,6 +35,8 @@ pub(super) struct Raw {
     pub(super) model: Vec<RawModel>,
     /// Plans that the file declares.
     pub(super) plan: Vec<RawPlan>,
+    /// Sign-in providers that the file declares.
+    pub(super) provider: Vec<RawProvider>,
     /// Apps that the file declares.
     pub(super) client: Vec<RawClient>,
 }
@@ -394,6 +398,45 @@ pub(super) struct RawBudget {
     /// How long until it starts anew.
     #[schemars(with = "String", extend("enum" = ["day", "week", "month"]))]
     pub(super) period: Period,
+}
+
+/// A sign-in provider. What is left out comes from its kind, or from its issuer.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    /// Its name in addresses: the redirect URI to register there is `PUBLIC_URL/callback/ID`.
+    pub(super) id: String,
+    /// What it speaks: `google`, `github`, `facebook`, `microsoft`, `oidc` or `oauth2`.
+    #[schemars(extend("enum" = ["google", "github", "facebook", "microsoft", "oidc", "oauth2"]))]
+    pub(super) kind: String,
+    /// Its name for people, on buttons.
+    pub(super) name: Option<String>,
+    /// The issuer of its ID tokens, exactly as the provider writes it; needed for kind `oidc`.
+    pub(super) issuer: Option<String>,
+    /// What it calls us.
+    pub(super) client_id: String,
+    /// Our secret there.
+    pub(super) client_secret: Option<RawSecret>,
+    /// How the secret is sent: `client_secret_basic` or `client_secret_post`.
+    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", null]))]
+    pub(super) auth_method: Option<String>,
+    /// Addresses of `authorize`, `token`, `userinfo`, `emails` and `jwks`, where they are not the
+    /// usual ones.
+    #[serde(default)]
+    pub(super) endpoints: BTreeMap<String, String>,
+    /// What the profile calls `subject`, `email`, `email_verified`, `name` and `locale`, where not
+    /// as usual.
+    #[serde(default)]
+    pub(super) fields: BTreeMap<String, String>,
+    /// What is asked for.
+    pub(super) scopes: Option<Vec<String>>,
+    /// Whether people may sign in with it.
+    #[serde(default = "yes")]
+    pub(super) enabled: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An app with keys and a plan of its own.

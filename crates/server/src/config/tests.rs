@@ -104,6 +104,21 @@ budgets = [{ unit = "tokens", limit = 100, period = "day" }]
 time_zone = "Europe/Berlin"
 [[plan]]
 id = "bare"
+[[provider]]
+id = "github"
+kind = "github"
+client_id = "x"
+client_secret = "gh-canary"
+[[provider]]
+id = "company"
+kind = "oidc"
+issuer = "https://id.example.com"
+client_id = "y"
+auth_method = "client_secret_post"
+endpoints = { token = "http://127.0.0.1:9/token" }
+fields = { name = "display_name" }
+scopes = ["openid", "email"]
+enabled = false
 [[client]]
 id = "flask"
 redirect_uris = ["https://app.example.com/callback"]
@@ -123,6 +138,11 @@ fn the_file_of_the_reference_is_read() {
     assert_eq!(upstream.silence_timeout, Duration::from_millis(7));
     assert_eq!(upstream.first_byte_timeout, Duration::from_secs(600));
     assert_eq!(config.models[0].model, "gpt-4o-mini");
+    let [github, company] = &config.providers[..] else { panic!("two providers") };
+    assert_eq!(github.client_secret.as_ref().unwrap().expose(), "gh-canary");
+    assert_eq!((github.provider.title(), github.provider.enabled), ("GitHub", true));
+    assert_eq!((company.provider.secret_in_form, company.provider.enabled), (Some(true), false));
+    assert_eq!(company.provider.endpoints["token"], "http://127.0.0.1:9/token");
     let [standard, bare] = &config.plans[..] else { panic!("two plans") };
     assert_eq!(standard.rates.concurrent, Some(4));
     assert_eq!(standard.time_zone.iana_name(), Some("Europe/Berlin"));
@@ -242,6 +262,31 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         4,
         "model[0].model",
         "name at the upstream",
+    ),
+    (
+        "[[provider]]\nid = \"a\"\nkind = \"saml\"\nclient_id = \"x\"",
+        3,
+        "provider[0].kind",
+        "google, github",
+    ),
+    (
+        "[[provider]]\nid = \"a\"\nkind = \"oidc\"\nclient_id = \"x\"",
+        1,
+        "provider[0].issuer",
+        "by its issuer",
+    ),
+    (
+        "[[provider]]\nid = \"a\"\nkind = \"oauth2\"\nclient_id = \"x\"\nauth_method = \"none\"",
+        5,
+        "provider[0].auth_method",
+        "client_secret_basic",
+    ),
+    (
+        "[[provider]]\nid = \"a\"\nkind = \"github\"\nclient_id = \"x\"\n\
+         endpoints = { jwks = \"http://x\" }",
+        5,
+        "provider[0].endpoints.jwks",
+        "https address",
     ),
     (
         "[[client]]\nid = \"a\"\nredirect_uris = [\"http://x/\"]",

@@ -6,6 +6,7 @@ pub(crate) mod faults;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod links;
+pub(crate) mod providers;
 pub(crate) mod replays;
 pub(crate) mod sessions;
 pub(crate) mod upkeep;
@@ -60,6 +61,12 @@ macro_rules! suite {
                 settings_are_set_once_or_over, signing_keys_retire;
             links: of_a_hundred_that_use_a_link_one_wins, a_link_serves_its_purpose_and_time_alone,
                 a_rolled_back_use_is_none, all_links_of_a_person_end;
+            providers: a_provider_is_read_as_it_was_written,
+                t44_an_identity_is_its_issuer_and_subject, the_last_way_in_stays,
+                of_two_last_ways_in_one_stays, t92_an_identity_goes_with_its_account,
+                t46_of_a_hundred_that_take_a_sign_in_one_gets_it,
+                t45_sign_ins_end_with_a_change_of_their_provider,
+                sign_ins_that_are_over_are_swept;
             replays: of_two_requests_with_one_key_one_is_the_first,
                 a_replay_ends_after_its_time, an_act_is_found_by_its_request,
                 t97_only_so_many_are_kept_for_one_subject;

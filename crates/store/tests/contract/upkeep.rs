@@ -73,7 +73,10 @@ pub(crate) async fn a_sweep_removes_what_has_expired(bench: &Bench) -> Outcome<(
     bench.session(user, 4).await?;
     let swept = bench.writer.sweep(bench.clock.now()).await?;
     let gone = u64::try_from(events).unwrap();
-    assert_eq!(swept, Swept { sessions: 3, links: 1, secrets: 1, events: gone, replays: 0 });
+    assert_eq!(
+        swept,
+        Swept { sessions: 3, links: 1, secrets: 1, events: gone, replays: 0, sign_ins: 0 }
+    );
     assert!(bench.reader.session_by_hash(&[4; 32]).await?.is_some());
     assert!(bench.reader.credential_by_hash(&[1; 32]).await?.is_none());
     assert!(bench.reader.credential_by_hash(&[2; 32]).await?.is_some());

@@ -5,6 +5,7 @@
 mod attacks;
 mod canaries;
 mod docs;
+mod identity;
 mod logged;
 mod manage;
 mod matrix;

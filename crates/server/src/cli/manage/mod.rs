@@ -13,6 +13,7 @@ mod limits;
 mod model;
 mod noun;
 mod plan;
+mod provider;
 mod screen;
 mod secret;
 mod session;
@@ -57,6 +58,7 @@ async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
         ManageVerb::Key(verb) => key::run(manager, verb).await,
         ManageVerb::Client(verb) => client::run(manager, verb).await,
         ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
+        ManageVerb::Provider(verb) => provider::run(manager, verb).await,
         ManageVerb::Model(verb) => model::run(manager, verb).await,
         ManageVerb::Session(verb) => session::run(manager, verb).await,
         ManageVerb::Settings(verb) => settings::run(manager, verb).await,

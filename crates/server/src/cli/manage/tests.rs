@@ -246,6 +246,45 @@ async fn apps_are_made_and_changed() {
 }
 
 #[tokio::test]
+async fn sign_in_providers_are_made_changed_and_tested() {
+    let provider = json!({ "id": "co", "kind": "oidc" });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "hush\n").unwrap();
+    let line = format!(
+        "tollgate provider add co oidc --client-id us --issuer https://id.example.com \
+         --endpoint token=https://id.example.com/t --field subject=uid --scope openid \
+         --scope email --client-secret-file {}",
+        file.display()
+    );
+    let body = json!({
+        "id": "co", "kind": "oidc", "client_id": "us", "issuer": "https://id.example.com",
+        "endpoints": { "token": "https://id.example.com/t" }, "fields": { "subject": "uid" },
+        "scopes": ["openid", "email"], "client_secret": "hush",
+    });
+    let wanted = [("POST /api/v1/providers", body)];
+    let seen = asks(&line, std::slice::from_ref(&provider), &wanted).await;
+    assert!(!seen.out.contains("hush") && !seen.talk.contains("hush"));
+    let line = "tollgate provider change co --enabled false --name= --endpoint token= --scope= \
+                --no-client-secret --yes";
+    let body = json!({
+        "enabled": false, "name": null, "endpoints": { "token": null }, "scopes": null,
+        "client_secret": null,
+    });
+    asks(line, &[provider], &[("PATCH /api/v1/providers/co", body)]).await;
+
+    let found = |ok| {
+        let finding = json!({ "part": "token", "code": "unreachable", "ok": ok, "detail": null });
+        vec![(200, json!({ "findings": [finding] }).to_string())]
+    };
+    let stage = Stage { answers: found(false), ..Stage::default() };
+    let seen = stage.run("tollgate provider test co").await.unwrap();
+    assert!(seen.end.is_err() && seen.out.contains("unreachable"), "{}", seen.out);
+    let stage = Stage { answers: found(true), ..Stage::default() };
+    done(&stage.run("tollgate provider test co").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_providers_key_comes_from_a_file_or_stdin() {
     let upstream = json!({ "id": "local", "base_url": "http://127.0.0.1:1/v1" });
     let folder = tempfile::tempdir().unwrap();

@@ -28,6 +28,7 @@ const IMPORTED_PASSWORD: &str = "canary imported password 5e6f";
 /// Made by libxcrypt, of that.
 const IMPORTED_HASH: &str = "$2b$04$Ck0canarysaltcanarysaOOilacNl1VB0eLkefPgzg8lxySAUNGYS";
 const SECOND_KEY: &str = "sk-canary-second-provider-key-fedcba9876543210";
+const CLIENT_SECRET: &str = "canary-client-secret-at-a-provider-0f1e2d3c";
 const PROMPT: &str = "canary prompt: the recipe is 31415926535 grams";
 const ANSWER: &str = "canary answer: the vault is behind the 27182818 painting";
 const GARBLED: &str = "tg_user_canarygarbled0123456789canarygarbled0123456";
@@ -137,6 +138,17 @@ async fn make_secrets(server: &TestServer, owner: &Person, hunt: &mut Hunt) -> K
     for alias in ["echo-good", "echo-400", "echo-500", "echo-cut"] {
         server.add_model(alias, "second", alias, Vec::new()).await.unwrap();
     }
+
+    hunt.secret("our secret at a sign-in provider", CLIENT_SECRET, &[]);
+    let body = json!({
+        "id": "hub", "kind": "github", "client_id": "us", "client_secret": CLIENT_SECRET,
+        "endpoints": { "token": "http://127.0.0.1:1/token" },
+    });
+    let made = owner.api("POST", "/api/v1/providers", &body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    hunt.answer("a sign-in provider", &made);
+    let sent = server.anonymous().get("/login/hub").await.unwrap();
+    assert_eq!(sent.status, 303, "{}", sent.text);
 
     let mut secret = async |label: &'static str, path: &str, body: Value, member: &str| {
         let made = owner.api("POST", path, &body).await;

@@ -71,6 +71,7 @@ fn settings_in_the_documents_are_read() {
     let mut read = 0;
     for block in pages().iter().flat_map(|page| blocks(page)).filter(|b| b.language == "toml") {
         let env = [
+            ("COMPANY_CLIENT_SECRET".to_owned(), "hush".to_owned()),
             ("OPENAI_API_KEY".to_owned(), "sk-0123456789".to_owned()),
             ("TOLLGATE_DATABASE_URL".to_owned(), "postgres://tollgate@db/tollgate".to_owned()),
         ];

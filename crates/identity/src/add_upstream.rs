@@ -10,20 +10,20 @@ use url::Url;
 use crate::check::Mistake;
 
 /// What the page asks for.
-pub(crate) struct Provider {
+pub(crate) struct Upstream {
     pub(crate) base_url: String,
     pub(crate) api_key: Option<Secret>,
 }
 
 /// Stores a provider, with our key for it sealed, and asks it for its models at once; says how many
 /// models the caller may use now. None means that it did not answer as hoped.
-pub(crate) async fn add_provider(
+pub(crate) async fn add_upstream(
     gate: &Gate,
     caller: &Arc<Principal>,
-    provider: Provider,
+    upstream: Upstream,
 ) -> Result<usize, Error> {
     let warrant = gate.allow(caller, Manage::write(Noun::Upstreams))?;
-    let Provider { base_url, api_key } = provider;
+    let Upstream { base_url, api_key } = upstream;
     let url = checked(&base_url)?;
     let id =
         Slug::parse(if url.host_str() == Some("api.openai.com") { "openai" } else { "first" })?;
