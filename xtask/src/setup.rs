@@ -130,9 +130,9 @@ fn python3() -> Option<PathBuf> {
 /// A Python that is newer than Debian's: under its own name on the path, or one of pyenv's.
 fn newer_python() -> Result<PathBuf> {
     let named = ["python3", "python3.14", "python3.13", "python3.12"].map(on_path);
-    let pyenv = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| {
-        Some(Path::new(&std::env::var_os("HOME")?).join(".pyenv"))
-    });
+    let pyenv = std::env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".pyenv")));
     let versions = pyenv.and_then(|root| fs::read_dir(root.join("versions")).ok());
     let of_pyenv = versions.into_iter().flatten().flatten();
     let of_pyenv = of_pyenv.map(|version| version.path().join("bin/python3"));

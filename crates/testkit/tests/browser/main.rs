@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod sign_in;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -96,11 +98,15 @@ async fn owner(server: &TestServer, password: Option<&str>) -> Owner {
     setup_owner(&server.gate, server.system.principal(), new).await.unwrap()
 }
 
+/// The folder of these peers.
+fn peers(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(name)
+}
+
 /// Runs a walk; what the browser said, line by line.
 async fn node(script: &str, server: &TestServer, environment: &[(&str, &str)]) -> Vec<Value> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/node");
     let done = tokio::process::Command::new(named("TOLLGATE_TEST_NODE"))
-        .arg(folder.join(script))
+        .arg(peers("node").join(script))
         .env("TOLLGATE_URL", &server.url)
         .env("TOLLGATE_TEST_CHROMIUM", named("TOLLGATE_TEST_CHROMIUM"))
         .envs(environment.iter().copied())
