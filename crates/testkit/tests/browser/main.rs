@@ -78,6 +78,7 @@ async fn administration(server: &TestServer) -> Vec<String> {
     .into();
     pages.extend([
         format!("/admin/users/{user}"),
+        format!("/admin/users/{user}/link"),
         format!("/admin/apps/{app}"),
         format!("/admin/apps/{app}/keys"),
         format!("/admin/upstreams/{upstream}"),
