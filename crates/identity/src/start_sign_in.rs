@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_edge::Attempt;
 use tollgate_gate::{Departure, Gate, Principal};
-use tollgate_kernel::{Error, Manage, Noun, Slug, UserId};
+use tollgate_kernel::{Error, Manage, Method, Noun, Slug, UserId};
 use tollgate_store::{ProviderRecord, SignInPurpose};
 use url::Url;
 
@@ -30,8 +30,12 @@ pub(crate) enum Browser {
 }
 
 impl Browser {
-    /// The session of the person who links.
+    /// The session of the person who links. What was made from a session, such as a token, is not
+    /// it: an account must not be linked by what was lent.
     pub(crate) fn of_session(caller: &Principal) -> Option<Self> {
+        if caller.method() != Method::Session {
+            return None;
+        }
         let session = caller.credential().session()?;
         Some(Self::Session(format!("session:{session}"), caller.user()?))
     }

@@ -172,6 +172,8 @@ fn write_config(folder: &Path, model_port: u16) -> PathBuf {
          api_key = {{ env = \"PROVIDER_KEY\" }}\n\
          [[plan]]\nid = \"small\"\n\
          budgets = [{{ unit = \"tokens\", limit = 5000, period = \"day\" }}]\n\
+         [[provider]]\nid = \"hub\"\nkind = \"github\"\nclient_id = \"us\"\n\
+         client_secret = \"hush\"\n\
          [[client]]\nid = \"bot\"\nname = \"The bot\"\nplan = \"small\"\n"
     );
     std::fs::write(&config, text).unwrap();
@@ -249,6 +251,9 @@ fn what_the_file_declares_stays(shell: &Shell) -> (String, Value) {
         (&settings["registration"], &settings["default_plan"]),
         (&"open".into(), &"small".into())
     );
+    let hub = shell.json("provider show hub");
+    assert_eq!((&hub["has_client_secret"], &hub["declared"]), (&true.into(), &true.into()));
+    assert!(hub["redirect_uri"].as_str().unwrap().ends_with("/callback/hub"), "{hub}");
     let clients = shell.json("client list");
     let bot = &clients["items"][0];
     assert_eq!((&bot["name"], &bot["plan"]), (&"The bot".into(), &"small".into()));
@@ -257,6 +262,7 @@ fn what_the_file_declares_stays(shell: &Shell) -> (String, Value) {
         "plan set small --concurrent 4".to_owned(),
         format!("client set {bot} --name other"),
         "settings set --registration closed".to_owned(),
+        "provider set hub --enabled false".to_owned(),
         "settings set --budget calls:1:day".to_owned(),
     ] {
         shell.ends(&declared, 73);

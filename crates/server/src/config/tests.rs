@@ -156,7 +156,7 @@ fn the_file_of_the_reference_is_read() {
 const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ("[server]\nlisen = 1", 2, "server.lisen", "did you mean \"listen\"?"),
     ("[servr]\nlisten = 1", 1, "servr", "did you mean \"server\"?"),
-    ("[[provider]]\nid = \"x\"", 1, "provider", "no such key"),
+    ("[[tool]]\nid = \"x\"", 1, "tool", "no such key"),
     ("[server]\n\nlisten = 8700", 3, "server.listen", "a text in quotes"),
     ("[server]\nlisten = \"8700\"", 2, "server.listen", "127.0.0.1:8700"),
     ("[server]\npublic_url = \"ftp://x\"", 2, "server.public_url", "https://"),
@@ -276,7 +276,7 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "by its issuer",
     ),
     (
-        "[[provider]]\nid = \"a\"\nkind = \"oauth2\"\nclient_id = \"x\"\nauth_method = \"none\"",
+        "[[provider]]\nid = \"a\"\nkind = \"github\"\nclient_id = \"x\"\nauth_method = \"none\"",
         5,
         "provider[0].auth_method",
         "client_secret_basic",
@@ -507,7 +507,7 @@ fn the_schema_describes_every_key() {
         }
     }
     assert!(undescribed.is_empty(), "{undescribed:?}");
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 17);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 18);
 }
 
 #[test]
