@@ -40,7 +40,8 @@ for (const meter of document.querySelectorAll("[data-strength]")) {
       clear();
       return;
     }
-    bar.value = rating.score;
+    // The worst is a little too: an empty bar would look like no answer.
+    bar.value = rating.score + 1;
     bar.hidden = false;
     meter.className = rating.enough ? "strength enough" : "strength";
     words.textContent = rating.words;

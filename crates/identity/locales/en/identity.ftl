@@ -272,6 +272,7 @@ event-identity-sign-in = Signed in with a provider
 event-identity-sign-up = Signed up with a provider
 event-identity-link = Linked an account at a provider
 event-identity-unlink = Unlinked an account at a provider
+event-provider-exchange = A provider said who is there
 security-events = What happened lately
 security-you = You
 security-name-button = Change name

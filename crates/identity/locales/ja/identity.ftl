@@ -267,6 +267,7 @@ event-identity-sign-in = プロバイダーでログインしました
 event-identity-sign-up = プロバイダーで登録しました
 event-identity-link = プロバイダーのアカウントを連携しました
 event-identity-unlink = プロバイダーのアカウントの連携を解除しました
+event-provider-exchange = プロバイダーが本人であることを伝えました
 security-events = 最近の操作
 security-you = ご本人
 security-name-button = 名前を変更

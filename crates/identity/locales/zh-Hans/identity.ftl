@@ -267,6 +267,7 @@ event-identity-sign-in = 使用服务商登录
 event-identity-sign-up = 使用服务商注册
 event-identity-link = 关联了服务商账号
 event-identity-unlink = 取消关联了服务商账号
+event-provider-exchange = 服务商确认了身份
 security-events = 最近的操作
 security-you = 个人信息
 security-name-button = 修改姓名

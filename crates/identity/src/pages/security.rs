@@ -41,8 +41,8 @@ struct Page {
     name: Field,
     current: Option<Field>,
     new: Field,
-    linked: Option<Linked>,
     meter: Meter,
+    linked: Option<Linked>,
     sessions: Table,
     events: Option<Table>,
     command: Command,
@@ -308,13 +308,14 @@ async fn own_events(
 }
 
 /// The events that pages have words for; others are shown by their names.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "session.create",
     "session.end",
     "identity.sign_in",
     "identity.sign_up",
     "identity.link",
     "identity.unlink",
+    "provider.exchange",
     "key.create",
     "key.update",
     "key.rotate",

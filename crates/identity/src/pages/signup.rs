@@ -29,9 +29,9 @@ struct Page {
     summary: Option<Summary>,
     csrf: String,
     fields: [Field; 3],
+    meter: Meter,
     /// The providers that somebody may come in by instead.
     ways: Option<Buttons>,
-    meter: Meter,
 }
 
 #[derive(Deserialize, Default)]

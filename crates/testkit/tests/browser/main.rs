@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod sign_in;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -76,6 +78,7 @@ async fn administration(server: &TestServer) -> Vec<String> {
     .into();
     pages.extend([
         format!("/admin/users/{user}"),
+        format!("/admin/users/{user}/link"),
         format!("/admin/apps/{app}"),
         format!("/admin/apps/{app}/keys"),
         format!("/admin/upstreams/{upstream}"),
@@ -96,11 +99,15 @@ async fn owner(server: &TestServer, password: Option<&str>) -> Owner {
     setup_owner(&server.gate, server.system.principal(), new).await.unwrap()
 }
 
+/// The folder of these peers.
+fn peers(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(name)
+}
+
 /// Runs a walk; what the browser said, line by line.
 async fn node(script: &str, server: &TestServer, environment: &[(&str, &str)]) -> Vec<Value> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/node");
     let done = tokio::process::Command::new(named("TOLLGATE_TEST_NODE"))
-        .arg(folder.join(script))
+        .arg(peers("node").join(script))
         .env("TOLLGATE_URL", &server.url)
         .env("TOLLGATE_TEST_CHROMIUM", named("TOLLGATE_TEST_CHROMIUM"))
         .envs(environment.iter().copied())

@@ -78,8 +78,9 @@ fn with_members(
 ) -> Result<Body, Exit> {
     let ProviderMembers { client_secret_env, client_secret_file, name, issuer, .. } = members;
     let ProviderMembers { auth_method, endpoints, fields, scopes, enabled, .. } = members;
-    let from = (client_secret_env, client_secret_file);
-    let secret = secret::read("secret", from, &mut manager.screen)?;
+    let screen = &mut manager.screen;
+    let (env, file) = (client_secret_env.as_deref(), client_secret_file.as_deref());
+    let secret = secret::read("client secret", env, file, screen)?;
     let body = body
         .maybe("client_secret", secret.as_ref().map(|secret| secret.expose()))
         .clearable("name", name.as_deref())

@@ -2,7 +2,7 @@
 //! every user of the machine can read.
 
 use std::io::{BufRead, Read};
-use std::path::PathBuf;
+use std::path::Path;
 
 use tollgate_kernel::Secret;
 
@@ -12,14 +12,15 @@ use crate::exit::Exit;
 /// Far above any key, far below what hurts.
 const LONGEST: u64 = 64 * 1024;
 
-/// The secret that an environment variable or a file holds, if one of them is named; `what` is what
-/// people call it.
+/// The secret in the environment variable `env` or in `file`, if one of them is given; the file `-`
+/// is stdin. `what` is what people call it.
 pub(super) fn read(
     what: &str,
-    (variable, file): (&Option<String>, &Option<PathBuf>),
+    env: Option<&str>,
+    file: Option<&Path>,
     screen: &mut Screen,
 ) -> Result<Option<Secret>, Exit> {
-    let (value, from) = match (variable, file) {
+    let (value, from) = match (env, file) {
         (Some(name), _) => (of_environment(name)?, format!("the variable {name}")),
         (None, Some(path)) if path.as_os_str() == "-" => {
             if screen.attended {

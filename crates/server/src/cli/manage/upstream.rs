@@ -58,8 +58,9 @@ async fn set(manager: &mut Manager, args: &UpstreamSet) -> Result<(), Exit> {
 }
 
 fn with_key(manager: &mut Manager, body: Body, args: &UpstreamKey) -> Result<Body, Exit> {
-    let from = (&args.api_key_env, &args.api_key_file);
-    let key = secret::read("key", from, &mut manager.screen)?;
+    let UpstreamKey { api_key_env, api_key_file, header } = args;
+    let screen = &mut manager.screen;
+    let key = secret::read("key", api_key_env.as_deref(), api_key_file.as_deref(), screen)?;
     let key = key.as_ref().map(|key| key.expose());
-    Ok(body.maybe("api_key", key).clearable("header", args.header.as_deref()))
+    Ok(body.maybe("api_key", key).clearable("header", header.as_deref()))
 }

@@ -100,8 +100,9 @@ fn members(body: Body, args: &UserMembers) -> Body {
 
 /// With the hash of a password, if one was named.
 fn hashed(manager: &mut Manager, body: Body, args: &UserHash) -> Result<Body, Exit> {
-    let from = (&args.password_hash_env, &args.password_hash_file);
-    let hash = secret::read("hash", from, &mut manager.screen)?;
+    let UserHash { password_hash_env, password_hash_file } = args;
+    let (env, file) = (password_hash_env.as_deref(), password_hash_file.as_deref());
+    let hash = secret::read("hash", env, file, &mut manager.screen)?;
     Ok(body.maybe("password_hash", hash.as_ref().map(|hash| hash.expose())))
 }
 
