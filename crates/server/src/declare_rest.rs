@@ -112,10 +112,14 @@ async fn put_client(
     (id, decl): (ClientId, &ClientDecl),
     known: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let ClientDecl { id: _, name, plan, redirect_uris: _ } = decl;
+    let ClientDecl { id: _, name, plan, redirect_uris } = decl;
     let found = gate.read(warrant).client(Owner::All, id).await?;
-    let same =
-        |client: &ClientRecord| client.declared && client.name == *name && client.plan == *plan;
+    let same = |client: &ClientRecord| {
+        client.declared
+            && client.name == *name
+            && client.plan == *plan
+            && client.oauth.redirect_uris == *redirect_uris
+    };
     if found.as_ref().is_some_and(same) {
         return Ok(());
     }
@@ -123,6 +127,7 @@ async fn put_client(
     let mut client = found.unwrap_or_else(new);
     client.name.clone_from(name);
     client.plan.clone_from(plan);
+    client.oauth.redirect_uris.clone_from(redirect_uris);
     client.declared = true;
     let mut tx = gate.begin(warrant).await?;
     tx.put_client(&client).await?;

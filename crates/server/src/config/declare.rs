@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tollgate_gate::check_provider;
 use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug};
+use tollgate_protocol::oauth::RedirectUri;
 use tollgate_store::ProviderRecord;
 use url::Url;
 
@@ -148,7 +149,13 @@ impl Checker<'_> {
             self.parsed(&path, text, |text| match web_url(text)? {
                 url if url.fragment().is_some() => Err("should have no fragment (RFC 6749, 3.1.2)"),
                 url if url.scheme() == "http" && !is_loopback(&url) => Err("should be https"),
-                url => Ok(url),
+                _ => Ok(()),
+            })?;
+            // Kept as it stands: it is compared byte for byte.
+            self.parsed(&path, text, |text| {
+                RedirectUri::parse(text)
+                    .map(|uri| uri.as_str().to_owned())
+                    .map_err(|error| error.detail().to_owned())
             })
         });
         let redirect_uris = redirects.collect();

@@ -342,7 +342,7 @@ pub struct ClientDecl {
     /// Its plan; it may be declared here or live in the store.
     pub plan: Option<Slug>,
     /// Where its users may be sent back to.
-    pub redirect_uris: Vec<Url>,
+    pub redirect_uris: Vec<String>,
 }
 
 #[cfg(test)]
