@@ -114,7 +114,7 @@ async fn the_last_way_in_is_not_unlinked() {
     assert_eq!(unlink(&house.owner, &identity["id"]).await.status, 409);
 
     // With a password there is another way.
-    let password = [("password", "correct horse battery staple")];
+    let password = [("password", "four herons under one umbrella")];
     let answer = ada.send("/account/security", "/account/password", &password).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let answer = ada.send("/account/security", &path, &[]).await;

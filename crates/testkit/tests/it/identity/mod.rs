@@ -102,7 +102,7 @@ impl House {
 
     /// Somebody with a password, and their session.
     pub(crate) async fn member(&self, email: &str) -> (UserId, Browser) {
-        let wish = json!({ "email": email, "password": "correct horse battery staple" });
+        let wish = json!({ "email": email, "password": "four herons under one umbrella" });
         let made = self.done("POST", "/api/v1/users", wish).await;
         let id: UserId = made["id"].as_str().unwrap().parse().unwrap();
         (id, self.server.signed_in(id).await.unwrap())
