@@ -30,6 +30,7 @@ mod stream;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 mod testing;
+mod tls;
 mod traffic;
 
 pub use app::App;
@@ -49,4 +50,5 @@ pub use page::{Locale, Theme, Visit};
 pub use reply::Reply;
 pub use route::{Route, Row, Shape, bind, inventory, loose_schemas};
 pub use stream::speak;
+pub use tls::{Certificate, Tls};
 pub use traffic::Traffic;

@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
 use crate::network::{Address, Peer};
+use crate::tls::Tls;
 use paced::Paced;
 pub(crate) use paced::{Busy, Pulse};
 use steady::Steady;
@@ -40,6 +41,8 @@ pub use workers::Workers;
 pub enum Listener {
     /// Anybody who reaches this address.
     Tcp(TcpListener),
+    /// The same, behind TLS.
+    Tls(TcpListener, Tls),
     /// The socket in the data folder. Who may open it acts with the owner's rights.
     Local(UnixListener),
 }
@@ -153,7 +156,10 @@ async fn accept(
         && let Some(seat) = workers.seat()
     {
         let accepted = match listener {
-            Listener::Tcp(listener) => accept_tcp(listener, seat, slot, connections).await,
+            Listener::Tcp(listener) => accept_tcp(listener, None, seat, slot, connections).await,
+            Listener::Tls(listener, tls) => {
+                accept_tcp(listener, Some(tls), seat, slot, connections).await
+            }
             Listener::Local(listener) => accept_local(listener, seat, slot, connections).await,
         };
         if let Err(error) = accepted {
@@ -173,6 +179,7 @@ fn is_the_callers(error: &io::Error) -> bool {
 
 async fn accept_tcp(
     listener: &TcpListener,
+    tls: Option<&Tls>,
     seat: Seat,
     slot: OwnedSemaphorePermit,
     connections: &Connections,
@@ -182,10 +189,15 @@ async fn accept_tcp(
     let _ = stream.set_nodelay(true);
     let stream = stream.into_std()?;
     let connections = connections.clone();
+    let tls = tls.cloned();
     seat.spawn(async move {
         // It belongs to the runtime of its worker from here on.
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            tcp_connection(stream, Address::Ip(from.ip()), connections, slot).await;
+        let Ok(stream) = TcpStream::from_std(stream) else { return };
+        let address = Address::Ip(from.ip());
+        match tls {
+            None => tcp_connection(stream, address, connections, slot).await,
+            // In a box, or every connection would have room for it.
+            Some(tls) => Box::pin(tls_connection(stream, tls, address, connections, slot)).await,
         }
     });
     Ok(())
@@ -217,15 +229,36 @@ async fn tcp_connection(
     connections: Connections,
     _slot: OwnedSemaphorePermit,
 ) {
-    let mut stopping = connections.stopping.clone();
-    let version = tokio::select! {
-        version = tokio::time::timeout(connections.pace.head, Version::of(&stream)) => version,
-        () = reached(&mut stopping, Phase::Draining) => return,
-    };
-    // Whoever says nothing, or breaks off, wants nothing.
-    if let Ok(Ok(version)) = version {
+    if let Some(version) = begun(Version::of(&stream), &connections).await {
         connection(stream, version, address, connections).await;
     }
+}
+
+/// The same behind TLS.
+async fn tls_connection(
+    stream: TcpStream,
+    tls: Tls,
+    address: Address,
+    connections: Connections,
+    _slot: OwnedSemaphorePermit,
+) {
+    if let Some((stream, two)) = begun(tls.open(stream), &connections).await {
+        let version = if two { Version::Two } else { Version::One };
+        connection(stream, version, address, connections).await;
+    }
+}
+
+/// What a connection begins with. Whoever says nothing, or breaks off, wants nothing.
+async fn begun<T>(
+    opening: impl Future<Output = io::Result<T>>,
+    connections: &Connections,
+) -> Option<T> {
+    let mut stopping = connections.stopping.clone();
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(connections.pace.head, opening) => opened,
+        () = reached(&mut stopping, Phase::Draining) => return None,
+    };
+    opened.ok()?.ok()
 }
 
 /// One connection, from its first byte to its last.

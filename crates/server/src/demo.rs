@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
+use tollgate_edge::{Listener, NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Outbound};
 use tollgate_identity::link_path;
 use tollgate_kernel::{Job, Manage, Noun, Secret, Slug, SystemClock};
@@ -90,7 +90,7 @@ fn serve(
     let stopping = if once { stopped } else { stop_on_signals()? };
     let drain = Duration::from_secs(5);
     let serving = tokio::spawn(async move {
-        installation.serve(listener, stopping, drain).await.map_err(Exit::from)
+        installation.serve(Listener::Tcp(listener), stopping, drain).await.map_err(Exit::from)
     });
     Ok((stop, serving))
 }

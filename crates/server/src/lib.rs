@@ -1,6 +1,7 @@
 //! The parts of the `tollgate` binary: configuration, command line, wiring, prices, the demo model.
 
 pub mod ask;
+pub mod certificates;
 pub mod cli;
 pub mod config;
 pub mod declare;

@@ -20,7 +20,7 @@ pub async fn run(global: &Global, args: &ServeArgs) -> Result<(), Exit> {
     let config = Config::load(&Sources::of_process(global.config.as_deref(), flags(args))?)?;
     tracing(&config.log);
     let log = request_log(&config.log)?;
-    let Started { installation, listener, public_url, new_master_key } =
+    let Started { installation, listener, certificates, public_url, new_master_key } =
         start(&config, log.clone()).await?;
     if new_master_key {
         let file = config.server.data_dir.join("master.key");
@@ -31,7 +31,11 @@ pub async fn run(global: &Global, args: &ServeArgs) -> Result<(), Exit> {
     // The one line on stdout: scripts wait for it.
     println!("ready {}", public_url.as_str().trim_end_matches('/'));
     drop(std::io::stdout().flush());
+    let watching = certificates.map(|files| tokio::spawn(files.watch()));
     installation.serve(listener, stop, config.server.shutdown).await?;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     info!("stopped");
     log.close();
     Ok(())

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use tollgate_edge::{RequestLog, Style, TrustedProxies};
+use tollgate_edge::{Listener, RequestLog, Style, TrustedProxies};
 use tollgate_gate::Outbound;
 use tollgate_kernel::{Secret, SystemClock};
 use tollgate_store::Target;
@@ -16,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use url::Url;
 
+use crate::certificates::CertificateFiles;
 use crate::config::{Config, Log, LogFormat};
 use crate::declare;
 use crate::exit::Exit;
@@ -32,7 +32,9 @@ pub struct Started {
     /// The installation.
     pub installation: Installation,
     /// Where it will answer.
-    pub listener: TcpListener,
+    pub listener: Listener,
+    /// The files of its certificates, where it has TLS: to be watched while it serves.
+    pub certificates: Option<CertificateFiles>,
     /// The one public origin.
     pub public_url: Url,
     /// Whether the master key was made just now: then it wants a copy.
@@ -41,7 +43,7 @@ pub struct Started {
 
 /// Opens the installation that `config` describes.
 pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
-    refuse_tls(config)?;
+    let certificates = CertificateFiles::read(&config.certificates)?;
     let (master_key, new_master_key) = master_key::load(config, &SystemRng)?;
     let listener = listen(config.server.listen).await?;
     let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
@@ -55,30 +57,23 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
     };
     let installation = installation.with_metrics(metrics);
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;
-    Ok(Started { installation, listener, public_url, new_master_key })
+    let listener = match &certificates {
+        Some(files) => Listener::Tls(listener, files.tls()),
+        None => Listener::Tcp(listener),
+    };
+    Ok(Started { installation, listener, certificates, public_url, new_master_key })
 }
 
 /// Opens the installation that `config` describes and listens nowhere: for what is done to it while
 /// no server runs. With it the one public origin; where the port is given at start alone, that port
 /// is 0.
 pub async fn open_quietly(config: &Config, log: RequestLog) -> Result<(Installation, Url), Exit> {
-    refuse_tls(config)?;
     let (master_key, _) = master_key::load(config, &SystemRng)?;
     let public_url = config.server.public_url(config.server.listen);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
     let installation = open(config, log, master_key, &public_url, Vec::new()).await?;
     declare::reconcile(&installation.gate, &installation.jobs, config).await?;
     Ok((installation, public_url))
-}
-
-fn refuse_tls(config: &Config) -> Result<(), Exit> {
-    if config.certificates.is_empty() {
-        return Ok(());
-    }
-    Err(Exit::config(
-        "this version has no TLS of its own yet: put a proxy in front that has, name it in \
-         server.trusted_proxies, and take [tls] out of the file",
-    ))
 }
 
 async fn open(

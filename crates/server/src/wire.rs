@@ -157,7 +157,7 @@ impl Installation {
     /// `shutdown` says so and what is under way has ended, at most `drain` later.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listener: Listener,
         shutdown: watch::Receiver<Phase>,
         drain: Duration,
     ) -> Result<(), Error> {
@@ -173,7 +173,7 @@ impl Installation {
             max_connections: MAX_CONNECTIONS,
             pace: Pace::default(),
         };
-        let doors = serve(Listener::Tcp(listener), app.clone()).run();
+        let doors = serve(listener, app.clone()).run();
         let command_line = serve(Listener::Local(local), app).run();
         let metrics = async {
             if let Some(listener) = metrics_listener {

@@ -6,6 +6,8 @@
 mod demo;
 #[path = "verbs/first_start.rs"]
 mod first_start;
+#[path = "verbs/https.rs"]
+mod https;
 #[path = "verbs/memory.rs"]
 mod memory;
 #[path = "verbs/visitor.rs"]
@@ -77,6 +79,7 @@ impl Drop for Talking {
 /// A program that said `ready URL`. Dropped, it is killed.
 struct Running {
     program: Talking,
+    url: String,
     port: u16,
 }
 
@@ -85,9 +88,10 @@ impl Running {
         let program = Talking::start(command.stderr(talk));
         let line = program.hear("\n");
         let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line:?}"));
-        let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        let (_, address) = url.split_once("://").unwrap_or_else(|| panic!("{line:?}"));
+        let address = address.split('/').next().unwrap_or_default();
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
-        Self { program, port }
+        Self { program, url: url.to_owned(), port }
     }
 
     /// The status and the whole answer of a request with a JSON body.

