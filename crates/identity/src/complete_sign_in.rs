@@ -209,6 +209,8 @@ impl Came<'_> {
             }
             match self.first_time().await {
                 Err(error) if error.kind() == Kind::Conflict => {}
+                // The account with this address may be the one that another of them just made.
+                Ok(Err(Why::Taken)) => {}
                 done => return done,
             }
         }
