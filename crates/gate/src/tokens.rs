@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_kernel::{Error, PlainToken, Scope, Scopes, Timestamp};
-use tollgate_protocol::jwt::{ACCESS_TOKEN_TYPE, AccessClaims, Unverified, compact};
+use tollgate_protocol::jwt::{ACCESS_TOKEN_TYPE, AccessClaims, Jws, compact};
 use tollgate_protocol::oauth::{IdClaims, Jwk, UnverifiedId, VerifiedId};
 use tollgate_store::{SigningKeyRecord, SigningKeyState};
 use tollgate_vault::{
@@ -185,7 +185,7 @@ impl Tokens {
     }
 
     /// Whether the signature is by a key of ours, over a token of this kind.
-    pub(crate) fn is_ours(&self, token: &Unverified<'_>) -> bool {
+    pub(crate) fn is_ours(&self, token: &Jws<'_>) -> bool {
         let keys = self.keys.load();
         let key = keys.public.iter().find(|key| Some(key.key.kid()) == token.kid());
         token.typ() == Some(ACCESS_TOKEN_TYPE)
@@ -232,6 +232,8 @@ mod tests {
     use tollgate_kernel::SeededRng;
     use tollgate_root::Root;
     use tollgate_vault::{MasterKey, Vault};
+
+    use tollgate_protocol::jwt::Unverified;
 
     use super::*;
 

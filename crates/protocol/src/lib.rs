@@ -7,7 +7,7 @@
 //! | [`oauth`] | OAuth 2.0 and OpenID Connect as an authorization server reads and writes them |
 //! | [`openai`] | the OpenAI wire: requests, streams, usage, errors, lists of models |
 //! | [`sse`] | server-sent events, split without changing a byte |
-//! | [`jwt`] | compact JWS with ES256, and the claims of our access tokens (RFC 7515, RFC 9068) |
+//! | [`jwt`] | compact JWS, and the claims of our access tokens (RFC 7515, RFC 9068) |
 //! | [`problem`] | problem documents of the management API (RFC 9457) |
 //! | [`sign_in`] | what sign-in providers answer: metadata, keys, tokens, ID tokens, profiles |
 //!
@@ -18,6 +18,7 @@
 pub mod api_key;
 mod json;
 mod json_scan;
+mod jws;
 pub mod jwt;
 pub mod oauth;
 pub mod openai;

@@ -67,7 +67,7 @@ impl Gate {
         };
         let token = UnverifiedIdToken::parse(token.expose()).map_err(refused)?;
         let algorithm = token.algorithm();
-        let key = self.provider_key(jwks, token.kid(), algorithm).await;
+        let key = self.provider_key(jwks, token.jws().kid(), algorithm).await;
         let key = key.map_err(|fault| faulty(provider, fault))?;
         let token = token.verified(|token| {
             key.is_some_and(|key| {

@@ -8,12 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use tollgate_kernel::Error;
 
-use crate::json::to_json;
-use crate::jwt::{MAX_LEN, Members, decode, refusal, refuse};
+use crate::jws::{Jws, Members, refusal, refuse, signing_input};
 
 const ALGORITHM: &str = "RS256";
 const TYPE: &str = "JWT";
-const HEADERS: [&str; 3] = ["alg", "typ", "kid"];
 const CLAIMS: [&str; 6] = ["iss", "sub", "aud", "exp", "iat", "sid"];
 
 /// The claims of an ID token. Times are seconds since the Unix epoch.
@@ -58,16 +56,7 @@ pub struct IdClaims {
 impl IdClaims {
     /// What is to be signed by the key `kid`; [`crate::jwt::compact`] adds the signature.
     pub fn signing_input(&self, kid: &str) -> String {
-        #[derive(Serialize)]
-        struct Header<'a> {
-            alg: &'static str,
-            typ: &'static str,
-            kid: &'a str,
-        }
-        let mut out = URL_SAFE_NO_PAD.encode(to_json(&Header { alg: ALGORITHM, typ: TYPE, kid }));
-        out.push('.');
-        URL_SAFE_NO_PAD.encode_string(to_json(self), &mut out);
-        out
+        signing_input(ALGORITHM, TYPE, kid, self)
     }
 
     /// The claim `at_hash` for an access token with this SHA-256.
@@ -77,63 +66,27 @@ impl IdClaims {
 }
 
 /// An ID token that comes back as a hint. Whether anybody signed it is not known.
-pub struct UnverifiedId<'a> {
-    signing_input: &'a str,
-    signature: Vec<u8>,
-    kid: Option<String>,
-    payload: Vec<u8>,
-}
+pub struct UnverifiedId<'a>(Jws<'a>);
 
 impl<'a> UnverifiedId<'a> {
-    /// Reads a compact JWS with RS256, as strictly as access tokens are read.
+    /// Reads a token as [`Jws`] does, and refuses another algorithm and type than ours.
     pub fn parse(token: &'a str) -> Result<Self, Error> {
-        if token.len() > MAX_LEN {
-            return refuse("the token is too long");
-        }
-        let parts = token.rsplit_once('.').and_then(|(input, signature)| {
-            let (header, payload) = input.split_once('.')?;
-            Some((input, header, payload, signature))
-        });
-        let Some((signing_input, header, payload, signature)) = parts else {
-            return refuse("not a compact JWS");
-        };
-        let header = decode(header)?;
-        let header = Members::read(&header, &HEADERS)?;
-        if !header.has_only(&HEADERS)
-            || header.text("alg")?.as_deref() != Some(ALGORITHM)
-            || header.text("typ")?.as_deref() != Some(TYPE)
-        {
+        let jws = Jws::parse(token)?;
+        if jws.algorithm() != ALGORITHM || jws.typ() != Some(TYPE) {
             return refuse("not an ID token of ours");
         }
-        Ok(Self {
-            signing_input,
-            signature: decode(signature)?,
-            kid: header.text("kid")?.map(|kid| kid.into_owned()),
-            payload: decode(payload)?,
-        })
+        Ok(Self(jws))
     }
 
-    /// Which key is said to have signed it.
-    pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    /// The bytes that were signed.
-    pub fn signing_input(&self) -> &[u8] {
-        self.signing_input.as_bytes()
-    }
-
-    /// The signature.
-    pub fn signature(&self) -> &[u8] {
-        &self.signature
+    /// Its parts, for the check of the signature.
+    pub fn jws(&self) -> &Jws<'a> {
+        &self.0
     }
 
     /// What it says, if `check` finds that a key of ours made the signature.
-    pub fn verified(self, check: impl FnOnce(&Self) -> bool) -> Result<VerifiedId, Error> {
-        if !check(&self) {
-            return refuse("the signature does not match");
-        }
-        let claims = Members::read(&self.payload, &CLAIMS)?;
+    pub fn verified(self, check: impl FnOnce(&Jws<'a>) -> bool) -> Result<VerifiedId, Error> {
+        let payload = self.0.payload_if(check)?;
+        let claims = Members::read(&payload, &CLAIMS)?;
         Ok(VerifiedId {
             iss: claims.required("iss")?,
             sub: claims.required("sub")?,

@@ -6,9 +6,7 @@ use std::borrow::Cow;
 use tollgate_kernel::{Error, Timestamp};
 
 use super::jwks::Algorithm;
-use crate::jwt::{
-    HEADERS, LEEWAY_S, MAX_KID_LEN, MAX_LEN, Members, REFUSED_HEADERS, decode, refusal, refuse,
-};
+use crate::jws::{Jws, Members, in_time, refusal, refuse};
 
 const CLAIMS: [&str; 9] = ["iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash"];
 
@@ -20,57 +18,31 @@ const MAX_AUDIENCES: usize = 16;
 
 /// An ID token that has the right form. Whether anybody signed it is not known.
 pub struct UnverifiedIdToken<'a> {
-    signing_input: &'a str,
-    signature: Vec<u8>,
+    jws: Jws<'a>,
     algorithm: Algorithm,
-    kid: Option<String>,
-    payload: Vec<u8>,
 }
 
 /// An ID token whose signature was checked.
 pub struct VerifiedIdToken(Vec<u8>);
 
 impl<'a> UnverifiedIdToken<'a> {
-    /// Reads a compact JWS (RFC 7515, 7.1).
-    ///
-    /// Refuses what is longer than [`MAX_LEN`]; other than three parts in canonical base64url; an
-    /// algorithm that is symmetric, `none` or unknown; a type other than `JWT`, where it has one; a
-    /// header with a member twice or in another case, with `crit`, `b64` or `zip`, or with a key or
-    /// certificate of its own.
+    /// Reads a token as [`Jws`] does. Refuses an algorithm that is symmetric, `none` or unknown,
+    /// and a type other than `JWT`, where it has one.
     pub fn parse(token: &'a str) -> Result<Self, Error> {
-        if token.len() > MAX_LEN {
-            return refuse("the token is too long");
-        }
-        let Some((signing_input, signature)) = token.rsplit_once('.') else {
-            return refuse("not a compact JWS");
-        };
-        let Some((header, payload)) = signing_input.split_once('.') else {
-            return refuse("not a compact JWS");
-        };
-        let header = decode(header)?;
-        let header = Members::read(&header, &HEADERS)?;
-        if REFUSED_HEADERS.iter().any(|name| header.value(name).is_some()) {
-            return refuse("the header has a member that is not accepted");
-        }
-        let algorithm = header.text("alg")?.as_deref().and_then(Algorithm::named);
-        let Some(algorithm) = algorithm else {
+        let jws = Jws::parse(token)?;
+        let Some(algorithm) = Algorithm::named(jws.algorithm()) else {
             return refuse("the algorithm is not an accepted one");
         };
         // A token of another kind would carry `at+jwt` or `logout+jwt` (RFC 8725, 3.11).
-        if header.text("typ")?.is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
+        if jws.typ().is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
             return refuse("not an ID token");
         }
-        let kid = header.text("kid")?.map(Cow::into_owned);
-        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_LEN) {
-            return refuse("the key id is too long");
-        }
-        let (signature, payload) = (decode(signature)?, decode(payload)?);
-        Ok(Self { signing_input, signature, algorithm, kid, payload })
+        Ok(Self { jws, algorithm })
     }
 
-    /// Which key is said to have signed it: opaque, to be looked up among its issuer's.
-    pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+    /// Its parts, for the check of the signature.
+    pub fn jws(&self) -> &Jws<'a> {
+        &self.jws
     }
 
     /// With which algorithm it is said to be signed: the key decides whether that may be.
@@ -78,22 +50,9 @@ impl<'a> UnverifiedIdToken<'a> {
         self.algorithm
     }
 
-    /// The bytes that were signed.
-    pub fn signing_input(&self) -> &[u8] {
-        self.signing_input.as_bytes()
-    }
-
-    /// The signature.
-    pub fn signature(&self) -> &[u8] {
-        &self.signature
-    }
-
     /// The token as a verified one, if `check` finds that a key of its issuer made the signature.
-    pub fn verified(self, check: impl FnOnce(&Self) -> bool) -> Result<VerifiedIdToken, Error> {
-        if !check(&self) {
-            return refuse("the signature does not match");
-        }
-        Ok(VerifiedIdToken(self.payload))
+    pub fn verified(self, check: impl FnOnce(&Jws<'a>) -> bool) -> Result<VerifiedIdToken, Error> {
+        self.jws.payload_if(check).map(VerifiedIdToken)
     }
 }
 
@@ -152,7 +111,7 @@ impl IdClaims {
 
     /// Whether the token counts at `now`, when made by `issuer` for `client_id` (OpenID Connect
     /// Core 1.0, 3.1.3.7). Both are compared byte for byte; an audience beside ours is refused, for
-    /// we trust none; clocks may be off by less than [`LEEWAY_S`].
+    /// we trust none.
     pub fn check(&self, now: Timestamp, issuer: &str, client_id: &str) -> Result<(), Error> {
         if self.iss != issuer {
             return refuse("made by another issuer");
@@ -163,15 +122,7 @@ impl IdClaims {
         if self.azp.as_ref().is_some_and(|azp| azp != client_id) {
             return refuse("given to another client");
         }
-        let now_s = now.secs();
-        if now_s >= self.exp.saturating_add(LEEWAY_S) {
-            return refuse("expired");
-        }
-        let starts = self.nbf.map_or(self.iat, |nbf| nbf.max(self.iat));
-        if now_s < starts.saturating_sub(LEEWAY_S) {
-            return refuse("not valid yet");
-        }
-        Ok(())
+        in_time(now, self.exp, (self.iat, self.nbf))
     }
 }
 
@@ -202,6 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::jws::{LEEWAY_S, MAX_LEN};
 
     const NOW: i64 = 1_800_000_000;
     const ISSUER: &str = "https://idp.example";
@@ -239,8 +191,8 @@ mod tests {
         assert_eq!((claims.sub.as_str(), claims.nonce.as_deref()), ("alice", Some("n")));
         let text = token(HEADER, PAYLOAD);
         let token = UnverifiedIdToken::parse(&text).unwrap();
-        assert_eq!((token.kid(), token.algorithm()), (Some("k1"), Algorithm::Rs256));
-        assert_eq!(token.signing_input(), text.rsplit_once('.').unwrap().0.as_bytes());
+        assert_eq!((token.jws().kid(), token.algorithm()), (Some("k1"), Algorithm::Rs256));
+        assert_eq!(token.jws().signing_input(), text.rsplit_once('.').unwrap().0.as_bytes());
         assert!(token.verified(|_| false).is_err(), "no claims without a signature");
     }
 

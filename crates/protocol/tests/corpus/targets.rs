@@ -45,8 +45,8 @@ pub(crate) fn api_key_target(data: &[u8]) {
 pub(crate) fn jwt_target(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(token) = Unverified::parse(text) else { return };
-    let input = std::str::from_utf8(token.signing_input()).unwrap_or_default();
-    assert_eq!(compact(input, token.signature()).expose(), text);
+    let input = std::str::from_utf8(token.jws().signing_input()).unwrap_or_default();
+    assert_eq!(compact(input, token.jws().signature()).expose(), text);
     let Ok(verified) = token.verified(|_| true) else { return };
     if let Ok(claims) = AccessClaims::parse(&verified) {
         assert!(claims.exp >= 0 && !claims.iss.is_empty() && !claims.sub.is_empty());
