@@ -81,7 +81,9 @@ pub use rank::AccountChange;
 pub use rates::{RateStanding, Refusal};
 pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use resources::Resource;
-pub use sign_in::{Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret};
+pub use sign_in::{
+    Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret, redirect_uri_of,
+};
 pub use signing::{KeyStage, KeyStanding};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};

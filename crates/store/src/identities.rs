@@ -152,6 +152,11 @@ impl Tx {
         self.execute(sql, args).await.map(drop)
     }
 
+    /// Unlinks all accounts at providers from the account of a person.
+    pub async fn delete_identities_of(&mut self, user: UserId) -> Result<(), Error> {
+        self.execute("DELETE FROM identities WHERE user_id = $1", args![user]).await.map(drop)
+    }
+
     /// Notes that an identity signed its person in, with the address that the provider told. None
     /// is there when it was unlinked meanwhile.
     pub async fn use_identity(

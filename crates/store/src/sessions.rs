@@ -170,6 +170,14 @@ impl Tx {
         self.end_grants_of_session(id).await
     }
 
+    /// Whether the session is its person's and not over. If so it lasts until this transaction
+    /// ends.
+    pub async fn keep_session(&mut self, user: UserId, id: SessionId) -> Result<bool, Error> {
+        let sql = "UPDATE sessions SET expires_at = expires_at \
+                   WHERE id = $1 AND user_id = $2 AND expires_at > $3";
+        Ok(self.execute(sql, args![id, user, self.now]).await? == 1)
+    }
+
     /// Replaces a session by the one that the same browser gets when its person signs in anew: what
     /// apps were allowed in it stays.
     pub async fn give_way(&mut self, owner: Owner, id: SessionId) -> Result<(), Error> {

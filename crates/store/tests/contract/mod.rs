@@ -69,6 +69,7 @@ macro_rules! suite {
                 a_revoked_token_is_known_until_its_end, a_sweep_removes_what_is_over;
             providers: a_provider_is_read_as_it_was_written,
                 t44_an_identity_is_its_issuer_and_subject, the_last_way_in_stays,
+                what_a_way_in_rests_on_is_kept_while_it_is_made,
                 of_two_last_ways_in_one_stays, t92_an_identity_goes_with_its_account,
                 t46_of_a_hundred_that_take_a_sign_in_one_gets_it,
                 t45_sign_ins_end_with_a_change_of_their_provider,

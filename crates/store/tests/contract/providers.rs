@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tollgate_kernel::{Clock, IdentityId, Kind, ProviderKind, UserId};
 use tollgate_store::{
-    NewIdentity, NewSignIn, Owner, PageRequest, ProviderRecord, SignInPurpose, Tx,
+    AccountState, NewIdentity, NewSignIn, Owner, PageRequest, ProviderRecord, SignInPurpose, Tx,
 };
 
 use super::{Bench, Outcome, act, assert_kind, slug};
@@ -117,6 +117,28 @@ pub(crate) async fn t44_an_identity_is_its_issuer_and_subject(bench: &Bench) -> 
     assert_eq!(bench.reader.identities(Owner::All, &request).await?.items.len(), 1);
     assert!(bench.reader.identity_by_id(Owner::User(ben), id).await?.is_none());
     assert!(bench.reader.identity_by_id(Owner::User(ada), id).await?.is_some());
+    Ok(())
+}
+
+pub(crate) async fn what_a_way_in_rests_on_is_kept_while_it_is_made(bench: &Bench) -> Outcome<()> {
+    put(bench, &provider("there")).await?;
+    let mut ada = bench.user("ada@example.com").await?;
+    let ben = bench.user("ben@example.com").await?.id;
+    let session = bench.session(ada.id, 7).await?;
+    let mine = link(bench, "1", ada.id).await?;
+    link(bench, "2", ben).await?;
+    let mut tx = bench.begin().await?;
+    assert!(tx.keep_active(ada.id).await? && tx.keep_session(ada.id, session).await?);
+    assert!(!tx.keep_session(ben, session).await?, "it is somebody else's");
+    tx.end_session(Owner::User(ada.id), session).await?;
+    assert!(!tx.keep_session(ada.id, session).await?);
+    ada.state = AccountState::Disabled;
+    tx.update_user(&ada).await?;
+    assert!(!tx.keep_active(ada.id).await?);
+    tx.delete_identities_of(ada.id).await?;
+    tx.commit(act("user.update")).await?;
+    assert!(bench.reader.identity_by_id(Owner::All, mine).await?.is_none());
+    assert_eq!(bench.reader.identities(Owner::All, &PageRequest::first(9)).await?.items.len(), 1);
     Ok(())
 }
 
