@@ -90,7 +90,7 @@ pub(crate) fn issue(
 /// Who signed in, for an ID token.
 pub(crate) struct SignedIn<'a> {
     pub(crate) user: &'a UserRecord,
-    pub(crate) session: SessionId,
+    pub(crate) session: Option<SessionId>,
     pub(crate) auth_time: Timestamp,
     pub(crate) nonce: Option<String>,
 }
@@ -126,7 +126,7 @@ impl Tokens {
             auth_time: Some(auth_time.secs()),
             nonce,
             at_hash: Some(IdClaims::at_hash(&hash)),
-            sid: Some(session.to_string()),
+            sid: session.map(|session| session.to_string()),
             ..about(user, &self.scope)
         };
         self.id_token = Some(Shown(gate.mint_id(warrant, claims)?));
