@@ -24,6 +24,7 @@ mod lists;
 mod live;
 mod load;
 mod metered;
+mod named;
 mod passwords;
 mod permit;
 mod policy;

@@ -9,6 +9,7 @@ use tollgate_kernel::{
 };
 use tollgate_store::Actor;
 use tollgate_store::ClientRecord;
+use uuid::Uuid;
 
 use crate::Live;
 use crate::standing::Standing;
@@ -29,6 +30,10 @@ pub(crate) struct Known {
     pub(crate) audience: Option<Audience>,
     /// Made for somebody else than our doors: it opens none of them.
     pub(crate) foreign: bool,
+    /// Whether it is an app's own, and the app may name its people.
+    pub(crate) names_people: bool,
+    /// Where it may, the records that it ends with beside its app's.
+    pub(crate) rests_on: Vec<Uuid>,
     /// The app that asks at the token endpoint.
     pub(crate) app: Option<Arc<ClientRecord>>,
     pub(crate) method: Method,

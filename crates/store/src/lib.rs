@@ -5,6 +5,7 @@
 //! [`AuditEvent`]; the announcements that revoke credentials on every node are part of it.
 //! Secrets come here hashed or sealed, never in clear.
 
+mod app_users;
 mod audit;
 mod auth_codes;
 mod clients;

@@ -1,7 +1,8 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH];
+pub(crate) const MIGRATIONS: &[&[&str]] =
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, APPS_ACT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -329,4 +330,16 @@ const OAUTH: &[&str] = &[
         expires_at BIGINT NOT NULL
     ) {strict}",
     "CREATE INDEX revoked_tokens_expiry ON revoked_tokens (expires_at)",
+];
+
+/// People whom apps name, and addresses that a sign-in provider vouched for.
+const APPS_ACT: &[&str] = &[
+    "CREATE TABLE app_users (
+        client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        user_id TEXT NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (client_id, name)
+    ) {clustered}",
+    "ALTER TABLE identities ADD COLUMN email_verified BIGINT NOT NULL DEFAULT 0",
 ];
