@@ -119,6 +119,10 @@ impl Authn {
     /// What may change from one request to the next without an event: time and place.
     fn still_good(&self, known: &Known, network: Network) -> Result<(), Error> {
         let now = self.clock.now();
+        // What opens one tool opens nothing else.
+        if known.tool.is_some() {
+            return Err(Error::unauthenticated());
+        }
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
@@ -289,8 +293,10 @@ impl Authn {
                 let makers = self.reader.makers(&key).await?;
                 (None, makers.ok_or_else(Error::unauthenticated)?)
             }
+            // The owner's, whoever made it for them.
+            HolderRecord::Service => (None, Vec::new()),
         };
-        let id = key.id;
+        let (id, name, tool) = (key.id, key.name.clone(), key.tool.clone());
         let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
         let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
@@ -314,6 +320,11 @@ impl Authn {
                 (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
+            HolderRecord::Service => {
+                let tool = tool.clone().ok_or_else(Error::unauthenticated)?;
+                let subject = Subject::Service { tool, name: name.into() };
+                (subject, Client::FirstParty, Role::Member, None)
+            }
         };
         let mut rests_on = Vec::new();
         if names_people {
@@ -324,7 +335,7 @@ impl Authn {
         let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
         let known = whose.known(live, standing, self.clock.now());
-        Ok(Known { names_people, rests_on, ..known })
+        Ok(Known { tool, names_people, rests_on, ..known })
     }
 
     async fn known_session(
@@ -373,6 +384,7 @@ impl Whose {
             foreign: false,
             names_people: false,
             rests_on: Vec::new(),
+            tool: None,
             app: None,
             method,
             at,

@@ -170,6 +170,7 @@ impl Authn {
             scopes: of.scopes.clone(),
             audience: of.audience.clone(),
             foreign: of.foreign,
+            tool: of.tool.clone(),
             ..known
         })
     }
