@@ -17,7 +17,7 @@ use tower::Service;
 use crate::context::{Edge, Exchange, Inner};
 use crate::error::{Dialect, Failure, Fault, Look, render, takes_json_only};
 use crate::guard::admit;
-use crate::headers;
+use crate::headers::{self, Said};
 use crate::listen::Busy;
 use crate::log::{Note, Watch};
 use crate::network::Peer;
@@ -61,16 +61,16 @@ impl App {
         let dialect = Dialect::of_path(parts.uri.path());
         let look = (dialect == Dialect::Html).then(|| Box::new(look(edge, &parts.headers)));
         let network = edge.trusted.network(peer.as_ref(), &parts.headers);
-        let (csrf, refused) = match checked(edge, &mut parts) {
-            Ok(csrf) => (csrf, None),
-            Err(error) => (None, Some(error)),
+        let (said, refused) = match checked(edge, &mut parts) {
+            Ok(said) => (said, None),
+            Err(error) => (Said::default(), Some(error)),
         };
         let exchange = Exchange(Arc::new(Inner {
             edge: Arc::clone(edge),
             id: RequestId::new(&*edge.clock, &*edge.rng),
             network,
             uid: peer.and_then(|peer| peer.uid()),
-            csrf,
+            said,
             started: edge.clock.elapsed(),
             note: Note::new(dialect),
             post: OnceLock::new(),
@@ -131,8 +131,8 @@ impl Service<Request<Body>> for App {
     }
 }
 
-/// The CSRF token of the request's header, if its headers are as they should be.
-fn checked(edge: &Edge, parts: &mut request::Parts) -> Result<Option<String>, Error> {
+/// What the request says to us alone, if its headers are as they should be.
+fn checked(edge: &Edge, parts: &mut request::Parts) -> Result<Said, Error> {
     edge.check_host(&parts.headers, &parts.uri)?;
     headers::clean(&mut parts.headers, parts.uri.path())
 }

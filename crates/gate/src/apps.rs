@@ -110,17 +110,19 @@ impl Authn {
     }
 
     /// The app itself, by a credential of which this is the id.
-    fn known_app(&self, credential: Uuid, client: &ClientRecord, method: Method) -> Known {
+    fn known_app(&self, id: Uuid, client: &ClientRecord, method: Method) -> Known {
         let standing = Standing {
             holder: Some(PlanHolder::Client(client.id)),
             plan: client.plan.clone(),
             ..Standing::default()
         };
-        let live = self.lives.of(credential, Some(client.id.uuid()));
+        let live = self.lives.of(id, Some(client.id.uuid()));
+        let names_people = client.oauth.user_header;
         let (subject, credential) = (Subject::App(client.id), CredentialId::None);
         let (client, role) = (Client::App(client.id), Role::Member);
         let whose = Whose { subject, client, role, method, credential };
-        whose.known(live, standing, self.clock.now())
+        let known = whose.known(live, standing, self.clock.now());
+        Known { names_people, rests_on: vec![id], ..known }
     }
 
     /// What a token stands for that a person allowed an app.

@@ -34,7 +34,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// What a token is.
 #[derive(Clone, Copy)]
-enum Sort {
+pub(crate) enum Sort {
     Key,
     Session,
     AccessToken,
@@ -89,11 +89,17 @@ impl Authn {
     ) -> Option<Result<Arc<Principal>, Error>> {
         let (token, is_session) = presented.only_token()?;
         let (_, hash) = self.keyed(token, is_session)?;
-        let known = self.remembered(&hash)?;
+        let mut known = self.remembered(&hash)?;
+        if let Some(name) = known.names(presented.names()) {
+            match name {
+                Ok(name) => known = self.remembered(&self.hash_of_named(&hash, &name))?,
+                Err(error) => return Some(Err(error)),
+            }
+        }
         Some(self.welcome(known, network, presented.request()))
     }
 
-    fn welcome(
+    pub(crate) fn welcome(
         &self,
         known: Arc<Known>,
         network: Network,
@@ -113,6 +119,10 @@ impl Authn {
     /// What may change from one request to the next without an event: time and place.
     fn still_good(&self, known: &Known, network: Network) -> Result<(), Error> {
         let now = self.clock.now();
+        // What opens one tool opens nothing else.
+        if known.tool.is_some() {
+            return Err(Error::unauthenticated());
+        }
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
@@ -175,7 +185,11 @@ impl Authn {
 
     /// What a token is and the hash that it is known by; none for what is no token of ours. Form,
     /// checksum and length come first: garbage is not hashed and never reaches the store.
-    fn keyed(&self, token: &PlainToken, is_session: bool) -> Option<(Sort, HashedToken)> {
+    pub(crate) fn keyed(
+        &self,
+        token: &PlainToken,
+        is_session: bool,
+    ) -> Option<(Sort, HashedToken)> {
         let text = token.expose();
         let (sort, purpose) = if is_session || text.starts_with(KEYS_BEGIN) {
             match (api_key::parse(text)?, is_session) {
@@ -279,12 +293,15 @@ impl Authn {
                 let makers = self.reader.makers(&key).await?;
                 (None, makers.ok_or_else(Error::unauthenticated)?)
             }
+            // The owner's, whoever made it for them.
+            HolderRecord::Service => (None, Vec::new()),
         };
-        let id = key.id;
+        let (id, name, tool) = (key.id, key.name.clone(), key.tool.clone());
         let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
         let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
         let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
+        let mut names_people = false;
         let (subject, client, role, owner) = match holder {
             HolderRecord::User(user) if user.state == AccountState::Active => {
                 standing.holder = Some(PlanHolder::User(user.id));
@@ -295,6 +312,7 @@ impl Authn {
             HolderRecord::App(app) if app.state == AccountState::Active => {
                 standing.holder = Some(PlanHolder::Client(app.id));
                 standing.plan = app.plan;
+                names_people = app.oauth.user_header;
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
             HolderRecord::Admin => {
@@ -302,11 +320,22 @@ impl Authn {
                 (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
+            HolderRecord::Service => {
+                let tool = tool.clone().ok_or_else(Error::unauthenticated)?;
+                let subject = Subject::Service { tool, name: name.into() };
+                (subject, Client::FirstParty, Role::Member, None)
+            }
         };
+        let mut rests_on = Vec::new();
+        if names_people {
+            rests_on = line.clone();
+            rests_on.push(id.uuid());
+        }
         let live = self.lives.resting(id.uuid(), owner, line);
         let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
-        Ok(whose.known(live, standing, self.clock.now()))
+        let known = whose.known(live, standing, self.clock.now());
+        Ok(Known { tool, names_people, rests_on, ..known })
     }
 
     async fn known_session(
@@ -353,6 +382,9 @@ impl Whose {
             scopes: Scopes::All,
             audience: None,
             foreign: false,
+            names_people: false,
+            rests_on: Vec::new(),
+            tool: None,
             app: None,
             method,
             at,

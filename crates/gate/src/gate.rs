@@ -166,7 +166,10 @@ impl Gate {
         presented: Presented,
         network: Network,
     ) -> Result<Arc<Principal>, Error> {
-        self.authn.authenticate(presented, network).await
+        if presented.names().is_empty() {
+            return self.authn.authenticate(presented, network).await;
+        }
+        Box::pin(self.authenticate_named(presented, network)).await
     }
 
     /// The same at once, for a credential that is remembered; `None` where [`Self::authenticate`]

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use tollgate_kernel::{
     Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
-    RequestId, Role, Scope, Scopes, Subject, Timestamp, UserId,
+    RequestId, Role, Scope, Scopes, Slug, Subject, Timestamp, UserId,
 };
 use tollgate_store::Actor;
 use tollgate_store::ClientRecord;
+use uuid::Uuid;
 
 use crate::Live;
 use crate::standing::Standing;
@@ -29,6 +30,12 @@ pub(crate) struct Known {
     pub(crate) audience: Option<Audience>,
     /// Made for somebody else than our doors: it opens none of them.
     pub(crate) foreign: bool,
+    /// Whether it is an app's own, and the app may name its people.
+    pub(crate) names_people: bool,
+    /// Where it may, the records that it ends with beside its app's.
+    pub(crate) rests_on: Vec<Uuid>,
+    /// The one tool that the credential opens.
+    pub(crate) tool: Option<Slug>,
     /// The app that asks at the token endpoint.
     pub(crate) app: Option<Arc<ClientRecord>>,
     pub(crate) method: Method,
@@ -185,7 +192,7 @@ impl Principal {
         let all = match self.known.subject {
             Subject::Admin(_) | Subject::Local(_) | Subject::System(_) => true,
             Subject::User(_) => self.known.role >= Role::Admin,
-            Subject::App(_) | Subject::Anonymous(_) => false,
+            Subject::App(_) | Subject::Service { .. } | Subject::Anonymous(_) => false,
         };
         match (by_credential, all) {
             (true, true) => Ok(Reach::All),

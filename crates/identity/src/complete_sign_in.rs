@@ -193,6 +193,7 @@ impl Came<'_> {
             user,
             provider: self.record.id.clone(),
             email: self.told_email(),
+            email_verified: self.identity.email_verified,
         }
     }
 
@@ -231,7 +232,8 @@ impl Came<'_> {
             return Ok(Err(Why::Changed));
         }
         let email = self.told_email();
-        match tx.use_identity(known.id, &self.record.id, email.as_deref()).await {
+        let told = (email.as_deref(), self.identity.email_verified);
+        match tx.use_identity(known.id, &self.record.id, told).await {
             Err(error) if error.kind() == Kind::NotFound => return Ok(Err(Why::Stale)),
             used => used?,
         }

@@ -86,7 +86,7 @@ async fn answer(
         ends: Some(ends),
     };
     let tokens = issue(gate, warrant, client, access)?.with_refresh(refresh);
-    let (session, auth_time, nonce) = (code.session, code.auth_time, code.nonce);
+    let (session, auth_time, nonce) = (Some(code.session), code.auth_time, code.nonce);
     let signed_in = SignedIn { user: &user, session, auth_time, nonce };
     tokens.with_id(gate, warrant, client, signed_in).await
 }

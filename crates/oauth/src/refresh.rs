@@ -7,11 +7,11 @@ use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Error, OAuthCode, PlainToken, Timestamp};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{
-    AccountState, AuditEvent, ClientRecord, GrantRecord, Owner, RefreshRecord, Tx,
+    AccountState, AuditEvent, ClientRecord, GrantRecord, Owner, RefreshRecord, Tx, UserRecord,
 };
 use tracing::warn;
 
-use crate::issue::{Access, Tokens, issue};
+use crate::issue::{Access, SignedIn, Tokens, issue};
 use crate::scopes::{narrowed, same_resource};
 
 /// How long the answer to a refresh can be asked for again, by whom it did not reach.
@@ -38,7 +38,7 @@ pub(crate) async fn refresh(
     let hash = gate.hash_presented(TokenType::Refresh, token).ok_or_else(refused)?;
     let found = gate.read(warrant).refresh_token(hash.as_bytes()).await?;
     let (presented, grant) = found.ok_or_else(refused)?;
-    counts(gate, warrant, client, &presented, &grant).await?;
+    let user = counts(gate, warrant, client, &presented, &grant).await?;
     let scope = narrowed(&grant.scope, scope)?;
     same_resource(gate, resource, &grant.resource)?;
     let (successor, successor_hash) = gate.successor(token, grant.id);
@@ -66,7 +66,11 @@ pub(crate) async fn refresh(
         scope,
         ends: Some(grant.expires_at),
     };
-    Ok(issue(gate, warrant, client, access)?.with_refresh(Some(successor)))
+    let tokens = issue(gate, warrant, client, access)?.with_refresh(Some(successor));
+    // As it was at the sign-in, without its nonce (OpenID Connect Core, 12.2).
+    let (session, auth_time, nonce) = (grant.session, grant.auth_time, None);
+    let signed_in = SignedIn { user: &user, session, auth_time, nonce };
+    tokens.with_id(gate, warrant, client, signed_in).await
 }
 
 fn refused() -> Error {
@@ -74,23 +78,22 @@ fn refused() -> Error {
     Error::oauth(OAuthCode::InvalidGrant, detail)
 }
 
-/// Refuses a token of another app, of a family that has ended, and of somebody who may not come in
-/// any more. None of that uses the token up.
+/// The person, unless the token is another app's, its family has ended, or its person may not come
+/// in any more. None of that uses the token up.
 async fn counts(
     gate: &Gate,
     warrant: &Warrant,
     client: &ClientRecord,
     token: &RefreshRecord,
     grant: &GrantRecord,
-) -> Result<(), Error> {
+) -> Result<UserRecord, Error> {
     let now = gate.clock().now();
     let over = grant.ended_at.is_some() || grant.expires_at <= now || token.expires_at <= now;
     if grant.client != client.id || over {
         return Err(refused());
     }
     let user = gate.read(warrant).user(Owner::All, grant.user).await?;
-    let active = user.is_some_and(|user| user.state == AccountState::Active);
-    if active { Ok(()) } else { Err(refused()) }
+    user.filter(|user| user.state == AccountState::Active).ok_or_else(refused)
 }
 
 /// Whether a used token is the one before the last, used a moment ago, and the last one is not.

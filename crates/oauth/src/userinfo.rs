@@ -105,7 +105,7 @@ async fn user_info(
     }
     let warrant = gate.allow(&principal, Manage::read(Noun::SignIn))?;
     let user = gate.read(&warrant).user(Owner::User(user), user).await?.ok_or_else(invalid)?;
-    let known = about(&user, &scopes.join(" "));
+    let known = about(gate, &warrant, &user, &scopes.join(" ")).await?;
     Ok(UserInfo {
         sub: user.id.to_string(),
         name: known.name,

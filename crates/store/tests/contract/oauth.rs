@@ -49,6 +49,33 @@ fn new_grant(bench: &Bench, user: UserId, app: &ClientRecord) -> NewGrant {
     }
 }
 
+pub(crate) async fn an_app_has_one_person_of_a_name(bench: &Bench) -> Outcome<()> {
+    let (app, other) = (app(bench).await?, app(bench).await?);
+    let mut tx = bench.begin().await?;
+    let made = tx.insert_app_user(app.id, "u-1", bench.user_id()).await?.unwrap();
+    tx.commit(act("user.appear")).await?;
+    assert_eq!((made.name.as_str(), made.has_password), ("u-1", false));
+    assert_eq!(bench.reader.app_user(app.id, "u-1").await?.unwrap().id, made.id);
+    assert!(bench.reader.app_user(app.id, "U-1").await?.is_none());
+    assert!(bench.reader.app_user(other.id, "u-1").await?.is_none());
+    // Who comes second finds it made, and leaves no account behind.
+    let mut tx = bench.begin().await?;
+    let second = bench.user_id();
+    assert!(tx.insert_app_user(app.id, "u-1", second).await?.is_none());
+    drop(tx);
+    assert!(bench.reader.user(Owner::All, second).await?.is_none());
+    let mut tx = bench.begin().await?;
+    let theirs = tx.insert_app_user(other.id, "u-1", bench.user_id()).await?.unwrap();
+    tx.commit(act("user.appear")).await?;
+    assert_ne!(theirs.id, made.id);
+    // The account takes its name along.
+    let mut tx = bench.begin().await?;
+    tx.delete_user(&made).await?;
+    tx.commit(act("user.delete")).await?;
+    assert!(bench.reader.app_user(app.id, "u-1").await?.is_none());
+    Ok(())
+}
+
 /// A grant whose first refresh token has this hash.
 async fn granted(bench: &Bench, user: UserId, app: &ClientRecord, hash: u8) -> Outcome<GrantId> {
     let grant = new_grant(bench, user, app);

@@ -26,6 +26,7 @@ fn identity(bench: &Bench, subject: &str, user: UserId) -> NewIdentity {
         user,
         provider: slug("there"),
         email: None,
+        email_verified: false,
     }
 }
 
@@ -108,10 +109,11 @@ pub(crate) async fn t44_an_identity_is_its_issuer_and_subject(bench: &Bench) -> 
     assert_kind(tx.insert_identity(again).await, Kind::Conflict);
     drop(tx);
     let mut tx = bench.begin().await?;
-    tx.use_identity(id, &slug("there"), Some("ada@there")).await?;
+    tx.use_identity(id, &slug("there"), (Some("ada@there"), true)).await?;
     tx.commit(act("identity.use")).await?;
     let page = bench.reader.identities(Owner::User(ada), &PageRequest::first(9)).await?;
     assert_eq!(page.items[0].email.as_deref(), Some("ada@there"));
+    assert!(page.items[0].email_verified);
     let request = PageRequest::first(9);
     assert!(bench.reader.identities(Owner::User(ben), &request).await?.items.is_empty());
     assert_eq!(bench.reader.identities(Owner::All, &request).await?.items.len(), 1);
@@ -139,6 +141,26 @@ pub(crate) async fn what_a_way_in_rests_on_is_kept_while_it_is_made(bench: &Benc
     tx.commit(act("user.update")).await?;
     assert!(bench.reader.identity_by_id(Owner::All, mine).await?.is_none());
     assert_eq!(bench.reader.identities(Owner::All, &PageRequest::first(9)).await?.items.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn an_address_is_vouched_for_by_a_provider_that_told_that_very_one(
+    bench: &Bench,
+) -> Outcome<()> {
+    put(bench, &provider("there")).await?;
+    let mut ada = bench.user("Ada@example.com").await?;
+    let id = link(bench, "1", ada.id).await?;
+    assert!(!bench.reader.is_email_vouched(&ada).await?, "nobody told it");
+    let cases = [("ada@EXAMPLE.com", false, false), ("b@example.com", true, false)];
+    for (told, verified, vouched) in cases.into_iter().chain([("ada@EXAMPLE.com", true, true)]) {
+        let mut tx = bench.begin().await?;
+        tx.use_identity(id, &slug("there"), (Some(told), verified)).await?;
+        tx.commit(act("identity.use")).await?;
+        assert_eq!(bench.reader.is_email_vouched(&ada).await?, vouched, "{told} {verified}");
+    }
+    // Another address, which somebody typed.
+    ada.email = "other@example.com".to_owned();
+    assert!(!bench.reader.is_email_vouched(&ada).await?);
     Ok(())
 }
 

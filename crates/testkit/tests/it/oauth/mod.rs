@@ -1,6 +1,7 @@
 //! The authorization server, on each engine.
 
 mod codes;
+mod named;
 mod people;
 mod refresh;
 mod requests;
