@@ -332,6 +332,7 @@ pub(crate) fn actor() -> Actor {
         subject: "local".to_owned(),
         network: Some("192.0.2.7".to_owned()),
         request: Some("a-request".to_owned()),
+        client: None,
     }
 }
 

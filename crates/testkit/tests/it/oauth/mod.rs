@@ -1,5 +1,6 @@
 //! The authorization server, on each engine.
 
+mod bounds;
 mod codes;
 mod named;
 mod people;

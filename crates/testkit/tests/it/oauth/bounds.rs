@@ -1,0 +1,78 @@
+//! What an app cannot do beyond what it was allowed, nor for longer.
+
+use serde_json::{Value, json};
+use tollgate_kernel::Role;
+use tollgate_testkit::Client;
+
+use super::{House, text};
+
+/// What an app holds that a person allowed to manage.
+async fn manager(house: &House) -> Client {
+    let app = house.app(json!({"type": "public", "scopes": ["openid", "manage"]})).await;
+    let door = format!("{}/api/v1", house.server.url);
+    let wish = [("scope", "openid manage"), ("resource", &*door)];
+    let tokens = house.tokens(&app, &wish).await;
+    house.server.with_bearer(&text(&tokens, "access_token"))
+}
+
+#[tokio::test]
+async fn t86_m12_an_app_makes_nothing_that_outlasts_what_it_was_allowed() {
+    let house = House::new().await;
+    house.server.set_role(house.alice, Role::Admin).await.unwrap();
+    let app = manager(&house).await;
+    let (bob, key) = house.server.caller("bob", Vec::new()).await.unwrap();
+    assert_eq!(house.server.with_bearer(&key).chat("tollgate-demo", 5).await.unwrap().status, 200);
+    for path in ["/api/v1/keys", "/api/v1/users", "/api/v1/clients"] {
+        assert_eq!(app.get(path).await.unwrap().status, 200, "{path}");
+    }
+    let keys = app.get("/api/v1/keys").await.unwrap().json();
+    let key = text(&keys["items"][0], "id");
+    let client = text(&app.get("/api/v1/clients").await.unwrap().json()["items"][0], "client_id");
+    let tries = [
+        ("POST", "/api/v1/keys".to_owned(), json!({"name": "x"})),
+        ("POST", "/api/v1/keys".to_owned(), json!({"name": "x", "user": bob})),
+        ("POST", "/api/v1/keys".to_owned(), json!({"name": "x", "admin": true})),
+        ("PATCH", format!("/api/v1/keys/{key}"), json!({"name": "x"})),
+        ("POST", format!("/api/v1/keys/{key}/rotate"), json!({})),
+        ("POST", "/api/v1/tokens".to_owned(), json!({})),
+        ("POST", "/api/v1/tokens".to_owned(), json!({"user": bob})),
+        ("POST", "/api/v1/users".to_owned(), json!({"email": "eve@example.com"})),
+        ("PATCH", format!("/api/v1/users/{bob}"), json!({"password": "a long and winding road"})),
+        ("POST", format!("/api/v1/users/{bob}/links"), json!({"purpose": "sign_in"})),
+        ("POST", "/api/v1/clients".to_owned(), json!({"name": "x"})),
+        ("POST", format!("/api/v1/clients/{client}/secret"), json!({})),
+        // She has no password, so that none is asked for.
+        ("PATCH", "/api/v1/me".to_owned(), json!({"password": "a long and winding road"})),
+    ];
+    for (method, path, body) in tries {
+        let answer = app.send(app.request(method, &path).json(&body)).await.unwrap();
+        assert_eq!(answer.status, 403, "{method} {path} {body}");
+        assert!(answer.text.contains("acts for a person"), "{}", answer.text);
+    }
+    // A person does all of that.
+    let made = house.browser.post("/api/v1/keys", &json!({"name": "x"})).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_app_did_for_a_person_names_both() {
+    let house = House::new().await;
+    let app = manager(&house).await;
+    let changed = app.patch("/api/v1/me", &json!({"name": "Alice"})).await.unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let audit = async |actor: String| -> Vec<Value> {
+        let path = format!("/api/v1/audit?action=user.change_self&actor={actor}");
+        house.root.get(&path).await.unwrap().json()["items"].as_array().unwrap().clone()
+    };
+    let person = format!("user:{}", house.alice);
+    let found = audit(person.clone()).await;
+    assert_eq!(found.len(), 1, "it is among what was done by or for her");
+    let actor = text(&found[0], "actor");
+    assert!(actor.starts_with(&format!("{person} by app:")), "{actor}");
+    let named = house.root.get("/api/v1/clients").await.unwrap().json();
+    assert!(actor.ends_with(&text(&named["items"][0], "client_id")), "{actor}");
+    assert_eq!(audit(format!("{person}%20by%20{}", &actor[person.len() + 4..])).await, found);
+    assert_eq!(audit("user:".to_owned()).await.len(), 0, "whole names alone");
+    house.stop().await;
+}
