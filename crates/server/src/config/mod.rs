@@ -190,6 +190,14 @@ pub struct Shown {
     pub origin: String,
 }
 
+impl Shown {
+    /// Whether it is a secret that the file itself holds.
+    pub fn is_secret_in_file(&self) -> bool {
+        let elsewhere = self.origin.starts_with('$') || self.origin.starts_with("--");
+        self.value == "\"(secret)\"" && !elsewhere
+    }
+}
+
 /// Where the server listens.
 #[derive(Clone, Debug)]
 pub struct Server {
