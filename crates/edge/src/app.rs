@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{ALLOW, SET_COOKIE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, request};
 use tollgate_kernel::{Error, Kind, RequestId};
 use tower::Service;
@@ -155,7 +155,8 @@ fn finished(mut response: Response, exchange: &Exchange, look: Option<&Look>) ->
         let dialect = exchange.note().dialect();
         let mut rendered = render(&error, dialect, exchange.id(), look);
         let kept = |name: &HeaderName| {
-            [ALLOW, SET_COOKIE].contains(name) || name.as_str().starts_with("x-ratelimit-")
+            [ALLOW, SET_COOKIE, VARY, ACCESS_CONTROL_ALLOW_ORIGIN].contains(name)
+                || name.as_str().starts_with("x-ratelimit-")
         };
         for (name, value) in response.headers().iter().filter(|(name, _)| kept(name)) {
             rendered.headers_mut().append(name, value.clone());

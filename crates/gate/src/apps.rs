@@ -84,8 +84,8 @@ impl Authn {
             let detail = "The client is unknown, or did not show that it is the one.";
             Error::oauth(OAuthCode::InvalidClient, detail)
         };
-        let id: ClientId = auth.client_id.parse().map_err(|_| refused())?;
-        let client = self.reader.client(Owner::All, id).await?.ok_or_else(refused)?;
+        let client = self.reader.client_called(&auth.client_id).await?.ok_or_else(refused)?;
+        let id = client.id;
         if client.state != AccountState::Active || !takes(&client, &auth.proof) {
             return Err(refused());
         }

@@ -30,7 +30,25 @@ pub(crate) struct Asker {
     /// The redirect URI of the request, if it had one.
     redirect_uri: Option<String>,
     state: Option<String>,
+    by_form: bool,
     params: Params,
+}
+
+/// What a browser takes to the app.
+pub(crate) struct Answer {
+    /// Where it goes.
+    pub(crate) place: String,
+    pub(crate) params: Vec<(&'static str, String)>,
+    /// Whether it goes as a form.
+    pub(crate) by_form: bool,
+}
+
+impl Answer {
+    /// The address of an answer that goes as one.
+    pub(crate) fn address(&self) -> String {
+        let params: Vec<_> = self.params.iter().map(|(name, value)| (*name, &**value)).collect();
+        answer_url(&self.place, &params)
+    }
 }
 
 /// A request that may be made.
@@ -70,19 +88,16 @@ pub(crate) async fn asker(
         return Err(Error::oauth(OAuthCode::InvalidRequest, "The request is too long."));
     }
     let params = Params::from_form(query.as_bytes())?;
-    let Addressed { client_id, redirect_uri, state } = Addressed::parse(&params)?;
+    let Addressed { client_id, redirect_uri, state, by_form } = Addressed::parse(&params)?;
     let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
-    let client = match client_id.parse() {
-        Ok(id) => gate.read(&warrant).client(Owner::All, id).await?,
-        Err(_) => None,
-    };
+    let client = gate.read(&warrant).client_called(&client_id).await?;
     let client = client.filter(|client| client.state == AccountState::Active);
     let client = client.ok_or_else(|| {
         let detail = "The app that sent you here is not known.";
         Error::oauth(OAuthCode::InvalidRequest, detail).with_param("client_id")
     })?;
     let place = place(&client, redirect_uri.as_deref())?;
-    Ok(Asker { client, place, redirect_uri, state, params })
+    Ok(Asker { client, place, redirect_uri, state, by_form, params })
 }
 
 /// Where answers go: what the request says, if it is registered; or the one place that is.
@@ -108,19 +123,18 @@ fn place(client: &ClientRecord, asked: Option<&str>) -> Result<String, Error> {
 impl Asker {
     /// Where a browser is sent with an answer: `state` as it came, and who answers, once
     /// (RFC 9207).
-    fn answer<'a>(&'a self, gate: &'a Gate, mut params: Vec<(&'a str, &'a str)>) -> String {
-        if let Some(state) = &self.state {
-            params.push(("state", state));
-        }
-        params.push(("iss", gate.issuer()));
-        answer_url(&self.place, &params)
+    fn answer(&self, gate: &Gate, params: &[(&'static str, &str)]) -> Answer {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let all = params.iter().copied().chain(state).chain([("iss", gate.issuer())]);
+        let params = all.map(|(name, value)| (name, value.to_owned())).collect();
+        Answer { place: self.place.clone(), params, by_form: self.by_form }
     }
 
     /// Where a browser is sent with a refusal.
-    pub(crate) fn refusal(&self, gate: &Gate, error: &Error) -> String {
+    pub(crate) fn refusal(&self, gate: &Gate, error: &Error) -> Answer {
         let description = tollgate_protocol::oauth::description(error.detail());
         let code = error.oauth_code().as_str();
-        self.answer(gate, vec![("error", code), ("error_description", &description)])
+        self.answer(gate, &[("error", code), ("error_description", &description)])
     }
 
     /// Reads the rest of the request; what is wrong with it is told to the app.
@@ -218,7 +232,7 @@ pub(crate) async fn give_code(
     asker: &Asker,
     request: &Request,
     (person, consented): (Person, bool),
-) -> Result<String, Error> {
+) -> Result<Answer, Error> {
     let (code, hash) = gate.new_token(TokenType::Code);
     let client = asker.client.id;
     let known = gate.read(warrant).consent(person.user, client, &request.resource).await?;
@@ -251,5 +265,5 @@ pub(crate) async fn give_code(
     })
     .await?;
     tx.commit(AuditEvent::new(action, format!("client:{client}"))).await?;
-    Ok(asker.answer(gate, vec![("code", code.expose())]))
+    Ok(asker.answer(gate, &[("code", code.expose())]))
 }

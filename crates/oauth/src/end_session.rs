@@ -97,10 +97,10 @@ async fn wanted(gate: &Gate, caller: &Arc<Principal>, params: &Params) -> Result
         (Some(hint), _) => Some(hint.aud.as_str()),
         (None, said) => said,
     };
-    let client = match app.and_then(|app| app.parse().ok()) {
-        Some(id) => {
+    let client = match app {
+        Some(app) => {
             let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
-            gate.read(&warrant).client(Owner::All, id).await?
+            gate.read(&warrant).client_called(app).await?
         }
         None => None,
     };

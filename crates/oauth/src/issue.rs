@@ -120,7 +120,7 @@ impl Tokens {
         let claims = IdClaims {
             iss: String::new(),
             sub: user.id.to_string(),
-            aud: client.id.to_string(),
+            aud: client.client_id(),
             exp: now + ID_TOKEN_S,
             iat: now,
             auth_time: Some(auth_time.secs()),

@@ -1,5 +1,7 @@
 //! An app gives a token back (RFC 7009).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use http::HeaderMap;
 use serde::Serialize;
@@ -10,7 +12,8 @@ use tollgate_kernel::{Error, PlainToken, Timestamp, TokenId};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{AuditEvent, ClientRecord};
 
-use crate::app::asking;
+use crate::app::{Asking, asking};
+use crate::cors;
 use crate::state::OAuthState;
 
 /// Nothing is said, whatever the token was.
@@ -25,8 +28,13 @@ pub(crate) async fn answer(
     RawBody(body): RawBody,
 ) -> Reply {
     let asking = asking(&state, &exchange, &headers, &body).await?;
+    let client = Arc::clone(&asking.client);
+    cors::readable(revoked(&state.gate, asking).await, &headers, &client)
+}
+
+async fn revoked(gate: &Gate, asking: Asking) -> Reply {
     let token = PlainToken::new(asking.params.needed("token")?.to_owned());
-    revoke(&state.gate, &asking.warrant, &asking.client, &token).await?;
+    revoke(gate, &asking.warrant, &asking.client, &token).await?;
     reply::json(&Nothing {})
 }
 

@@ -1,18 +1,21 @@
 //! Who signed in (OpenID Connect Core, 5.3).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use serde::Serialize;
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Exchange, RawBody};
-use tollgate_gate::{Gate, Presented};
+use tollgate_gate::{Gate, Presented, Principal};
 use tollgate_kernel::{
     CredentialId, Error, Kind, Manage, Noun, OAuthCode, PlainToken, Scope, Scopes,
 };
 use tollgate_protocol::oauth::Params;
 use tollgate_store::Owner;
 
+use crate::cors;
 use crate::issue::about;
 use crate::state::OAuthState;
 
@@ -37,7 +40,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Reply {
     let token = in_header(&headers)?;
-    reply::json(&user_info(&state.gate, &exchange, token).await?)
+    answer(&state.gate, &exchange, &headers, token).await
 }
 
 /// `POST /oauth/userinfo`: the token may stand in the body (RFC 6750, 2.2).
@@ -58,7 +61,7 @@ pub(crate) async fn by_form(
         }
         (header, body) => header.or(body),
     };
-    reply::json(&user_info(&state.gate, &exchange, token).await?)
+    answer(&state.gate, &exchange, &headers, token).await
 }
 
 /// The token of the one `Authorization` header.
@@ -74,12 +77,30 @@ fn in_header(headers: &HeaderMap) -> Result<Option<PlainToken>, Error> {
     Ok(bearer.map(|(_, token)| PlainToken::new(token.trim().to_owned())))
 }
 
+async fn answer(
+    gate: &Gate,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+    token: Option<PlainToken>,
+) -> Reply {
+    let (told, principal) = user_info(gate, exchange, token).await?;
+    let reply = reply::json(&told);
+    let (true, Some(app)) = (headers.contains_key(ORIGIN), principal.client().app()) else {
+        return reply;
+    };
+    let warrant = gate.allow(&principal, Manage::read(Noun::SignIn))?;
+    match gate.read(&warrant).client(Owner::All, app).await? {
+        Some(client) => cors::readable(reply, headers, &client),
+        None => reply,
+    }
+}
+
 /// What the app that has this token may know of its person.
 async fn user_info(
     gate: &Gate,
     exchange: &Exchange,
     token: Option<PlainToken>,
-) -> Result<UserInfo, Error> {
+) -> Result<(UserInfo, Arc<Principal>), Error> {
     let token = token.ok_or_else(Error::unauthenticated)?;
     let mut presented = Presented::new();
     presented.bearer(token);
@@ -106,11 +127,12 @@ async fn user_info(
     let warrant = gate.allow(&principal, Manage::read(Noun::SignIn))?;
     let user = gate.read(&warrant).user(Owner::User(user), user).await?.ok_or_else(invalid)?;
     let known = about(gate, &warrant, &user, &scopes.join(" ")).await?;
-    Ok(UserInfo {
+    let told = UserInfo {
         sub: user.id.to_string(),
         name: known.name,
         locale: known.locale,
         email: known.email,
         email_verified: known.email_verified,
-    })
+    };
+    Ok((told, principal))
 }

@@ -366,7 +366,7 @@ const TOOLS: &[&str] = &[
     "CREATE INDEX keys_service ON keys (id) WHERE kind = 'tool'",
 ];
 
-/// People whom apps name, and addresses that a sign-in provider vouched for.
+/// People whom apps name, addresses that a sign-in provider vouched for, names of declared apps.
 const APPS_ACT: &[&str] = &[
     "CREATE TABLE app_users (
         client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
@@ -376,4 +376,7 @@ const APPS_ACT: &[&str] = &[
         PRIMARY KEY (client_id, name)
     ) {clustered}",
     "ALTER TABLE identities ADD COLUMN email_verified BIGINT NOT NULL DEFAULT 0",
+    // What an app that the configuration file declares is called as a client.
+    "ALTER TABLE clients ADD COLUMN slug TEXT",
+    "CREATE UNIQUE INDEX clients_slug ON clients (slug)",
 ];

@@ -3,6 +3,7 @@
 
 mod check;
 mod declare;
+mod declare_clients;
 mod problem;
 mod raw;
 mod schema;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
-use tollgate_store::ProviderRecord;
+use tollgate_store::{ClientKind, OAuthMembers, ProviderRecord};
 use url::Url;
 
 pub use problem::{Origin, Problem, Problems};
@@ -341,16 +342,19 @@ pub struct ProviderDecl {
 }
 
 /// A declared app.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDecl {
-    /// Its name in the file.
+    /// Its name in the file, which is its client id.
     pub id: Slug,
     /// Its name for people.
     pub name: String,
     /// Its plan; it may be declared here or live in the store.
     pub plan: Option<Slug>,
-    /// Where its users may be sent back to.
-    pub redirect_uris: Vec<String>,
+    /// Whether it can keep a secret.
+    pub kind: ClientKind,
+    /// Its secret, if the file has it.
+    pub client_secret: Option<Secret>,
+    /// How it signs people in, and gets tokens.
+    pub oauth: OAuthMembers,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod linking;
 mod manage;
 mod providers;
 mod refusals;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
