@@ -83,7 +83,7 @@ async fn people_sign_in_to_an_app_with_us() {
     let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
     let place = App::place();
     let body = json!({"name": "Ask a model", "redirect_uris": [format!("{}/callback", place.1)],
-        "post_logout_redirect_uris": [format!("{}/", place.1)], "access_token_s": 1});
+        "post_logout_redirect_uris": [format!("{}/", place.1)], "access_token_s": 8});
     let client = made(&admin, "/api/v1/clients", &body).await;
     let (id, secret) = (text(&client, "client_id"), text(&client, "client_secret"));
     let settings =
@@ -120,7 +120,7 @@ async fn people_sign_in_to_an_app_with_us() {
     assert_eq!(line(&seen, "signed_out")["signed_out"], 401);
     assert_eq!(line(&seen, "at")["at"], "/login", "signed out here too");
     assert_eq!(line(&seen, "complaints")["complaints"], json!([]));
-    // Tokens of a second each were renewed, and all are given back.
+    // Tokens that are about to end were renewed each time, and all are given back.
     let audit = admin.get("/api/v1/audit?limit=500").await.unwrap().json();
     let acts = |act: &str| {
         let items = audit["items"].as_array().unwrap().iter();
