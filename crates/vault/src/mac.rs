@@ -48,6 +48,8 @@ pub enum Purpose {
     AuthorizationTicket,
     /// An app's credential together with its name for somebody, as caches know the pair.
     NamedUser,
+    /// Service tokens of tools that their owners gave.
+    ToolToken,
 }
 
 impl Purpose {
@@ -70,6 +72,7 @@ impl Purpose {
         Self::RefreshSuccessor,
         Self::AuthorizationTicket,
         Self::NamedUser,
+        Self::ToolToken,
     ];
 
     /// The name in the derivation. It is stable: another name is another key.
@@ -92,6 +95,7 @@ impl Purpose {
             Self::RefreshSuccessor => "refresh successor",
             Self::AuthorizationTicket => "authorization ticket",
             Self::NamedUser => "named user",
+            Self::ToolToken => "tool token",
         }
     }
 
@@ -172,6 +176,7 @@ pub(crate) struct Macs {
     refresh_successor: hmac::Key,
     authorization_ticket: hmac::Key,
     named_user: hmac::Key,
+    tool_token: hmac::Key,
 }
 
 impl Macs {
@@ -195,6 +200,7 @@ impl Macs {
             refresh_successor: key(Purpose::RefreshSuccessor)?,
             authorization_ticket: key(Purpose::AuthorizationTicket)?,
             named_user: key(Purpose::NamedUser)?,
+            tool_token: key(Purpose::ToolToken)?,
         })
     }
 
@@ -217,6 +223,7 @@ impl Macs {
             Purpose::RefreshSuccessor => &self.refresh_successor,
             Purpose::AuthorizationTicket => &self.authorization_ticket,
             Purpose::NamedUser => &self.named_user,
+            Purpose::ToolToken => &self.tool_token,
         }
     }
 }
@@ -259,6 +266,7 @@ mod tests {
             "3a80f005e1c588fd5f9d9306d04e690b883b0db9463195bf026a3a5be8c431b6",
         ),
         (Purpose::NamedUser, "1f7a61b03b1667e98ca52d6b08e6dffc2342691e6b194d012995fa705d4515ca"),
+        (Purpose::ToolToken, "6613debd97a68fb68a987b99c38640e9d1a11db4fe0c3975f0fa18b6036a3aa7"),
     ];
 
     fn hex(token: HashedToken) -> String {
