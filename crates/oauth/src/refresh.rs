@@ -12,7 +12,7 @@ use tollgate_store::{
 use tracing::warn;
 
 use crate::issue::{Access, Tokens, issue};
-use crate::scopes::{narrowed, same_resource};
+use crate::scopes::{narrowed, same_resource, still_granted};
 
 /// How long the answer to a refresh can be asked for again, by whom it did not reach.
 const GRACE: Duration = Duration::from_secs(30);
@@ -38,8 +38,8 @@ pub(crate) async fn refresh(
     let hash = gate.hash_presented(TokenType::Refresh, token).ok_or_else(refused)?;
     let found = gate.read(warrant).refresh_token(hash.as_bytes()).await?;
     let (presented, grant) = found.ok_or_else(refused)?;
-    counts(gate, warrant, client, &presented, &grant).await?;
-    let scope = narrowed(&grant.scope, scope)?;
+    let granted = counts(gate, warrant, client, &presented, &grant).await?;
+    let scope = narrowed(&granted, scope)?;
     same_resource(gate, resource, &grant.resource)?;
     let (successor, successor_hash) = gate.successor(token, grant.id);
     let mut tx = gate.begin(warrant).await?;
@@ -74,15 +74,16 @@ fn refused() -> Error {
     Error::oauth(OAuthCode::InvalidGrant, detail)
 }
 
-/// Refuses a token of another app, of a family that has ended, and of somebody who may not come in
-/// any more. None of that uses the token up.
+/// What the app may still have of the grant. Refuses a token of another app, of a family that has
+/// ended, of somebody who may not come in any more, and one of which nothing is left (T24). None of
+/// that uses the token up.
 async fn counts(
     gate: &Gate,
     warrant: &Warrant,
     client: &ClientRecord,
     token: &RefreshRecord,
     grant: &GrantRecord,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     let now = gate.clock().now();
     let over = grant.ended_at.is_some() || grant.expires_at <= now || token.expires_at <= now;
     if grant.client != client.id || over {
@@ -90,7 +91,8 @@ async fn counts(
     }
     let user = gate.read(warrant).user(Owner::All, grant.user).await?;
     let active = user.is_some_and(|user| user.state == AccountState::Active);
-    if active { Ok(()) } else { Err(refused()) }
+    let granted = still_granted(gate, client, &grant.resource, &grant.scope);
+    granted.filter(|_| active).ok_or_else(refused)
 }
 
 /// Whether a used token is the one before the last, used a moment ago, and the last one is not.

@@ -1,7 +1,7 @@
 //! What an app says of itself as a client of the authorization server (RFC 7591, 2).
 
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::Error;
+use tollgate_kernel::{Error, Scope};
 
 use crate::sql::Row;
 
@@ -73,6 +73,14 @@ impl Default for OAuthMembers {
 }
 
 impl OAuthMembers {
+    /// Whether the app may have `scope`, where the resource knows it.
+    pub fn may_have(&self, scope: &str) -> bool {
+        match &self.scopes {
+            Some(list) => list.iter().any(|listed| listed == scope),
+            None => scope != Scope::MANAGE,
+        }
+    }
+
     /// The members in the column `oauth` of an app's row.
     pub(crate) fn read(row: &Row) -> Result<Self, Error> {
         row.json("oauth")

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate_kernel::Role;
 use tollgate_testkit::Client;
 
-use super::{House, text};
+use super::{House, invalid_grant, refused, text};
 
 /// What an app holds that a person allowed to manage.
 async fn manager(house: &House) -> Client {
@@ -74,5 +74,56 @@ async fn what_an_app_did_for_a_person_names_both() {
     assert!(actor.ends_with(&text(&named["items"][0], "client_id")), "{actor}");
     assert_eq!(audit(format!("{person}%20by%20{}", &actor[person.len() + 4..])).await, found);
     assert_eq!(audit("user:".to_owned()).await.len(), 0, "whole names alone");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t24_what_an_app_may_have_no_more_its_tokens_have_no_more() {
+    let house = House::new().await;
+    let app = house.app(json!({"scopes": ["openid", "models", "email"]})).await;
+    let tokens = house.tokens(&app, &[("scope", "openid models email")]).await;
+    assert_eq!(house.calls(&tokens).await, 200);
+    let path = format!("/api/v1/clients/{}", app.id);
+    let change = async |body: Value| {
+        let changed = house.root.patch(&path, &body).await.unwrap();
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    };
+    change(json!({"scopes": ["openid"]})).await;
+    assert_eq!(house.calls(&tokens).await, 403, "at once");
+    let narrower = house.refreshed(&app, &tokens).await.json();
+    assert_eq!(narrower["scope"], "openid");
+    assert_eq!(house.calls(&narrower).await, 403);
+    for nothing in [json!({"scopes": ["profile"]}), json!({"scopes": ["models"],
+        "resources": [format!("{}/api/v1", house.server.url)]})]
+    {
+        change(nothing).await;
+        assert_eq!(refused(&house.refreshed(&app, &narrower).await), invalid_grant());
+    }
+    change(json!({"scopes": ["openid", "models", "email"], "resources": []})).await;
+    let again = house.refreshed(&app, &narrower).await.json();
+    assert_eq!(again["scope"], "email models openid", "the grant itself is what it was");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t24_a_refresh_needs_a_resource_that_is_there() {
+    let house = House::new().await;
+    let (here, there) = ("https://todo.example", "https://more.example");
+    let add = async |body: Value| {
+        let made = house.root.post("/api/v1/resources", &body).await.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text);
+    };
+    add(json!({"uri": here, "scopes": ["todo.read"]})).await;
+    let app = house.app(json!({})).await;
+    let tokens = house.tokens(&app, &[("resource", here), ("scope", "todo.read")]).await;
+    let next = house.refreshed(&app, &tokens).await;
+    assert_eq!(next.status, 200, "{}", next.text);
+    let path = format!("/api/v1/resources/{}", here.replace(':', "%3A").replace('/', "%2F"));
+    let gone = house.root.send(house.root.request("DELETE", &path)).await.unwrap();
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    assert_eq!(refused(&house.refreshed(&app, &next.json()).await), invalid_grant());
+    // Another that goes by that name is another.
+    add(json!({"uri": there, "aliases": [here], "scopes": ["todo.read"]})).await;
+    assert_eq!(refused(&house.refreshed(&app, &next.json()).await), invalid_grant());
     house.stop().await;
 }

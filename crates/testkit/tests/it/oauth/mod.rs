@@ -65,6 +65,15 @@ impl House {
         App { id: text("client_id").unwrap(), secret: text("client_secret") }
     }
 
+    /// A wish for tokens for an address of others: it is what it was when the server has another.
+    async fn elsewhere(&self) -> [(&'static str, &'static str); 2] {
+        let uri = "https://todo.example";
+        let resource = json!({"uri": uri, "scopes": ["todo.read"]});
+        let made = self.root.post("/api/v1/resources", &resource).await.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text);
+        [("resource", uri), ("scope", "openid todo.read")]
+    }
+
     async fn public(&self) -> App {
         self.app(json!({"type": "public"})).await
     }

@@ -207,7 +207,7 @@ async fn t72_only_whom_a_token_concerns_is_told_about_it() {
 async fn t39_a_new_key_is_published_before_it_signs_and_the_old_one_after() {
     let mut house = House::new().await;
     let app = house.app(json!({})).await;
-    let before = house.tokens(&app, &[]).await;
+    let before = house.tokens(&app, &house.elsewhere().await).await;
     let kid = |token: &str| -> String {
         use base64::Engine as _;
         let header = token.split('.').next().expect("a header");
