@@ -66,7 +66,7 @@ pub(crate) async fn resume(
     go_on(&state, &caller, (visit, headers), &ticket.query, Some(ticket.since)).await
 }
 
-/// `POST /oauth/again`: the session gives way to the one that a new sign-in begins.
+/// `POST /oauth/again`: the session ends, as it does for whoever signs in anew.
 pub(crate) async fn again(
     State(state): State<OAuthState>,
     Caller(caller): Caller,
@@ -79,8 +79,9 @@ pub(crate) async fn again(
         let warrant = gate.allow(&caller, Manage::write(Noun::Grants))?;
         let mut tx = gate.begin(&warrant).await?;
         let session = person.session.id;
-        tx.give_way(Owner::User(person.user), session).await?;
-        tx.commit(AuditEvent::new("session.renew", format!("session:{session}"))).await?;
+        // With what was allowed in it: else that would end with no session any more.
+        tx.end_session(Owner::User(person.user), session).await?;
+        tx.commit(AuditEvent::new("session.end", format!("session:{session}"))).await?;
         gate.heed().await;
     }
     let cleared = visit.exchange().edge().cookies().clear_session()?;

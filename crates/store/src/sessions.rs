@@ -170,15 +170,6 @@ impl Tx {
         self.end_grants_of_session(id).await
     }
 
-    /// Replaces a session by the one that the same browser gets when its person signs in anew: what
-    /// apps were allowed in it stays.
-    pub async fn give_way(&mut self, owner: Owner, id: SessionId) -> Result<(), Error> {
-        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)";
-        self.change_named(sql, args![id, owner.value()]).await?;
-        self.announce(EventKind::Session, id.to_string());
-        Ok(())
-    }
-
     /// Ends all sessions of a person but one, and all that they allowed apps; says how many
     /// sessions.
     pub async fn end_sessions_of(

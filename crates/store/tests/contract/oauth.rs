@@ -193,11 +193,11 @@ pub(crate) async fn t24_grants_end_with_what_they_rest_on(bench: &Bench) -> Outc
     tx.insert_grant(&bound).await?;
     tx.commit(act("grant.create")).await?;
 
-    // Who signs in anew ends nothing; who signs out ends what belongs to the session.
-    let again = bench.session(user, 2).await?;
+    // Who signs out ends what belongs to the session.
+    let other = bench.session(user, 2).await?;
     let mut tx = bench.begin().await?;
-    tx.give_way(Owner::User(user), again).await?;
-    tx.commit(act("session.renew")).await?;
+    tx.end_session(Owner::User(user), other).await?;
+    tx.commit(act("session.end")).await?;
     assert!(!has_ended(bench, bound.id).await?);
     let mut tx = bench.begin().await?;
     tx.end_session(Owner::User(user), session).await?;

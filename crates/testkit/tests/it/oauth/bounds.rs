@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate_kernel::Role;
 use tollgate_testkit::Client;
 
-use super::{House, invalid_grant, refused, text};
+use super::{House, between, invalid_grant, refused, text};
 
 /// What an app holds that a person allowed to manage.
 async fn manager(house: &House) -> Client {
@@ -125,5 +125,22 @@ async fn t24_a_refresh_needs_a_resource_that_is_there() {
     // Another that goes by that name is another.
     add(json!({"uri": there, "aliases": [here], "scopes": ["todo.read"]})).await;
     assert_eq!(refused(&house.refreshed(&app, &next.json()).await), invalid_grant());
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn who_signs_in_again_leaves_no_grant_that_ends_with_no_session() {
+    let house = House::new().await;
+    let (app, other) = (house.public().await, house.public().await);
+    let bound = house.tokens(&app, &[]).await;
+    let lasting = house.tokens(&app, &[("scope", "openid models offline_access")]).await;
+    let page = house.browser.get(&house.request(&other, &[("prompt", "login")])).await.unwrap();
+    let ticket = between(&page.text, "name=\"ticket\" value=\"", "\"");
+    let form = [("csrf", house.browser.csrf.as_str()), ("ticket", ticket)];
+    let request = house.browser.request("POST", "/oauth/again").form(&form);
+    assert_eq!(house.browser.send(request).await.unwrap().status, 303);
+    assert_eq!(house.calls(&bound).await, 401, "it ended with its session");
+    assert_eq!(refused(&house.refreshed(&app, &bound).await), invalid_grant());
+    assert_eq!(house.calls(&lasting).await, 200);
     house.stop().await;
 }
