@@ -7,7 +7,7 @@ use tollgate_kernel::{Error, OAuthCode, PlainToken, Scope, Timestamp};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_protocol::oauth::{Challenge, GrantType, Verifier};
 use tollgate_store::{
-    AccountState, AuditEvent, ClientRecord, CodeRecord, NewGrant, Owner, Tx, UserRecord,
+    AccountState, AuditEvent, ClientRecord, CodeRecord, NewGrant, Owner, Tx, Used, UserRecord,
 };
 use tracing::warn;
 
@@ -40,11 +40,13 @@ pub(crate) async fn redeem_code(
         return Err(refused());
     }
     // All that is read is read before: a transaction that waited for a connection to read by would
-    // wait for others that wait for it.
+    // wait for others that wait for it. Whoever ends the session meanwhile takes the code away.
     let user = signed_in(gate, warrant, &code).await?;
     let mut tx = gate.begin(warrant).await?;
-    if !tx.use_code(hash.as_bytes()).await? {
-        return Err(replayed(gate, tx, &code).await?);
+    match tx.use_code(hash.as_bytes()).await? {
+        Used::Now => {}
+        Used::Before => return Err(replayed(gate, tx, &code).await?),
+        Used::Gone => return Err(refused()),
     }
     let refreshes = may_use(client, GrantType::RefreshToken);
     let life_s = if refreshes { client.oauth.refresh_token_s } else { client.oauth.access_token_s };

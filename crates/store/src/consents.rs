@@ -85,9 +85,7 @@ impl Tx {
     ) -> Result<bool, Error> {
         let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
         let consents = self.execute(sql, args![user, client]).await?;
-        let sql = "DELETE FROM auth_codes WHERE user_id = $1 AND client_id = $2 \
-                   AND used_at IS NULL";
-        self.execute(sql, args![user, client]).await?;
+        self.drop_codes_of(user, Some(client), None).await?;
         let grants = self.end_grants_of(user, Some(client)).await?;
         Ok(consents > 0 || grants > 0)
     }

@@ -162,11 +162,15 @@ impl Tx {
         Ok(SessionRecord { id, user, created_at, last_seen_at, expires_at, network, agent })
     }
 
-    /// Ends a session, if `owner` may know of it, and the grants that end with it.
+    /// Ends a session, if `owner` may know of it, with the codes that were given in it and the
+    /// grants that end with it.
     pub async fn end_session(&mut self, owner: Owner, id: SessionId) -> Result<(), Error> {
-        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)";
-        self.change_named(sql, args![id, owner.value()]).await?;
+        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) \
+                   RETURNING user_id";
+        let ended = self.optional(sql, args![id, owner.value()]).await?;
+        let user: UserId = ended.ok_or_else(Error::not_found)?.id("user_id")?;
         self.announce(EventKind::Session, id.to_string());
+        self.drop_codes_of(user, None, Some(id)).await?;
         self.end_grants_of_session(id).await
     }
 
@@ -183,6 +187,7 @@ impl Tx {
         for session in &ended {
             self.announce(EventKind::Session, session.text("id")?);
         }
+        self.drop_codes_of(user, None, None).await?;
         self.end_grants_of(user, None).await?;
         Ok(ended.len())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tollgate_kernel::{Clock as _, GrantId, Kind, Timestamp, UserId};
 use tollgate_store::{
     AuthMethod, ClientKind, ClientRecord, EventKind, NewCode, NewGrant, OAuthMembers, Owner,
-    PageRequest, ResourceRecord, Swept,
+    PageRequest, ResourceRecord, Swept, Used,
 };
 
 use super::{Bench, Outcome, act, assert_kind};
@@ -109,7 +109,7 @@ pub(crate) async fn t3_of_a_hundred_redemptions_one_wins(bench: &Bench) -> Outco
     });
     let mut won = 0;
     for tried in tries.collect::<Vec<_>>() {
-        won += u32::from(tried.await.unwrap()?);
+        won += u32::from(tried.await.unwrap()? == Used::Now);
     }
     assert_eq!(won, 1);
     assert!(bench.reader.code(&[1; 32]).await?.unwrap().used_at.is_some());
@@ -121,7 +121,7 @@ pub(crate) async fn a_code_is_bound_to_what_it_was_made_for(bench: &Bench) -> Ou
     let code = new_code(bench, user, &app, 1).await?;
     let mut tx = bench.begin().await?;
     tx.insert_code(code.clone()).await?;
-    assert!(!tx.use_code(&[2; 32]).await?);
+    assert_eq!(tx.use_code(&[2; 32]).await?, Used::Gone);
     tx.commit(act("code.create")).await?;
     let read = bench.reader.code(&[1; 32]).await?.unwrap();
     assert_eq!((read.grant, read.client, read.user), (code.grant, app.id, user));
@@ -129,6 +129,47 @@ pub(crate) async fn a_code_is_bound_to_what_it_was_made_for(bench: &Bench) -> Ou
     assert_eq!((read.scope, read.resource, read.nonce), (code.scope, code.resource, code.nonce));
     assert_eq!((read.expires_at, read.used_at), (code.expires_at, None));
     assert!(bench.reader.code(&[2; 32]).await?.is_none());
+    Ok(())
+}
+
+pub(crate) async fn t29_codes_that_wait_end_with_what_they_were_given_in(
+    bench: &Bench,
+) -> Outcome<()> {
+    let (user, app) = (bench.user("ada@example.com").await?.id, app(bench).await?);
+    let mut codes = Vec::new();
+    for hash in 1..=4 {
+        let code = new_code(bench, user, &app, hash).await?;
+        let mut tx = bench.begin().await?;
+        tx.insert_code(code.clone()).await?;
+        tx.commit(act("code.create")).await?;
+        codes.push(code);
+    }
+    let mut tx = bench.begin().await?;
+    assert_eq!(tx.use_code(&[1; 32]).await?, Used::Now);
+    tx.commit(act("code.use")).await?;
+    let mut tx = bench.begin().await?;
+    tx.end_session(Owner::User(user), codes[0].session).await?;
+    tx.end_session(Owner::User(user), codes[1].session).await?;
+    assert_eq!(tx.use_code(&[1; 32]).await?, Used::Before, "a replay is still found");
+    assert_eq!(tx.use_code(&[2; 32]).await?, Used::Gone);
+    tx.commit(act("session.end")).await?;
+
+    // One is being used while all sessions end: its grant ends with them.
+    let mut using = bench.begin().await?;
+    assert_eq!(using.use_code(&[3; 32]).await?, Used::Now);
+    let writer = Arc::clone(&bench.writer);
+    let ending = tokio::spawn(async move {
+        let mut tx = writer.begin(super::actor()).await?;
+        tx.end_sessions_of(user, None).await?;
+        tx.commit(act("user.change_password")).await?;
+        Outcome::Ok(())
+    });
+    let grant = NewGrant { id: codes[2].grant, ..new_grant(bench, user, &app) };
+    using.insert_grant(&grant).await?;
+    using.commit(act("grant.create")).await?;
+    ending.await.unwrap()?;
+    assert!(has_ended(bench, grant.id).await?);
+    assert!(bench.reader.code(&[4; 32]).await?.is_none());
     Ok(())
 }
 
