@@ -211,7 +211,7 @@ fn must_sign_in_again(
 }
 
 /// Gives the code: where the browser is sent with it. A consent that was just given is noted with
-/// it.
+/// it; where none was, the one before has to be there still.
 pub(crate) async fn give_code(
     gate: &Gate,
     warrant: &Warrant,
@@ -221,12 +221,16 @@ pub(crate) async fn give_code(
 ) -> Result<String, Error> {
     let (code, hash) = gate.new_token(TokenType::Code);
     let client = asker.client.id;
-    let known = gate.read(warrant).consent(person.user, client, &request.resource).await?;
     let mut tx: Tx = gate.begin(warrant).await?;
+    // Read here, so that what is taken back meanwhile stays so.
+    let known = tx.consent(person.user, client, &request.resource).await?.unwrap_or_default();
     let scope = request.scopes.join(" ");
     let mut action = "code.create";
+    if !consented && !request.scopes.iter().all(|scope| covers(&known, scope)) {
+        let detail = "The person took their consent back this moment.";
+        return Err(Error::oauth(OAuthCode::ConsentRequired, detail));
+    }
     if consented {
-        let known = known.unwrap_or_default();
         let mut all: Vec<&str> = known.split(' ').chain(scope.split(' ')).collect();
         all.retain(|scope| !scope.is_empty());
         all.sort_unstable();

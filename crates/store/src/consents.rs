@@ -62,6 +62,21 @@ impl Record for ConsentRecord {
 }
 
 impl Tx {
+    /// What [`Reader::consent`] says, and goes on saying until the end of this transaction: whoever
+    /// takes it back meanwhile is made to wait.
+    pub async fn consent(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+        resource: &str,
+    ) -> Result<Option<String>, Error> {
+        // An update that changes nothing holds the row on both engines.
+        let sql = "UPDATE consents SET updated_at = updated_at WHERE user_id = $1 \
+                   AND client_id = $2 AND resource = $3 RETURNING scope";
+        let row = self.optional(sql, args![user, client, resource]).await?;
+        row.map(|row| row.text("scope")).transpose()
+    }
+
     /// Notes to which scopes a person consented.
     pub async fn put_consent(
         &mut self,
@@ -74,6 +89,12 @@ impl Tx {
                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, client_id, resource) \
                    DO UPDATE SET scope = excluded.scope, updated_at = excluded.updated_at";
         self.execute(sql, args![user, client, resource, scope, self.now]).await.map(drop)
+    }
+
+    /// Takes back all that a person consented to.
+    pub(crate) async fn drop_consents_of(&mut self, user: UserId) -> Result<(), Error> {
+        let sql = "DELETE FROM consents WHERE user_id = $1";
+        self.execute(sql, args![user]).await.map(drop)
     }
 
     /// Takes back what a person consented to for an app, and ends what comes of it. Whether there

@@ -174,8 +174,8 @@ impl Tx {
         self.end_grants_of_session(id).await
     }
 
-    /// Ends all sessions of a person but one, and all that they allowed apps; says how many
-    /// sessions.
+    /// Ends all sessions of a person but one, and all that they allowed apps, which ask them anew;
+    /// says how many sessions.
     pub async fn end_sessions_of(
         &mut self,
         user: UserId,
@@ -187,6 +187,7 @@ impl Tx {
         for session in &ended {
             self.announce(EventKind::Session, session.text("id")?);
         }
+        self.drop_consents_of(user).await?;
         self.drop_codes_of(user, None, None).await?;
         self.end_grants_of(user, None).await?;
         Ok(ended.len())

@@ -288,6 +288,41 @@ pub(crate) async fn consents_are_kept_until_they_are_withdrawn(bench: &Bench) ->
     Ok(())
 }
 
+pub(crate) async fn t29_a_consent_is_taken_back_for_good(bench: &Bench) -> Outcome<()> {
+    let (user, app) = (bench.user("ada@example.com").await?.id, app(bench).await?);
+    let here = "https://id.example/v1";
+    let mut tx = bench.begin().await?;
+    assert_eq!(tx.consent(user, app.id, here).await?, None);
+    tx.put_consent(user, app.id, here, "models").await?;
+    tx.commit(act("consent.give")).await?;
+
+    // It is taken back while a code is given by it.
+    let code = new_code(bench, user, &app, 1).await?;
+    let mut giving = bench.begin().await?;
+    assert_eq!(giving.consent(user, app.id, here).await?.as_deref(), Some("models"));
+    let (writer, client) = (Arc::clone(&bench.writer), app.id);
+    let withdrawing = tokio::spawn(async move {
+        let mut tx = writer.begin(super::actor()).await?;
+        tx.withdraw_consent(user, client).await?;
+        tx.commit(act("consent.withdraw")).await?;
+        Outcome::Ok(())
+    });
+    giving.insert_code(code).await?;
+    giving.put_consent(user, app.id, here, "models openid").await?;
+    giving.commit(act("consent.give")).await?;
+    withdrawing.await.unwrap()?;
+    assert!(bench.reader.code(&[1; 32]).await?.is_none());
+    assert_eq!(bench.reader.consent(user, app.id, here).await?, None);
+
+    // A new password takes all of them back.
+    let mut tx = bench.begin().await?;
+    tx.put_consent(user, app.id, here, "models").await?;
+    tx.end_sessions_of(user, None).await?;
+    tx.commit(act("user.change_password")).await?;
+    assert_eq!(bench.reader.consent(user, app.id, here).await?, None);
+    Ok(())
+}
+
 pub(crate) async fn resources_have_addresses(bench: &Bench) -> Outcome<()> {
     let mut resource = ResourceRecord::new("https://todo.example".to_owned());
     resource.aliases = vec!["https://todo.example/mcp".to_owned()];

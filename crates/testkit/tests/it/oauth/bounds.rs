@@ -144,3 +144,19 @@ async fn who_signs_in_again_leaves_no_grant_that_ends_with_no_session() {
     assert_eq!(house.calls(&lasting).await, 200);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn t29_a_new_password_lets_apps_ask_anew() {
+    let house = House::new().await;
+    let app = house.public().await;
+    house.code(&app, &[]).await;
+    let path = format!("/api/v1/users/{}", house.alice);
+    let body = json!({"password": "a long and winding road"});
+    assert_eq!(house.root.patch(&path, &body).await.unwrap().status, 200);
+    let browser = house.server.signed_in(house.alice).await.unwrap();
+    let asked = browser.get(&house.request(&app, &[])).await.unwrap();
+    assert!(asked.text.contains("consent-form"), "{}", asked.text);
+    let listed = browser.get("/api/v1/grants").await.unwrap().json();
+    assert_eq!(listed["items"], json!([]));
+    house.stop().await;
+}
