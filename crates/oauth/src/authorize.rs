@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Form, Query, RawBody, Visit};
+use tollgate_edge::{Attempt, Caller, Form, Query, RawBody, Visit};
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Blame, Error, Manage, Noun, OAuthCode, Timestamp};
 use tollgate_protocol::oauth::Params;
@@ -98,6 +98,10 @@ async fn go_on(
     since: Option<Timestamp>,
 ) -> Reply {
     let gate = &state.gate;
+    // Those who are not signed in were counted already.
+    if !caller.is_anonymous() {
+        state.networks.count(Attempt::Management, caller)?;
+    }
     let asker = asker(gate, caller, query).await?;
     match decided(gate, caller, &asker, since).await {
         Ok(Decided::Redirect(place)) => sent_back(visit, &headers, &place),

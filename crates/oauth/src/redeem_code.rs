@@ -121,9 +121,11 @@ fn fits(
     same_resource(gate, redemption.resource, &code.resource)
 }
 
-/// Ends what came of a code that is redeemed a second time.
+/// Ends what came of a code that is redeemed a second time, if it has not ended.
 async fn replayed(gate: &Gate, mut tx: Tx, code: &CodeRecord) -> Result<Error, Error> {
-    tx.end_grant(code.grant).await?;
+    if !tx.end_grant(code.grant).await? {
+        return Ok(refused());
+    }
     tx.commit(AuditEvent::new("code.replay", format!("grant:{}", code.grant))).await?;
     gate.heed().await;
     warn!(client = %code.client, user = %code.user, grant = %code.grant,

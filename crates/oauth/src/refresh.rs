@@ -52,12 +52,7 @@ pub(crate) async fn refresh(
     } else if may_come_again(&mut tx, hash.as_bytes()).await? {
         tx.commit(AuditEvent::new("grant.refresh_again", target)).await?;
     } else {
-        tx.end_grant(grant.id).await?;
-        tx.commit(AuditEvent::new("grant.reuse", target)).await?;
-        gate.heed().await;
-        warn!(client = %client.id, user = %grant.user, grant = %grant.id,
-            "a refresh token was used again; its family is revoked");
-        return Err(refused());
+        return Err(reused(gate, tx, &grant).await?);
     }
     let access = Access {
         subject: grant.user.to_string(),
@@ -67,6 +62,18 @@ pub(crate) async fn refresh(
         ends: Some(grant.expires_at),
     };
     Ok(issue(gate, warrant, client, access)?.with_refresh(Some(successor)))
+}
+
+/// Ends the family of a token that was used and comes again, if it has not ended.
+async fn reused(gate: &Gate, mut tx: Tx, grant: &GrantRecord) -> Result<Error, Error> {
+    if !tx.end_grant(grant.id).await? {
+        return Ok(refused());
+    }
+    tx.commit(AuditEvent::new("grant.reuse", format!("grant:{}", grant.id))).await?;
+    gate.heed().await;
+    warn!(client = %grant.client, user = %grant.user, grant = %grant.id,
+        "a refresh token was used again; its family is revoked");
+    Ok(refused())
 }
 
 fn refused() -> Error {

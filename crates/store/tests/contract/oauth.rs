@@ -213,6 +213,9 @@ pub(crate) async fn a_family_ends_whole_and_is_announced(bench: &Bench) -> Outco
     assert!(tx.end_grant(grant).await?);
     assert!(!tx.end_grant(grant).await?);
     tx.commit(act("grant.revoke")).await?;
+    let mut tx = bench.begin().await?;
+    assert!(!tx.end_grant(grant).await?, "nor is it told twice");
+    tx.commit(act("grant.revoke")).await?;
     let told = bench.reader.events_after(before).await?;
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].kind, &told[0].id), (EventKind::Grant, &grant.to_string()));
@@ -353,9 +356,9 @@ pub(crate) async fn a_revoked_token_is_known_until_its_end(bench: &Bench) -> Out
     let grant = granted(bench, user, &app, 1).await?;
     let (token, other) = (bench.token_id(), bench.token_id());
     let ends = bench.clock.now().plus(Duration::from_secs(300));
-    for _ in 0..2 {
+    for is_new in [true, false] {
         let mut tx = bench.begin().await?;
-        tx.revoke_token(token, ends).await?;
+        assert_eq!(tx.revoke_token(token, ends).await?, is_new);
         tx.commit(act("token.revoke")).await?;
     }
     assert!(bench.reader.is_revoked(token).await? && !bench.reader.is_revoked(other).await?);

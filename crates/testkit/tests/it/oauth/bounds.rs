@@ -1,10 +1,13 @@
 //! What an app cannot do beyond what it was allowed, nor for longer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tollgate_edge::NetworkLimits;
 use tollgate_kernel::Role;
 use tollgate_testkit::Client;
 
-use super::{House, between, invalid_grant, refused, text};
+use super::{House, between, invalid_grant, posted, refused, text};
 
 /// What an app holds that a person allowed to manage.
 async fn manager(house: &House) -> Client {
@@ -158,5 +161,67 @@ async fn t29_a_new_password_lets_apps_ask_anew() {
     assert!(asked.text.contains("consent-form"), "{}", asked.text);
     let listed = browser.get("/api/v1/grants").await.unwrap().json();
     assert_eq!(listed["items"], json!([]));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_over_already_writes_nothing() {
+    let house = House::new().await;
+    let app = house.app(json!({})).await;
+    let code = house.code(&app, &[]).await;
+    let redemption = house.redemption(&app, &code);
+    let first = house.token(&redemption).await.json();
+    let revoke = async |token: &str| {
+        let mut form = posted(&app);
+        form.push(("token", token.to_owned()));
+        assert_eq!(house.posted("/oauth/revoke", &form).await.status, 200);
+    };
+    for _ in 0..3 {
+        revoke(&text(&first, "access_token")).await;
+    }
+    assert_eq!(house.acts("token.revoke").await, 1);
+    for _ in 0..3 {
+        revoke(&text(&first, "refresh_token")).await;
+        assert_eq!(refused(&house.token(&redemption).await), invalid_grant());
+    }
+    assert_eq!((house.acts("grant.revoke").await, house.acts("code.replay").await), (1, 0));
+    let second = house.tokens(&app, &[]).await;
+    let third = house.refreshed(&app, &second).await.json();
+    house.refreshed(&app, &third).await;
+    for _ in 0..3 {
+        assert_eq!(refused(&house.refreshed(&app, &second).await), invalid_grant());
+    }
+    assert_eq!(house.acts("grant.reuse").await, 1);
+    let late = house.tokens(&app, &[]).await;
+    house.clock.leap(Duration::from_secs(421));
+    revoke(&text(&late, "access_token")).await;
+    assert_eq!(house.acts("token.revoke").await, 1, "it ended by itself");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t62_an_app_without_a_secret_and_a_browser_are_counted_by_network() {
+    let limits = NetworkLimits { management_per_minute: 9, ..NetworkLimits::LAX };
+    let house = House::limited(limits).await;
+    let (public, confidential) = (house.public().await, house.app(json!({})).await);
+    let mut tokens = house.tokens(&public, &[]).await;
+    let mut served = 0;
+    let refused = loop {
+        let answer = house.refreshed(&public, &tokens).await;
+        match answer.status {
+            200 => tokens = answer.json(),
+            _ => break answer,
+        }
+        served += 1;
+        assert!(served < 9, "nobody counts");
+    };
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    assert!(!refused.header("retry-after").is_empty());
+    let asked = house.browser.get(&house.request(&public, &[])).await.unwrap();
+    assert_eq!(asked.status, 429, "{}", asked.text);
+    // All the people of an app with a secret come from its one network.
+    let mut form = posted(&confidential);
+    form.push(("token", "x".to_owned()));
+    assert_eq!(house.posted("/oauth/revoke", &form).await.status, 200);
     house.stop().await;
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tollgate_edge::NetworkLimits;
 use tollgate_kernel::{LeapingClock, UserId};
 use tollgate_testkit::{Answer, Browser, Client, Setup, TestServer};
 use url::form_urlencoded;
@@ -43,8 +44,12 @@ type Pairs<'a> = Vec<(&'a str, String)>;
 
 impl House {
     async fn new() -> Self {
+        Self::limited(NetworkLimits::LAX).await
+    }
+
+    async fn limited(network_limits: NetworkLimits) -> Self {
         let clock = Arc::new(LeapingClock::at_noon());
-        let setup = Setup { clock: clock.clone(), ..Setup::on(crate::ENGINE) };
+        let setup = Setup { clock: clock.clone(), network_limits, ..Setup::on(crate::ENGINE) };
         let server = TestServer::start_as(setup).await.unwrap();
         let (alice, _) = server.caller("alice", Vec::new()).await.unwrap();
         let browser = server.signed_in(alice).await.unwrap();
