@@ -185,7 +185,8 @@ impl Authn {
 
     fn read_access_token(&self, token: &PlainToken) -> Option<AccessClaims> {
         let unverified = Unverified::parse(token.expose()).ok()?;
-        let verified = unverified.verified(|token| self.tokens.is_ours(token, self.clock.now())).ok()?;
+        let verified =
+            unverified.verified(|token| self.tokens.is_ours(token, self.clock.now())).ok()?;
         let claims = AccessClaims::parse(&verified).ok()?;
         (claims.iss == self.tokens.issuer()).then_some(claims)
     }

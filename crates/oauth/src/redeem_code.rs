@@ -36,7 +36,11 @@ pub(crate) async fn redeem_code(
     let (refresh, refresh_hash) = gate.new_token(TokenType::Refresh);
     let code = gate.read(warrant).code(hash.as_bytes()).await?.ok_or_else(refused)?;
     fits(gate, client, &code, &redemption)?;
-    if code.used_at.is_none() && code.expires_at <= gate.clock().now() {
+    // First of all: a replay is one also when its session is over.
+    if code.used_at.is_some() {
+        return Err(replayed(gate, gate.begin(warrant).await?, &code).await?);
+    }
+    if code.expires_at <= gate.clock().now() {
         return Err(refused());
     }
     // All that is read is read before: a transaction that waited for a connection to read by would

@@ -38,6 +38,17 @@ pub(crate) async fn refresh(
     let hash = gate.hash_presented(TokenType::Refresh, token).ok_or_else(refused)?;
     let found = gate.read(warrant).refresh_token(hash.as_bytes()).await?;
     let (presented, grant) = found.ok_or_else(refused)?;
+    if grant.client != client.id || grant.ended_at.is_some() {
+        return Err(refused());
+    }
+    // First of all: a token that was used and comes again is that also at its own end, for somebody
+    // who may not come in, or with another wish than before.
+    if presented.used_at.is_some() {
+        let mut tx = gate.begin(warrant).await?;
+        if !may_come_again(&mut tx, hash.as_bytes()).await? {
+            return Err(reused(gate, tx, &grant).await?);
+        }
+    }
     let granted = counts(gate, warrant, client, &presented, &grant).await?;
     let scope = narrowed(&granted, scope)?;
     same_resource(gate, resource, &grant.resource)?;
@@ -81,8 +92,8 @@ fn refused() -> Error {
     Error::oauth(OAuthCode::InvalidGrant, detail)
 }
 
-/// What the app may still have of the grant. Refuses a token of another app, of a family that has
-/// ended, of somebody who may not come in any more, and one of which nothing is left (T24). None of
+/// What the app may still have of the grant. Refuses a token of a family that is over, of
+/// somebody who may not come in any more, and one of which nothing is left (T24). None of
 /// that uses the token up.
 async fn counts(
     gate: &Gate,
@@ -92,8 +103,7 @@ async fn counts(
     grant: &GrantRecord,
 ) -> Result<String, Error> {
     let now = gate.clock().now();
-    let over = grant.ended_at.is_some() || grant.expires_at <= now || token.expires_at <= now;
-    if grant.client != client.id || over {
+    if grant.expires_at <= now || token.expires_at <= now {
         return Err(refused());
     }
     let user = gate.read(warrant).user(Owner::All, grant.user).await?;

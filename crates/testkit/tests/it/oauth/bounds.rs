@@ -96,9 +96,11 @@ async fn t24_what_an_app_may_have_no_more_its_tokens_have_no_more() {
     let narrower = house.refreshed(&app, &tokens).await.json();
     assert_eq!(narrower["scope"], "openid");
     assert_eq!(house.calls(&narrower).await, 403);
-    for nothing in [json!({"scopes": ["profile"]}), json!({"scopes": ["models"],
-        "resources": [format!("{}/api/v1", house.server.url)]})]
-    {
+    for nothing in [
+        json!({"scopes": ["profile"]}),
+        json!({"scopes": ["models"],
+        "resources": [format!("{}/api/v1", house.server.url)]}),
+    ] {
         change(nothing).await;
         assert_eq!(refused(&house.refreshed(&app, &narrower).await), invalid_grant());
     }
@@ -223,5 +225,54 @@ async fn t62_an_app_without_a_secret_and_a_browser_are_counted_by_network() {
     let mut form = posted(&confidential);
     form.push(("token", "x".to_owned()));
     assert_eq!(house.posted("/oauth/revoke", &form).await.status, 200);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t3_a_replay_is_found_when_the_session_is_over() {
+    let house = House::new().await;
+    let app = house.public().await;
+    let code = house.code(&app, &[("scope", "openid models offline_access")]).await;
+    let redemption = house.redemption(&app, &code);
+    let tokens = house.token(&redemption).await.json();
+    let path = format!("/api/v1/sessions/{}", house.browser.session);
+    let ended = house.browser.send(house.browser.request("DELETE", &path)).await.unwrap();
+    assert_eq!(ended.status, 204, "{}", ended.text);
+    assert_eq!(house.calls(&tokens).await, 200, "it was allowed beyond the session");
+    assert_eq!(refused(&house.token(&redemption).await), invalid_grant());
+    assert_eq!(house.calls(&tokens).await, 401);
+    assert_eq!(refused(&house.refreshed(&app, &tokens).await), invalid_grant());
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t21_reuse_is_found_whatever_else_is_wrong_with_the_token() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let house = House::new().await;
+    let app = house.public().await;
+    let wish = [("scope", "openid models offline_access")];
+    // Past the days that it might have waited for its use, had it not been used.
+    let first = house.tokens(&app, &wish).await;
+    house.clock.leap(20 * DAY);
+    let second = house.refreshed(&app, &first).await.json();
+    house.clock.leap(11 * DAY);
+    let third = house.refreshed(&app, &second).await.json();
+    assert_eq!(refused(&house.refreshed(&app, &first).await), invalid_grant());
+    assert_eq!(house.calls(&third).await, 401);
+    assert_eq!(house.acts("grant.reuse").await, 1);
+    // With a wish that would be refused by itself.
+    let browser = house.server.signed_in(house.alice).await.unwrap();
+    let house = House { browser, ..house };
+    let first = house.tokens(&app, &wish).await;
+    let second = house.refreshed(&app, &first).await.json();
+    house.refreshed(&app, &second).await;
+    let mut form = posted(&app);
+    form.extend([
+        ("grant_type", "refresh_token".to_owned()),
+        ("refresh_token", text(&first, "refresh_token")),
+        ("scope", "manage".to_owned()),
+    ]);
+    assert_eq!(refused(&house.token(&form).await), invalid_grant());
+    assert_eq!(house.acts("grant.reuse").await, 2);
     house.stop().await;
 }
