@@ -10,7 +10,9 @@ use tollgate_kernel::{
 };
 use tollgate_protocol::api_key::TokenType;
 use tollgate_protocol::oauth::{Addressed, GrantType, Params, RedirectUri, Wish, answer_url};
-use tollgate_store::{AccountState, AuditEvent, ClientRecord, NewCode, Owner, SessionRecord, Tx};
+use tollgate_store::{
+    AccountState, AuditEvent, ClientKind, ClientRecord, NewCode, Owner, SessionRecord, Tx,
+};
 use tracing::warn;
 
 use crate::scopes::{self, covers, is_legacy, may_use};
@@ -171,11 +173,21 @@ pub(crate) async fn consider(
     let warrant = gate.allow(caller, Manage::read(Noun::Grants))?;
     let given = gate.read(&warrant).consent(person.user, asker.client.id, &request.resource);
     let given = given.await?.unwrap_or_default();
-    if prompt.consent || !request.scopes.iter().all(|scope| covers(&given, scope)) {
+    if prompt.consent
+        || is_anybodys(asker)
+        || !request.scopes.iter().all(|scope| covers(&given, scope))
+    {
         let detail = "The person has to consent first.";
         return needed(OAuthCode::ConsentRequired, detail, Next::Consent(person));
     }
     Ok(Next::Code(person))
+}
+
+/// Whether any program may be behind the request: one without a secret, at an address that is
+/// whose who takes it first, on loopback or by a scheme of its own. That somebody allowed it before
+/// says nothing of this one (RFC 8252, 8.6; T79).
+fn is_anybodys(asker: &Asker) -> bool {
+    asker.client.kind == ClientKind::Public && !asker.place.starts_with("https://")
 }
 
 /// Who is signed in, with a session of this browser.

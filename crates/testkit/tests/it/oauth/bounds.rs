@@ -7,7 +7,7 @@ use tollgate_edge::NetworkLimits;
 use tollgate_kernel::Role;
 use tollgate_testkit::Client;
 
-use super::{House, between, invalid_grant, posted, refused, text};
+use super::{House, between, invalid_grant, posted, refused, text, told};
 
 /// What an app holds that a person allowed to manage.
 async fn manager(house: &House) -> Client {
@@ -274,5 +274,29 @@ async fn t21_reuse_is_found_whatever_else_is_wrong_with_the_token() {
     ]);
     assert_eq!(refused(&house.token(&form).await), invalid_grant());
     assert_eq!(house.acts("grant.reuse").await, 2);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t79_a_program_that_may_be_anybodys_asks_each_time() {
+    let house = House::new().await;
+    for place in ["http://127.0.0.1/cb", "app.example:/cb"] {
+        let wish = [("redirect_uri", place)];
+        let app = house.app(json!({"type": "public", "redirect_uris": [place]})).await;
+        for _ in 0..2 {
+            let asked = house.browser.get(&house.request(&app, &wish)).await.unwrap();
+            assert!(asked.text.contains("consent-form"), "{}", asked.text);
+            assert!(told(&house.said("allow", asked).await).contains_key("code"));
+        }
+        let silent = house.request(&app, &[wish[0], ("prompt", "none")]);
+        assert_eq!(house.allowed(&silent).await["error"], "consent_required");
+    }
+    // One that shows a secret is the one that was allowed.
+    let place = "http://127.0.0.1/cb";
+    let app = house.app(json!({"redirect_uris": [place]})).await;
+    let request = house.request(&app, &[("redirect_uri", place)]);
+    assert!(house.allowed(&request).await.contains_key("code"));
+    let known = house.browser.get(&request).await.unwrap();
+    assert!(told(&known).contains_key("code"), "{}", known.text);
     house.stop().await;
 }
