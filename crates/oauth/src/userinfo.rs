@@ -5,11 +5,12 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Exchange, RawBody};
+use tollgate_edge::{Attempt, Exchange, RawBody};
 use tollgate_gate::{Gate, Presented};
 use tollgate_kernel::{
     CredentialId, Error, Kind, Manage, Noun, OAuthCode, PlainToken, Scope, Scopes,
 };
+use tollgate_protocol::jwt::Unverified;
 use tollgate_protocol::oauth::Params;
 use tollgate_store::Owner;
 
@@ -37,7 +38,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Reply {
     let token = in_header(&headers)?;
-    reply::json(&user_info(&state.gate, &exchange, token).await?)
+    reply::json(&counted(&state, &exchange, token).await?)
 }
 
 /// `POST /oauth/userinfo`: the token may stand in the body (RFC 6750, 2.2).
@@ -58,7 +59,7 @@ pub(crate) async fn by_form(
         }
         (header, body) => header.or(body),
     };
-    reply::json(&user_info(&state.gate, &exchange, token).await?)
+    reply::json(&counted(&state, &exchange, token).await?)
 }
 
 /// The token of the one `Authorization` header.
@@ -74,20 +75,37 @@ fn in_header(headers: &HeaderMap) -> Result<Option<PlainToken>, Error> {
     Ok(bearer.map(|(_, token)| PlainToken::new(token.trim().to_owned())))
 }
 
+/// The same, with those counted who come without a token that is good: the router looks at none
+/// here.
+async fn counted(
+    state: &OAuthState,
+    exchange: &Exchange,
+    token: Option<PlainToken>,
+) -> Result<UserInfo, Error> {
+    let known = user_info(&state.gate, exchange, token).await;
+    if known.as_ref().is_err_and(|error| error.kind() == Kind::Unauthenticated) {
+        let stranger = state.gate.anonymous(exchange.network());
+        state.networks.count(Attempt::Anonymous, &stranger)?;
+    }
+    known
+}
+
 /// What the app that has this token may know of its person.
 async fn user_info(
     gate: &Gate,
     exchange: &Exchange,
     token: Option<PlainToken>,
 ) -> Result<UserInfo, Error> {
-    let token = token.ok_or_else(Error::unauthenticated)?;
-    let mut presented = Presented::new();
-    presented.bearer(token);
-    presented.of_request(exchange.id());
     let invalid = || {
         let detail = "The access token is unknown, expired or revoked.";
         Error::oauth(OAuthCode::InvalidToken, detail)
     };
+    let token = token.ok_or_else(Error::unauthenticated)?;
+    // Keys are looked up, and noted as used: here they are no credential.
+    Unverified::parse(token.expose()).map_err(|_| invalid())?;
+    let mut presented = Presented::new();
+    presented.bearer(token);
+    presented.of_request(exchange.id());
     let principal = gate.authenticate(presented, exchange.network()).await;
     let principal = principal.map_err(|error| match error.kind() {
         Kind::Unauthenticated => invalid(),

@@ -8,6 +8,7 @@ use tollgate_kernel::Role;
 use tollgate_testkit::Client;
 
 use super::{House, between, invalid_grant, posted, refused, text, told};
+use crate::both::bites;
 
 /// What an app holds that a person allowed to manage.
 async fn manager(house: &House) -> Client {
@@ -298,5 +299,30 @@ async fn t79_a_program_that_may_be_anybodys_asks_each_time() {
     assert!(house.allowed(&request).await.contains_key("code"));
     let known = house.browser.get(&request).await.unwrap();
     assert!(told(&known).contains_key("code"), "{}", known.text);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t62_bad_tokens_at_userinfo_are_counted_and_keys_not_looked_up() {
+    let limits = NetworkLimits { anonymous_per_minute: 5, ..NetworkLimits::LAX };
+    let house = House::limited(limits).await;
+    let app = house.public().await;
+    let tokens = house.tokens(&app, &[]).await;
+    let (_, key) = house.server.caller("keyed", Vec::new()).await.unwrap();
+    let asked = async |token: &str| {
+        let client = house.server.with_bearer(token);
+        client.get("/oauth/userinfo").await.unwrap().status
+    };
+    assert_eq!(asked(&key).await, 401);
+    for _ in 0..4 {
+        assert_eq!(asked("garbled").await, 401);
+    }
+    assert_eq!(asked("garbled").await, 429);
+    assert_eq!(asked(&text(&tokens, "access_token")).await, 200, "good ones are not counted");
+    let log = || house.server.log.text();
+    let all = async || log().matches("/oauth/userinfo").count() == 7;
+    bites("all of it is logged", all).await;
+    let first = log().lines().find(|line| line.contains("/oauth/userinfo")).unwrap().to_owned();
+    assert!(!first.contains("subject"), "nobody knows whose key it was: {first}");
     house.stop().await;
 }
