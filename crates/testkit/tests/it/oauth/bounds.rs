@@ -326,3 +326,21 @@ async fn t62_bad_tokens_at_userinfo_are_counted_and_keys_not_looked_up() {
     assert!(!first.contains("subject"), "nobody knows whose key it was: {first}");
     house.stop().await;
 }
+
+#[tokio::test]
+async fn t17_a_disabled_app_leads_nobody_anywhere() {
+    let house = House::new().await;
+    let home = "https://app.example/bye";
+    let app = house.app(json!({"post_logout_redirect_uris": [home]})).await;
+    let leads = async || {
+        let query = format!("?client_id={}&post_logout_redirect_uri={home}", app.id);
+        let client = house.server.anonymous();
+        let answer = client.get(&format!("/oauth/end-session{query}")).await.unwrap();
+        answer.header("location").starts_with(home)
+    };
+    assert!(leads().await);
+    let path = format!("/api/v1/clients/{}", app.id);
+    house.root.patch(&path, &json!({"state": "disabled"})).await.unwrap();
+    assert!(!leads().await);
+    house.stop().await;
+}
