@@ -45,6 +45,8 @@ async fn t86_m12_an_app_makes_nothing_that_outlasts_what_it_was_allowed() {
         ("POST", format!("/api/v1/users/{bob}/links"), json!({"purpose": "sign_in"})),
         ("POST", "/api/v1/clients".to_owned(), json!({"name": "x"})),
         ("POST", format!("/api/v1/clients/{client}/secret"), json!({})),
+        ("DELETE", format!("/api/v1/identities/{bob}"), json!({})),
+        ("POST", "/api/v1/providers".to_owned(), json!({"id": "evil"})),
         // She has no password, so that none is asked for.
         ("PATCH", "/api/v1/me".to_owned(), json!({"password": "a long and winding road"})),
     ];
