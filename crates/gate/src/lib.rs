@@ -85,7 +85,7 @@ pub use rates::{RateStanding, Refusal};
 pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use resources::Resource;
 pub use sign_in::{Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret};
-pub use signing::{KeyStage, KeyStanding};
+pub use signing::{KeyStage, KeyStanding, Replaced};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};
 pub use trouble::{Trouble, TroubleKind};

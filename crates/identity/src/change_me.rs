@@ -60,6 +60,9 @@ pub(crate) async fn change_me(
     if let Some(locale) = locale {
         user.locale = locale.as_deref().map(check::locale).transpose()?;
     }
+    if password.is_some() {
+        caller.require_no_grant()?;
+    }
     let hash = match password {
         Some(password) => Some(new_hash(state, &warrant, &user, password).await?),
         None => None,
