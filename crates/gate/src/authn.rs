@@ -223,12 +223,13 @@ impl Authn {
 
     async fn verify(&self, token: &PlainToken) -> Result<Known, Error> {
         let unverified = Unverified::parse(token.expose())?;
-        let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
+        let now = self.clock.now();
+        let verified = unverified.verified(|token| self.tokens.is_ours(token, now))?;
         let claims = AccessClaims::parse(&verified)?;
-        let audience = self.tokens.check(&claims, self.clock.now())?;
+        let audience = self.tokens.check(&claims, now)?;
         let mut known = self.known_token(&claims).await?;
         let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
-        known.scopes = self.tokens.scopes_at(&claims.aud, scopes);
+        known.scopes = self.tokens.scopes_at(&claims.aud, scopes.within(&known.scopes));
         known.foreign = !self.tokens.knows(&claims.aud);
         known.audience = Some(Audience::new(audience));
         known.standing.models = claims.models.as_deref().map(token_models).transpose()?;

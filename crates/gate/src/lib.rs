@@ -97,7 +97,7 @@ pub use resources::Resource;
 pub use sign_in::{
     Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret, redirect_uri_of,
 };
-pub use signing::{KeyStage, KeyStanding};
+pub use signing::{KeyStage, KeyStanding, Replaced};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};
 pub use tool::Tool;

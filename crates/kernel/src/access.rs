@@ -35,9 +35,9 @@ impl Manage {
 
     /// Whether it changes what lets somebody in: who can sign in, and with what.
     pub const fn is_of_credentials(self) -> bool {
-        use Noun::{Clients, Keys, Providers, Tokens, Users};
+        use Noun::{Clients, Identities, Keys, Providers, Tokens, Users};
         matches!(self.action, Action::Write)
-            && matches!(self.noun, Keys | Tokens | Users | Clients | Providers)
+            && matches!(self.noun, Keys | Tokens | Users | Identities | Clients | Providers)
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Form, Query, RawBody, Visit};
+use tollgate_edge::{Attempt, Caller, Form, Query, RawBody, Visit};
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Blame, Error, Manage, Noun, OAuthCode, Timestamp};
 use tollgate_protocol::oauth::Params;
@@ -72,7 +72,7 @@ pub(crate) async fn resume(
     go_on(&state, &caller, (visit, headers), &ticket.query, Some(ticket.since)).await
 }
 
-/// `POST /oauth/again`: the session gives way to the one that a new sign-in begins.
+/// `POST /oauth/again`: the session ends, as it does for whoever signs in anew.
 pub(crate) async fn again(
     State(state): State<OAuthState>,
     Caller(caller): Caller,
@@ -85,8 +85,9 @@ pub(crate) async fn again(
         let warrant = gate.allow(&caller, Manage::write(Noun::Grants))?;
         let mut tx = gate.begin(&warrant).await?;
         let session = person.session.id;
-        tx.give_way(Owner::User(person.user), session).await?;
-        tx.commit(AuditEvent::new("session.renew", format!("session:{session}"))).await?;
+        // With what was allowed in it: else that would end with no session any more.
+        tx.end_session(Owner::User(person.user), session).await?;
+        tx.commit(AuditEvent::new("session.end", format!("session:{session}"))).await?;
         gate.heed().await;
     }
     let cleared = visit.exchange().edge().cookies().clear_session()?;
@@ -103,6 +104,10 @@ async fn go_on(
     since: Option<Timestamp>,
 ) -> Reply {
     let gate = &state.gate;
+    // Those who are not signed in were counted already.
+    if !caller.is_anonymous() {
+        state.networks.count(Attempt::Management, caller)?;
+    }
     let asker = asker(gate, caller, query).await?;
     match decided(gate, caller, &asker, since).await {
         Ok(Decided::Answer(answer)) => sent_back(visit, &headers, &answer),

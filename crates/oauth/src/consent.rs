@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Form, Visit};
+use tollgate_edge::{Attempt, Caller, Form, Visit};
 use tollgate_kernel::{Blame, Error, Kind, Manage, Noun, OAuthCode};
 
 use crate::consider::{asker, give_code, person};
@@ -34,6 +34,7 @@ pub(crate) async fn answer(
     Form(answer): Form<Answer>,
 ) -> Reply {
     let gate = &state.gate;
+    state.networks.count(Attempt::Management, &caller)?;
     let ticket = Ticket::open(gate, &answer.ticket)?;
     let person = person(gate, &caller).await?.ok_or_else(Error::unauthenticated)?;
     if ticket.session != Some(person.session.id) {

@@ -10,7 +10,9 @@ use tollgate_kernel::{
 };
 use tollgate_protocol::api_key::TokenType;
 use tollgate_protocol::oauth::{Addressed, GrantType, Params, RedirectUri, Wish, answer_url};
-use tollgate_store::{AccountState, AuditEvent, ClientRecord, NewCode, Owner, SessionRecord, Tx};
+use tollgate_store::{
+    AccountState, AuditEvent, ClientKind, ClientRecord, NewCode, Owner, SessionRecord, Tx,
+};
 use tracing::warn;
 
 use crate::scopes::{self, covers, is_legacy, may_use};
@@ -185,11 +187,21 @@ pub(crate) async fn consider(
     let warrant = gate.allow(caller, Manage::read(Noun::Grants))?;
     let given = gate.read(&warrant).consent(person.user, asker.client.id, &request.resource);
     let given = given.await?.unwrap_or_default();
-    if prompt.consent || !request.scopes.iter().all(|scope| covers(&given, scope)) {
+    if prompt.consent
+        || is_anybodys(asker)
+        || !request.scopes.iter().all(|scope| covers(&given, scope))
+    {
         let detail = "The person has to consent first.";
         return needed(OAuthCode::ConsentRequired, detail, Next::Consent(person));
     }
     Ok(Next::Code(person))
+}
+
+/// Whether any program may be behind the request: one without a secret, at an address that is
+/// whose who takes it first, on loopback or by a scheme of its own. That somebody allowed it before
+/// says nothing of this one (RFC 8252, 8.6; T79).
+fn is_anybodys(asker: &Asker) -> bool {
+    asker.client.kind == ClientKind::Public && !asker.place.starts_with("https://")
 }
 
 /// Who is signed in, with a session of this browser.
@@ -225,7 +237,7 @@ fn must_sign_in_again(
 }
 
 /// Gives the code: where the browser is sent with it. A consent that was just given is noted with
-/// it.
+/// it; where none was, the one before has to be there still.
 pub(crate) async fn give_code(
     gate: &Gate,
     warrant: &Warrant,
@@ -235,12 +247,16 @@ pub(crate) async fn give_code(
 ) -> Result<Answer, Error> {
     let (code, hash) = gate.new_token(TokenType::Code);
     let client = asker.client.id;
-    let known = gate.read(warrant).consent(person.user, client, &request.resource).await?;
     let mut tx: Tx = gate.begin(warrant).await?;
+    // Read here, so that what is taken back meanwhile stays so.
+    let known = tx.consent(person.user, client, &request.resource).await?.unwrap_or_default();
     let scope = request.scopes.join(" ");
     let mut action = "code.create";
+    if !consented && !request.scopes.iter().all(|scope| covers(&known, scope)) {
+        let detail = "The person took their consent back this moment.";
+        return Err(Error::oauth(OAuthCode::ConsentRequired, detail));
+    }
     if consented {
-        let known = known.unwrap_or_default();
         let mut all: Vec<&str> = known.split(' ').chain(scope.split(' ')).collect();
         all.retain(|scope| !scope.is_empty());
         all.sort_unstable();

@@ -49,7 +49,7 @@ mod value;
 use std::path::PathBuf;
 
 pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
-pub use auth_codes::{CodeRecord, NewCode};
+pub use auth_codes::{CodeRecord, NewCode, Used};
 pub use clients::{ClientKind, ClientRecord};
 pub use consents::ConsentRecord;
 pub use descent::{Descent, GENERATIONS_MAX, Origin};

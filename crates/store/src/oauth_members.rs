@@ -1,7 +1,7 @@
 //! What an app says of itself as a client of the authorization server (RFC 7591, 2).
 
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::Error;
+use tollgate_kernel::{Error, Scope};
 
 use crate::ClientKind;
 use crate::sql::Row;
@@ -100,6 +100,14 @@ impl OAuthMembers {
                 refused("grants", "A public app gets no token for itself.")
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the app may have `scope`, where the resource knows it.
+    pub fn may_have(&self, scope: &str) -> bool {
+        match &self.scopes {
+            Some(list) => list.iter().any(|listed| listed == scope),
+            None => scope != Scope::MANAGE,
         }
     }
 

@@ -119,6 +119,9 @@ pub enum RotateVerb {
 #[derive(Debug, Args)]
 pub struct RotateKeys {
     /// After how many seconds the new keys sign; until then they are only published
-    #[arg(long, value_name = "SECONDS", default_value_t = 1_200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_200, conflicts_with = "revoke")]
     pub lead_s: u32,
+    /// For keys that were stolen: remove the ones before at once, with all that they signed
+    #[arg(long)]
+    pub revoke: bool,
 }

@@ -67,7 +67,9 @@ macro_rules! suite {
                 t3_of_a_hundred_redemptions_one_wins,
                 a_code_is_bound_to_what_it_was_made_for, t20_of_fifty_refreshes_one_wins,
                 a_family_ends_whole_and_is_announced, t24_grants_end_with_what_they_rest_on,
-                consents_are_kept_until_they_are_withdrawn, resources_have_addresses,
+                t29_codes_that_wait_end_with_what_they_were_given_in,
+                consents_are_kept_until_they_are_withdrawn,
+                t29_a_consent_is_taken_back_for_good, resources_have_addresses,
                 a_revoked_token_is_known_until_its_end, a_sweep_removes_what_is_over;
             providers: a_provider_is_read_as_it_was_written,
                 t44_an_identity_is_its_issuer_and_subject,
