@@ -20,6 +20,9 @@ const HEADER: &str = "Tollgate-User";
 /// The longest name, in bytes: a UUID, an address or a hash fits with room to spare.
 const LONGEST: usize = 128;
 
+/// How often an app is looked up that changes at the same time.
+const TRIES: usize = 3;
+
 /// What an app calls somebody.
 pub(crate) struct Name(String);
 
@@ -61,26 +64,37 @@ impl Gate {
         network: Network,
     ) -> Result<Arc<Principal>, Error> {
         let names = presented.names().to_owned();
-        let token = presented.only_token();
-        let hash = token.and_then(|(token, is_session)| self.authn.keyed(token, is_session));
-        let app = self.authn.authenticate(presented, network).await?;
-        let (Some(name), Some((_, hash))) = (app.known.names(&names), hash) else {
-            return Ok(app);
+        let Some((token, false)) = presented.only_token() else {
+            return self.authn.authenticate(presented, network).await;
         };
-        self.person_named(&app, &name?, &hash).await
+        let (token, request) = (token.clone(), presented.request());
+        let keyed = self.authn.keyed(&token, false).ok_or_else(Error::unauthenticated)?;
+        for _ in 0..TRIES {
+            let mut alone = Presented::new();
+            alone.bearer(token.clone());
+            request.into_iter().for_each(|id| alone.of_request(id));
+            let app = self.authn.authenticate(alone, network).await?;
+            let Some(name) = app.known.names(&names) else { return Ok(app) };
+            if let Some(person) = self.person_named(&app, &name?, &keyed.1).await? {
+                return Ok(person);
+            }
+        }
+        Err(Error::new(Kind::Unavailable, "The app is being changed. Try again."))
     }
 
-    /// The person whom `app` names; somebody new, where it has not named them before.
+    /// The person whom `app` names; somebody new, where it has not named them before. None where
+    /// the app's credential has changed or ended meanwhile: its event did not find the person's
+    /// life, which began after it.
     async fn person_named(
         &self,
         app: &Arc<Principal>,
         name: &Name,
         credential: &HashedToken,
-    ) -> Result<Arc<Principal>, Error> {
+    ) -> Result<Option<Arc<Principal>>, Error> {
         let authn = &self.authn;
         let hash = authn.hash_of_named(credential, name);
         if let Some(known) = authn.remembered(&hash) {
-            return authn.welcome(known, app.network, app.request);
+            return authn.welcome(known, app.network, app.request).map(Some);
         }
         let id = app.client().app().ok_or_else(|| Error::internal("an app without its id"))?;
         let mut heeded = self.lives.heeded();
@@ -89,15 +103,14 @@ impl Gate {
         if self.lives.heeded() != heeded {
             heeded = self.lives.heeded();
             let user = self.user_named(app, id, name).await?;
+            // The first is kept until then: as long as it is, events find its life.
             known = authn.known_named(&app.known, id, user, &hash).await?;
         }
-        // The credential itself may have ended before the person's life began, which no event
-        // ends any more; or its record may have changed.
         if app.known.generation != app.known.live.generation() {
-            return Err(Error::unauthenticated());
+            return Ok(None);
         }
         let known = authn.remember(hash, known, heeded);
-        authn.welcome(known, app.network, app.request)
+        authn.welcome(known, app.network, app.request).map(Some)
     }
 
     async fn user_named(
