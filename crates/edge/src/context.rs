@@ -14,6 +14,7 @@ use crate::cookies::CookieNames;
 use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
+use crate::guests::{Guests, NoGuests};
 use crate::limits::NetworkBook;
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub networks: Arc<NetworkBook>,
     /// Who knows which requests were done once already.
     pub replays: Arc<dyn Replays>,
+    /// Who answers at names and paths that are not our own.
+    pub guests: Arc<dyn Guests>,
 }
 
 /// What all requests share.
@@ -76,6 +79,7 @@ pub struct Edge {
     pub(crate) nav: Vec<NavItem>,
     pub(crate) networks: Arc<NetworkBook>,
     pub(crate) replays: Arc<dyn Replays>,
+    pub(crate) guests: Arc<dyn Guests>,
     pub(crate) origins: Origins,
     pub(crate) traffic: Traffic,
     public_host: Option<String>,
@@ -99,6 +103,7 @@ impl Edge {
             nav: parts.nav,
             networks: parts.networks,
             replays: parts.replays,
+            guests: parts.guests,
             origins: Origins::new(&public_url),
             traffic: Traffic::new(),
             public_host: public_url.host_str().map(str::to_owned),
@@ -122,6 +127,7 @@ impl Edge {
             nav: Vec::new(),
             networks: Arc::clone(&self.networks),
             replays: Arc::clone(&self.replays),
+            guests: Arc::new(NoGuests),
             origins: self.origins.clone(),
             traffic: Traffic::new(),
             public_host: None,

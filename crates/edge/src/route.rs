@@ -111,7 +111,8 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         Self::new(Method::DELETE, path, access, summary, handler)
     }
 
-    fn new<H, T>(
+    /// Any `method` at `path`.
+    pub fn new<H, T>(
         method: Method,
         path: &'static str,
         access: Access,

@@ -125,6 +125,7 @@ impl Installation {
             nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
             networks: networks.clone(),
             replays: gate.clone(),
+            guests: Arc::new(tollgate_edge::NoGuests),
         });
         let counted = Counted { gate: gate.clone(), edge: edge.clone() };
         let metrics = App::build(metrics::rows(&counted), edge.beside())?;
