@@ -15,7 +15,7 @@ use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
 use crate::guests::{Guests, NoGuests};
-use crate::limits::NetworkBook;
+use crate::limits::{Attempt, NetworkBook};
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::once::Replays;
@@ -227,6 +227,12 @@ impl Exchange {
     /// Where the request comes from.
     pub fn network(&self) -> Network {
         self.0.network
+    }
+
+    /// Counts a request of somebody who says nothing of who they are, on a row that does not look
+    /// at credentials. An error where their network has made too many.
+    pub fn count_stranger(&self) -> Result<(), Error> {
+        self.edge().networks.count_at(Attempt::Anonymous, self.network().counted())
     }
 
     /// The request's line in the log, to add fields to.

@@ -107,6 +107,7 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         prices,
         network_limits: NetworkLimits::default(),
         keys_in_the_clear: true,
+        loopback_tools: true,
         drain: DrainBounds::default(),
         request_bytes: ModelsState::REQUEST_BYTES,
         extra_roots: Vec::new(),

@@ -9,6 +9,7 @@ mod declare_providers;
 mod declare_rest;
 pub mod demo;
 pub mod demo_model;
+pub mod demo_todo;
 pub mod exit;
 pub mod first_start;
 pub mod health;

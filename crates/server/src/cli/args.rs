@@ -85,6 +85,9 @@ pub enum Verb {
     /// Run the demo model as a process of its own
     #[command(hide = true, after_help = "Example:\n  tollgate demo-model --meter meter.jsonl")]
     DemoModel(DemoModelArgs),
+    /// Run the demo's todo API as a process of its own
+    #[command(hide = true, after_help = "Example:\n  tollgate demo-todo --listen 127.0.0.1:9000")]
+    DemoTodo(DemoTodoArgs),
 }
 
 /// What a running server is asked for, by the management API.
@@ -310,6 +313,14 @@ pub struct DemoModelArgs {
     /// The key that callers must present
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,
+}
+
+/// `demo-todo`.
+#[derive(Debug, Args)]
+pub struct DemoTodoArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

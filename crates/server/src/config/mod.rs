@@ -7,6 +7,7 @@ mod problem;
 mod raw;
 mod schema;
 mod show;
+mod tools;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
 use tollgate_store::ProviderRecord;
+use tollgate_tools::ToolChange;
 use url::Url;
 
 pub use problem::{Origin, Problem, Problems};
@@ -125,6 +127,8 @@ pub struct Config {
     pub providers: Vec<ProviderDecl>,
     /// Declared apps.
     pub clients: Vec<ClientDecl>,
+    /// APIs that the file declares.
+    pub tools: Vec<ToolChange>,
     shown: Vec<Shown>,
 }
 

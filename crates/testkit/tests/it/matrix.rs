@@ -14,6 +14,7 @@ use tollgate_edge::{NetworkBook, NetworkLimits, inventory};
 use tollgate_gate::NoPrices;
 use tollgate_kernel::{Role, UserId};
 use tollgate_server::wire::Doors;
+use tollgate_tools::ToolsState;
 use tollgate_testkit::{Answer, Browser, Client, Engine, KeySpec, TestServer};
 
 /// Somebody who knocks.
@@ -95,12 +96,14 @@ fn filled(path: &str) -> String {
 async fn k8_t85_every_route_asks_every_kind_of_client_what_its_row_says() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
     let clients = clients(&server).await;
+    let networks = NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone());
     let doors = Doors {
         gate: server.gate.clone(),
         prices: Arc::new(NoPrices),
         request_bytes: 1,
-        networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
+        networks: networks.clone(),
         keys_in_the_clear: true,
+        tools: ToolsState::new(server.gate.clone(), networks, &server.url.parse().unwrap()),
     };
     let rows = inventory(&doors.rows(&server.url));
     let mut text = String::new();
