@@ -43,10 +43,12 @@ pub enum EventKind {
     Token,
     /// An address that tokens are made for.
     Resource,
+    /// A tool, or who may call it.
+    Tool,
 }
 
 impl EventKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::User,
         Self::Key,
         Self::Session,
@@ -60,6 +62,7 @@ impl EventKind {
         Self::Grant,
         Self::Token,
         Self::Resource,
+        Self::Tool,
     ];
 
     /// The name in the store.
@@ -78,6 +81,7 @@ impl EventKind {
             Self::Grant => "grant",
             Self::Token => "token",
             Self::Resource => "resource",
+            Self::Tool => "tool",
         }
     }
 }
