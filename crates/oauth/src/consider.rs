@@ -13,6 +13,7 @@ use tollgate_protocol::oauth::{Addressed, GrantType, Params, RedirectUri, Wish, 
 use tollgate_store::{AccountState, AuditEvent, ClientRecord, NewCode, Owner, SessionRecord, Tx};
 use tracing::warn;
 
+use crate::plugin_callback;
 use crate::scopes::{self, covers, is_legacy, may_use};
 use crate::ticket::Ticket;
 
@@ -81,7 +82,13 @@ pub(crate) async fn asker(
         let detail = "The app that sent you here is not known.";
         Error::oauth(OAuthCode::InvalidRequest, detail).with_param("client_id")
     })?;
-    let place = place(&client, redirect_uri.as_deref())?;
+    let place = match place(&client, redirect_uri.as_deref()) {
+        Ok(place) => place,
+        Err(error) => {
+            plugin_callback::note(gate, caller, &client, redirect_uri.as_deref()).await?;
+            return Err(error);
+        }
+    };
     Ok(Asker { client, place, redirect_uri, state, params })
 }
 

@@ -1,10 +1,9 @@
 //! What the configuration file declares is brought into the store at start, by its id.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_gate::{Gate, Jobs, Warrant};
+use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Error, Job, Manage, Noun, Plan, Slug};
 use tollgate_store::{AuditEvent, ModelRecord, PageRequest, PlanBody, PlanRecord, UpstreamRecord};
 

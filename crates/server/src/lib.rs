@@ -10,6 +10,7 @@ mod declare_rest;
 pub mod demo;
 pub mod demo_model;
 pub mod demo_todo;
+mod demo_tools;
 pub mod exit;
 pub mod first_start;
 pub mod health;

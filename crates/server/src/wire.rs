@@ -116,7 +116,7 @@ impl Installation {
         first_start::prepare(&gate, &jobs).await?;
         let networks = NetworkBook::new(options.network_limits, clock.clone());
         let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
-        let tools = ToolsState::new(gate.clone(), networks.clone(), &options.public_url)
+        let tools = ToolsState::new(gate.clone(), &options.public_url)
             .loopback_tools(&options.public_url, options.loopback_tools)
             .secrets_in_the_clear(options.keys_in_the_clear);
         let edge = Edge::new(tollgate_edge::Parts {
@@ -130,7 +130,11 @@ impl Installation {
             csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
-            nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
+            nav: tollgate_identity::nav()
+                .into_iter()
+                .chain(tollgate_console::nav())
+                .chain(tollgate_tools::nav())
+                .collect(),
             networks: networks.clone(),
             replays: gate.clone(),
             guests: Arc::new(ToolGuests::new(gate.clone())),

@@ -1,5 +1,7 @@
 //! One call of a tool: authenticate at it, decide, reserve, forward; the answer settles itself.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::header::CONTENT_SECURITY_POLICY;
@@ -7,8 +9,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Exchange, Path, RawBody, relay};
-use tollgate_gate::{Call, PlainRequest, ToolCall, plain_headers};
+use tollgate_edge::{Exchange, RawBody, relay};
+use tollgate_gate::{Call, PlainRequest, Presented, Principal, Tool, ToolCall, plain_headers};
 use tollgate_kernel::{Error, Kind, Slug};
 use tollgate_store::ToolAuth;
 
@@ -46,37 +48,24 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
     }
 }
 
-/// The tool that a path names; there may be more behind it.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Named {
-    /// The tool alone.
-    One(Slug),
-    /// The tool, and a path of its own.
-    With(Slug, String),
-}
-
 /// Any method at `{root}` and below.
 pub(crate) async fn operation(
     State(state): State<ToolsState>,
     exchange: Exchange,
-    Path(named): Path<Named>,
     asked: Asked,
     RawBody(body): RawBody,
 ) -> Reply {
-    let (Named::One(id) | Named::With(id, _)) = named;
+    let (id, path_and_query) = below(&asked.uri)?;
     exchange.note().set("tool", id.as_str());
     let tool = state.tool(&id)?;
-    let path_and_query = below(&asked.uri)?;
     if asked.method == Method::OPTIONS && state.places.publishes_all() {
         return Ok(publish::open_to_hosts(&state, reply::no_content()?));
     }
-    let auth = &tool.record().auth;
-    let is_oauth = matches!(auth, ToolAuth::OAuth { .. });
+    let is_oauth = matches!(tool.auth(), ToolAuth::OAuth { .. });
     if is_oauth && asked.came.to_own_host() && path_and_query.path() == "/authorize" {
         return sign_in(&state, &asked);
     }
-    let principal = exchange.authenticate_at_tool(&asked.headers, &tool).await?;
+    let principal = caller(&state, &exchange, &asked.headers, tool).await?;
     let request = PlainRequest {
         id: exchange.id(),
         method: asked.method,
@@ -89,6 +78,30 @@ pub(crate) async fn operation(
     let answer = state.gate.forward(hold).await?;
     let answer = dressed(relay(answer, &exchange));
     Ok(publish::open_to_hosts(&state, answer))
+}
+
+/// Who calls `tool`, by its own way in. Those who come with nothing that is good are counted.
+async fn caller(
+    state: &ToolsState,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+    tool: Arc<Tool>,
+) -> Result<Arc<Principal>, Error> {
+    let mut presented = Presented::at_tool(tool, headers);
+    presented.of_request(exchange.id());
+    let network = exchange.network();
+    let found = match state.gate.recall(&presented, network) {
+        Some(found) => found,
+        None => state.gate.authenticate(presented, network).await,
+    };
+    if let Err(error) = &found
+        && error.kind() == Kind::Unauthenticated
+    {
+        exchange.count_stranger()?;
+    }
+    let principal = found?;
+    exchange.note().principal(&principal);
+    Ok(principal)
 }
 
 /// Leads a browser from a tool's own name to our sign-in, whose cookies belong to our origin.
@@ -109,12 +122,15 @@ fn dressed(mut answer: Response) -> Response {
     answer
 }
 
-/// The path of a request from the root of its tool, as it was written, with its query. Refused where
-/// it leads out of there, in any spelling: what stands behind may read it otherwise than we do.
-fn below(uri: &Uri) -> Result<PathAndQuery, Error> {
+/// The tool of a request, and its path from there as it was written, with its query. Refused where
+/// it leads out, in any spelling: what stands behind may read it otherwise than we do.
+fn below(uri: &Uri) -> Result<(Slug, PathAndQuery), Error> {
     let rest = uri.path().strip_prefix(ROOT).and_then(|rest| rest.strip_prefix('/'));
     let rest = rest.ok_or_else(Error::not_found)?;
-    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+    let (id, path) =
+        rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
+    let id = Slug::parse(id).map_err(|_| Error::not_found())?;
+    let path = if path.is_empty() { "/" } else { path };
     if path.split('/').any(leads_out) {
         let what = "The path has a part of dots alone, or a backslash. Write it without.";
         return Err(Error::invalid(what));
@@ -123,7 +139,8 @@ fn below(uri: &Uri) -> Result<PathAndQuery, Error> {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    whole.parse().map_err(|_| Error::invalid("The path of the request cannot be read."))
+    let whole = whole.parse();
+    Ok((id, whole.map_err(|_| Error::invalid("The path of the request cannot be read."))?))
 }
 
 /// Whether a part of a path, once decoded, is or holds one that means another place.
@@ -134,9 +151,7 @@ fn leads_out(part: &str) -> bool {
         let name = part.split(|b| *b == b';').next().unwrap_or_default();
         name == b"." || name == b".."
     };
-    decoded.contains(&b'\\')
-        || decoded.contains(&0)
-        || decoded.split(|b| *b == b'/').any(is_dots)
+    decoded.contains(&b'\\') || decoded.contains(&0) || decoded.split(|b| *b == b'/').any(is_dots)
 }
 
 #[cfg(test)]
@@ -145,7 +160,7 @@ mod tests {
     use super::*;
 
     fn path(uri: &str) -> Option<String> {
-        below(&uri.parse().unwrap()).ok().map(|path| path.to_string())
+        below(&uri.parse().unwrap()).ok().map(|(_, path)| path.to_string())
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Documents {
 /// Reads the document of `tool`, and whether it was fetched.
 async fn read(gate: &Gate, tool: &ToolRecord) -> Result<(OpenApi, bool), Error> {
     let unusable = |error: Error| {
-        let what = format!("The OpenAPI document of {} cannot be used: {}", tool.id, error.detail());
+        let what =
+            format!("The OpenAPI document of {} cannot be used: {}", tool.id, error.detail());
         Error::new(Kind::UpstreamFailed, what)
     };
     if let Some(text) = &tool.openapi {

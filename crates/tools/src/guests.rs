@@ -20,16 +20,17 @@ impl ToolGuests {
 
 impl Guests for ToolGuests {
     fn at_host(&self, host: &str, path: &str) -> Option<Guest> {
-        let tool = self.0.tool_at_host(host)?;
+        let tool = self.0.tool_of_host(host)?;
         // The token endpoint stands at the root of every name that people sign in at.
-        if path == "/token" && matches!(tool.record().auth, ToolAuth::OAuth { .. }) {
+        if path == "/token" && matches!(tool.auth(), ToolAuth::OAuth { .. }) {
             return Some(Guest::AsItIs);
         }
-        Some(Guest::Under(format!("{ROOT}/{}", tool.record().id)))
+        Some(Guest::Under(format!("{ROOT}/{}", tool.id())))
     }
 
     fn at_path(&self, path: &str) -> Option<String> {
-        let (tool, rest) = self.0.tool_at_path(path)?;
-        Some(format!("{ROOT}/{}{rest}", tool.record().id))
+        // No name is left: that was looked at before.
+        let tool = self.0.tool_at("", path)?;
+        Some(format!("{ROOT}/{}{}", tool.id(), tool.below(path)?))
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod document;
 mod guests;
 mod manage;
+mod pages;
 mod place;
 mod publish;
 mod routes;
@@ -18,5 +19,6 @@ pub use guests::ToolGuests;
 pub use manage::{
     AuthBody, ManifestChange, TimeoutsChange, ToolChange, UpstreamAuthBody, reconcile,
 };
+pub use pages::nav;
 pub use routes::rows;
 pub use state::ToolsState;

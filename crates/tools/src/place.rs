@@ -91,7 +91,6 @@ impl Places {
     /// The root of a tool under a path of ours, without a slash at its end.
     pub(crate) fn path_root(&self, tool: &ToolRecord) -> String {
         match tool.path.as_deref() {
-            Some("/") => self.origin.clone(),
             Some(path) => format!("{}{path}", self.origin),
             None => format!("{}{ROOT}/{}", self.origin, tool.id),
         }
@@ -139,18 +138,21 @@ impl Places {
             );
         }
         if host == self.host {
-            return wrong("This is the name of the installation itself. Use a path, or another name.");
+            return wrong(
+                "This is the name of the installation itself. Use a path, or another name.",
+            );
         }
         Ok(host.to_owned())
     }
 
-    /// Checks a path that a tool is to have, and leaves out the slash at its end.
-    pub(crate) fn checked_path(path: &str, id: &str) -> Result<String, Error> {
+    /// Checks a path that a tool is to have, and leaves out the slash at its end: the root is
+    /// empty.
+    pub(crate) fn checked_path(whole: &str, id: &str) -> Result<String, Error> {
         let wrong = |what: &'static str| Err(Error::invalid(what).with_param("path"));
-        if path == "/" {
-            return Ok(path.to_owned());
+        let path = whole.strip_suffix('/').unwrap_or(whole);
+        if path.is_empty() && !whole.is_empty() {
+            return Ok(String::new());
         }
-        let path = path.strip_suffix('/').unwrap_or(path);
         let plain = |part: &str| {
             !part.is_empty()
                 && !part.bytes().all(|b| b == b'.')
@@ -159,7 +161,9 @@ impl Places {
         let mut parts = path.split('/');
         let is_path = path.len() <= 200 && parts.next() == Some("") && parts.clone().all(plain);
         let Some(first) = parts.next().filter(|_| is_path) else {
-            return wrong("A path begins with a slash, like /todo; parts have letters, digits, -._~.");
+            return wrong(
+                "A path begins with a slash, like /todo; parts have letters, digits, -._~",
+            );
         };
         if path == format!("{ROOT}/{id}") {
             return Ok(path.to_owned());
@@ -235,7 +239,7 @@ mod tests {
             (&wide, tool(Some("todo.example.com"), None), "https://todo.example.com"),
             (&wide, tool(None, None), "https://ai.example.com/tools/todo"),
             (&wide, tool(None, Some("/lists/todo")), "https://ai.example.com/lists/todo"),
-            (&wide, tool(None, Some("/")), "https://ai.example.com"),
+            (&wide, tool(None, Some("")), "https://ai.example.com"),
             (&near, tool(None, None), "http://todo.localhost:8080"),
             (&near, tool(None, Some("/todo")), "http://localhost:8080/todo"),
             (&near, tool(Some("a.example.com"), Some("/b")), "http://a.example.com:8080"),
@@ -282,9 +286,11 @@ mod tests {
         let path = |path| Places::checked_path(path, "todo");
         assert_eq!(path("/todo/").unwrap(), "/todo");
         assert_eq!(path("/a/b.c").unwrap(), "/a/b.c");
-        assert_eq!(path("/").unwrap(), "/");
+        assert_eq!(path("/").unwrap(), "");
         assert_eq!(path("/tools/todo").unwrap(), "/tools/todo");
-        for bad in ["todo", "", "//", "/a//b", "/a/../b", "/%61", "/a?b", "/api/x", "/v1", "/tools/x"] {
+        for bad in
+            ["todo", "", "//", "/a//b", "/a/../b", "/%61", "/a?b", "/api/x", "/v1", "/tools/x"]
+        {
             assert_eq!(path(bad).unwrap_err().param(), Some("path"), "{bad}");
         }
     }

@@ -140,7 +140,9 @@ impl Texts {
             description_for_human: or(&said.description_for_human, &|| described.clone()),
             description_for_model: or(&said.description_for_model, &|| described.clone()),
             // Whoever runs mail for a name reads this address (RFC 5321, 4.5.1).
-            contact_email: or(&said.contact_email, &|| format!("postmaster@{}", places.host_of(tool))),
+            contact_email: or(&said.contact_email, &|| {
+                format!("postmaster@{}", places.host_of(tool))
+            }),
             legal_info_url: place(&said.legal_info_url, LEGAL),
             logo_url: place(&said.logo_url, LOGO),
             name_for_human: name,
@@ -196,9 +198,7 @@ impl<'a> Published<'a> {
             ToolAuth::ServiceHttp { scheme } => {
                 ManifestAuth::ServiceHttp { scheme: of_scheme(*scheme), verification_tokens }
             }
-            ToolAuth::UserHttp { scheme } => {
-                ManifestAuth::UserHttp { scheme: of_scheme(*scheme) }
-            }
+            ToolAuth::UserHttp { scheme } => ManifestAuth::UserHttp { scheme: of_scheme(*scheme) },
             ToolAuth::OAuth { scope, content_type } => ManifestAuth::OAuth {
                 authorize_url: &self.authorize_url,
                 token_url: &self.token_url,

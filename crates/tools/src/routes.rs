@@ -6,13 +6,13 @@ use tollgate_edge::{Dialect, Row, bind};
 use tollgate_gate::PLAIN_BODY_MAX;
 use tollgate_kernel::{Access, Manage, Noun};
 
+use crate::manage::ToolChange;
 use crate::manage::callbacks::{self, CallbackBody, CallbackView};
 use crate::manage::service_tokens::{self, Rotation, ServiceTokenBody, ServiceTokenView};
 use crate::manage::tools::{self, ListQuery, ToolView};
 use crate::manage::verification::{self, VerificationBody};
-use crate::manage::ToolChange;
 use crate::state::ToolsState;
-use crate::{call, publish};
+use crate::{call, pages, publish};
 
 /// The largest body that describes a tool: its OpenAPI document may be in it.
 const DESCRIPTION_LIMIT: usize = 6 * 1024 * 1024;
@@ -30,6 +30,7 @@ pub(crate) fn unbound() -> Vec<Row<ToolsState>> {
     let mut rows = documents();
     rows.extend(operations());
     rows.extend(api());
+    rows.extend(pages::rows());
     rows
 }
 

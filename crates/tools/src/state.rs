@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tollgate_edge::NetworkBook;
 use tollgate_gate::{Gate, Principal, Tool, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Slug};
 use tollgate_store::{AuditEvent, ToolRecord, Tx};
@@ -20,18 +19,17 @@ pub(crate) const WRITE: Manage = Manage::write(Noun::Tools);
 #[derive(Clone)]
 pub struct ToolsState {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) networks: Arc<NetworkBook>,
     pub(crate) places: Places,
     pub(crate) documents: Arc<Documents>,
     pub(crate) secrets_in_the_clear: bool,
 }
 
 impl ToolsState {
-    /// The door before `gate` at `public_url`, with the book that the edge counts in too.
-    pub fn new(gate: Arc<Gate>, networks: Arc<NetworkBook>, public_url: &Url) -> Self {
+    /// The door before `gate` at `public_url`.
+    pub fn new(gate: Arc<Gate>, public_url: &Url) -> Self {
         let places = Places::new(public_url, false);
         let documents = Arc::new(Documents::default());
-        Self { gate, networks, places, documents, secrets_in_the_clear: false }
+        Self { gate, places, documents, secrets_in_the_clear: false }
     }
 
     /// Whether all modes are published on loopback too: the switch `dev.loopback_tools`.

@@ -38,7 +38,10 @@ mod tests {
         assert_eq!(uris[0], format!("https://chat.openai.com/aip/{id}/oauth/callback"));
         assert_eq!(uris[1], format!("https://chatgpt.com/aip/{id}/oauth/callback"));
         assert!(uris.iter().all(|uri| plugin_of_callback(uri) == Some(id)));
-        assert_eq!(plugin_of_callback("https://chatgpt.com/aip/g-aB1/oauth/callback"), Some("g-aB1"));
+        assert_eq!(
+            plugin_of_callback("https://chatgpt.com/aip/g-aB1/oauth/callback"),
+            Some("g-aB1")
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub use super::figure_args::*;
 pub use super::key_args::*;
 pub use super::manage_args::*;
 pub use super::provider_args::*;
+pub use super::tool_args::*;
 
 /// The authentication layer for AI applications: one server, one binary, one data folder.
 #[derive(Debug, Parser)]
@@ -131,6 +132,13 @@ pub enum ManageVerb {
                       --client-secret-env GITHUB_CLIENT_SECRET"
     )]
     Provider(ProviderVerb),
+    /// APIs that are offered to AI clients
+    #[command(
+        subcommand,
+        after_help = "Example:\n  tollgate tool add todo http://127.0.0.1:9000 \\\n    \
+                      --openapi-url http://127.0.0.1:9000/openapi.yaml"
+    )]
+    Tool(ToolVerb),
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),

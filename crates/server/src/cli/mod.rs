@@ -11,6 +11,7 @@ mod manage;
 mod manage_args;
 mod provider_args;
 mod reference;
+mod tool_args;
 
 use clap::CommandFactory;
 use serde_json::json;

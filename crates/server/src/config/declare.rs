@@ -189,7 +189,7 @@ impl Checker<'_> {
         budgets
     }
 
-    fn no_name_twice<'n>(
+    pub(super) fn no_name_twice<'n>(
         &mut self,
         list: &str,
         key: &str,

@@ -5,6 +5,7 @@ mod check;
 mod declare;
 mod problem;
 mod raw;
+mod raw_tool;
 mod schema;
 mod show;
 mod tools;

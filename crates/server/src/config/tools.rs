@@ -7,7 +7,8 @@ use url::Url;
 
 use super::Server;
 use super::check::Checker;
-use super::raw::{Raw, RawTool, RawUpstreamAuth};
+use super::raw::Raw;
+use super::raw_tool::{RawTool, RawUpstreamAuth};
 
 impl Checker<'_> {
     /// The declared tools; two in one place are a mistake.

@@ -152,7 +152,7 @@ async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
         .flatten()
         .map(|(id, title)| json!({ "id": id, "title": title }))
         .collect();
-    axum::Json(json!({ "owner": owner, "todos": items })).into_response()
+    answer(StatusCode::OK, &json!({ "owner": owner, "todos": items }))
 }
 
 async fn add(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -173,7 +173,7 @@ async fn add(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes)
         return refusal(StatusCode::INSUFFICIENT_STORAGE, "The list is full.");
     }
     todos.insert(id, title.to_owned());
-    (StatusCode::CREATED, axum::Json(json!({ "id": id, "title": title }))).into_response()
+    answer(StatusCode::CREATED, &json!({ "id": id, "title": title }))
 }
 
 async fn remove(
@@ -195,7 +195,12 @@ async fn never() -> Response {
 }
 
 fn refusal(status: StatusCode, what: &str) -> Response {
-    (status, axum::Json(json!({ "error": what }))).into_response()
+    answer(status, &json!({ "error": what }))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], body.to_string()).into_response()
 }
 
 /// Whose list it is: the subject of the identity header.

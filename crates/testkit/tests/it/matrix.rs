@@ -14,8 +14,8 @@ use tollgate_edge::{NetworkBook, NetworkLimits, inventory};
 use tollgate_gate::NoPrices;
 use tollgate_kernel::{Role, UserId};
 use tollgate_server::wire::Doors;
-use tollgate_tools::ToolsState;
 use tollgate_testkit::{Answer, Browser, Client, Engine, KeySpec, TestServer};
+use tollgate_tools::ToolsState;
 
 /// Somebody who knocks.
 enum Knock {
@@ -96,14 +96,13 @@ fn filled(path: &str) -> String {
 async fn k8_t85_every_route_asks_every_kind_of_client_what_its_row_says() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
     let clients = clients(&server).await;
-    let networks = NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone());
     let doors = Doors {
         gate: server.gate.clone(),
         prices: Arc::new(NoPrices),
         request_bytes: 1,
-        networks: networks.clone(),
+        networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
-        tools: ToolsState::new(server.gate.clone(), networks, &server.url.parse().unwrap()),
+        tools: ToolsState::new(server.gate.clone(), &server.url.parse().unwrap()),
     };
     let rows = inventory(&doors.rows(&server.url));
     let mut text = String::new();

@@ -1,5 +1,6 @@
-//! `/api/v1/tools/{id}/callbacks`: plugins at a host that came to a tool's sign-in. The host makes up
-//! their ids and tells nobody before the first try, so that the owner can only say yes afterwards.
+//! `/api/v1/tools/{id}/callbacks`: plugins at a host that came to a tool's sign-in. The host makes
+//! up their ids and tells nobody before the first try, so that the owner can only say yes
+//! afterwards.
 
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -148,7 +149,8 @@ pub(crate) async fn restore(
         accepted.filter_map(|callback| plugin_callbacks(&callback.plugin_id)).flatten().collect();
     for client in apps_of(state, warrant, tool).await? {
         let mut redirect_uris = client.oauth.redirect_uris.clone();
-        redirect_uris.extend(uris.iter().filter(|uri| !client.oauth.redirect_uris.contains(uri)).cloned());
+        redirect_uris
+            .extend(uris.iter().filter(|uri| !client.oauth.redirect_uris.contains(uri)).cloned());
         if redirect_uris == client.oauth.redirect_uris {
             continue;
         }

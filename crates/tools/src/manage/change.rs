@@ -5,21 +5,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::said;
-use tollgate_gate::{Gate, Warrant};
-use tollgate_kernel::{Error, Scope, Secret, Slug};
+use tollgate_kernel::{Error, Scope, Slug};
 use tollgate_protocol::tool::{OpenApi, TextField, check_service, check_text};
-use tollgate_store::{
-    HttpScheme, TokenBody, ToolAuth, ToolManifest, ToolRecord, ToolState, UpstreamAuth,
-};
+use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolManifest, ToolRecord, ToolState};
 use url::Url;
 
+use super::let_in::{Kept, UpstreamAuthBody, let_in};
 use super::tools::needed;
 use crate::place::{Places, is_loopback};
 
 /// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;
-/// The longest secret, in bytes.
-const LONGEST_SECRET: usize = 4_096;
 /// The longest time that a tool may be silent, in milliseconds: an hour.
 const LONGEST_MS: u64 = 3_600_000;
 /// The most services that something is published for.
@@ -42,8 +38,8 @@ pub struct ToolChange {
     #[serde(deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     pub path: Option<Option<String>>,
-    /// Where its API is; the paths of calls are put behind it. Needed for a new one. A change of the
-    /// host needs the secret again.
+    /// Where its API is; the paths of calls are put behind it. Needed for a new one. A change of
+    /// the host needs the secret again.
     pub upstream_url: Option<String>,
     /// What we send there to be let in; `null` is nothing.
     #[serde(deserialize_with = "said")]
@@ -70,30 +66,6 @@ pub struct ToolChange {
     pub state: Option<String>,
 }
 
-/// What we send to an API to be let in.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpstreamAuthBody {
-    /// `header`, or `basic`.
-    #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["header", "basic"]))]
-    pub kind: String,
-    /// The header's name.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// The header's whole value; never shown again.
-    #[serde(default)]
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub value: Option<Secret>,
-    /// The user's name, for `basic`.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// The password, for `basic`; never shown again.
-    #[serde(default)]
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub password: Option<Secret>,
-}
-
 /// How callers say who they are.
 #[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -101,18 +73,18 @@ pub struct AuthBody {
     /// The mode.
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["none", "service_http", "user_http", "oauth"]))]
-    kind: String,
+    pub(crate) kind: String,
     /// `bearer` unless said, for `service_http` and `user_http`.
     #[serde(default)]
     #[schemars(extend("enum" = ["bearer", "basic", null]))]
-    authorization_type: Option<String>,
+    pub(crate) authorization_type: Option<String>,
     /// The scopes that a token needs, with spaces between them, for `oauth`; may be empty.
     #[serde(default)]
-    scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// The form of token requests that the manifest asks for; JSON unless said. Both are taken.
     #[serde(default)]
     #[schemars(extend("enum" = ["application/json", "application/x-www-form-urlencoded", null]))]
-    authorization_content_type: Option<String>,
+    pub(crate) authorization_content_type: Option<String>,
 }
 
 /// A change of what a manifest says. What is left out stays; an empty text is made from what is
@@ -122,22 +94,22 @@ pub struct AuthBody {
 pub struct ManifestChange {
     /// Its name for people: at most 20 characters.
     #[schemars(length(max = 20))]
-    name_for_human: Option<String>,
+    pub(crate) name_for_human: Option<String>,
     /// Its name for models: at most 50 letters, digits and underscores.
     #[schemars(length(max = 50))]
-    name_for_model: Option<String>,
+    pub(crate) name_for_model: Option<String>,
     /// What it is for, for people: at most 100 characters.
     #[schemars(length(max = 100))]
-    description_for_human: Option<String>,
+    pub(crate) description_for_human: Option<String>,
     /// What it is for, and when to use it, for models: at most 8,000 characters.
     #[schemars(length(max = 8_000))]
-    description_for_model: Option<String>,
+    pub(crate) description_for_model: Option<String>,
     /// Where to ask for help.
-    contact_email: Option<String>,
+    pub(crate) contact_email: Option<String>,
     /// Its legal page: an address, or a path of the tool.
-    legal_info_url: Option<String>,
+    pub(crate) legal_info_url: Option<String>,
     /// Its picture: an address, or a path of the tool; no GIF.
-    logo_url: Option<String>,
+    pub(crate) logo_url: Option<String>,
 }
 
 /// A change of time-outs: what is left out stays, `null` is the usual.
@@ -205,34 +177,6 @@ impl ToolChange {
     }
 }
 
-/// What becomes of our secret at an API.
-pub(crate) enum Kept {
-    /// It stays as it is.
-    AsItIs,
-    /// There is none.
-    None,
-    /// It is this one.
-    New(Secret),
-}
-
-impl Kept {
-    /// Seals it for the version that the record of `tool` will have.
-    pub(crate) fn seal(
-        self,
-        gate: &Gate,
-        warrant: &Warrant,
-        tool: &ToolRecord,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        match self {
-            Self::AsItIs => gate.carry_tool_secret(warrant, tool),
-            Self::None => Ok(None),
-            Self::New(secret) => {
-                gate.seal_tool_secret(warrant, &tool.id, tool.version + 1, &secret).map(Some)
-            }
-        }
-    }
-}
-
 /// Moves the API to another address. Whether that is another host.
 fn move_to(tool: &mut ToolRecord, url: &Url) -> bool {
     let before = Url::parse(&tool.upstream_url);
@@ -262,108 +206,12 @@ fn checked_url(text: &str, param: &'static str) -> Result<Url, Error> {
         Error::invalid(what).with_param(param)
     };
     let text = text.trim();
-    let plain = text.len() <= LONGEST_URL && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let plain =
+        text.len() <= LONGEST_URL && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     let url = Url::parse(text).map_err(|_| wrong())?;
     let web = matches!(url.scheme(), "https" | "http") && url.host().is_some();
     let nobody = url.username().is_empty() && url.password().is_none();
     if plain && web && nobody && url.fragment().is_none() { Ok(url) } else { Err(wrong()) }
-}
-
-/// Sets what we send to be let in. A secret is sent only to the host that it was given for, and
-/// never across a network unencrypted.
-fn let_in(
-    tool: &mut ToolRecord,
-    change: Option<Option<UpstreamAuthBody>>,
-    moved: bool,
-    secrets_in_the_clear: bool,
-) -> Result<Kept, Error> {
-    let wrong = |what: &'static str| Err(Error::invalid(what).with_param("upstream_auth"));
-    if moved && change.is_none() && tool.upstream_auth.is_some() {
-        return wrong(
-            "The secret belongs to the host that it was given for. Send upstream_auth too when \
-             the API moves to another host; null if the new one needs none.",
-        );
-    }
-    let kept = match change {
-        None => Kept::AsItIs,
-        Some(None) => {
-            tool.upstream_auth = None;
-            Kept::None
-        }
-        Some(Some(body)) => {
-            let (auth, secret) = body.checked()?;
-            tool.upstream_auth = Some(auth);
-            Kept::New(secret)
-        }
-    };
-    let safe = Url::parse(&tool.upstream_url)
-        .is_ok_and(|url| url.scheme() == "https" || is_loopback(&url));
-    if tool.upstream_auth.is_some() && !safe && !secrets_in_the_clear {
-        return wrong("The secret would cross the network unencrypted. Use an https address.");
-    }
-    Ok(kept)
-}
-
-impl UpstreamAuthBody {
-    fn checked(self) -> Result<(UpstreamAuth, Secret), Error> {
-        let Self { kind, name, value, username, password } = self;
-        let wrong = |member: &str, what: &'static str| {
-            Err(Error::invalid(what).with_param(format!("upstream_auth.{member}")))
-        };
-        match (kind.as_str(), name, value, username, password) {
-            ("header", Some(name), Some(value), None, None) => {
-                let Some(name) = header_name(&name) else {
-                    return wrong("name", "This is no header that can carry a secret, like x-api-key.");
-                };
-                let value = Secret::new(value.expose().trim().to_owned());
-                let fits = |b: u8| b.is_ascii_graphic() || b == b' ';
-                let bytes = value.expose().as_bytes();
-                if bytes.is_empty() || bytes.len() > LONGEST_SECRET || !bytes.iter().all(|b| fits(*b)) {
-                    return wrong("value", "A value has 1 to 4096 visible ASCII characters.");
-                }
-                Ok((UpstreamAuth::Header { name }, value))
-            }
-            ("basic", None, None, Some(username), Some(password)) => {
-                let plain = |text: &str| text.len() <= 1_024 && !text.contains(char::is_control);
-                if username.is_empty() || username.contains(':') || !plain(&username) {
-                    return wrong("username", "A user's name is not empty and has no colon.");
-                }
-                if !plain(password.expose()) {
-                    return wrong("password", "A password has at most 1024 characters.");
-                }
-                let both = Secret::new(format!("{username}:{}", password.expose()));
-                Ok((UpstreamAuth::Basic, both))
-            }
-            ("header", ..) => wrong("name", "A header has a name and a value, and nothing else."),
-            ("basic", ..) => {
-                wrong("username", "Basic has a username and a password, and nothing else.")
-            }
-            _ => wrong("type", "The type is header or basic."),
-        }
-    }
-}
-
-/// Headers that frame a message or say what is ours to say.
-const TAKEN: [&str; 12] = [
-    "host",
-    "content-length",
-    "content-type",
-    "connection",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "accept",
-    "cookie",
-    "x-request-id",
-    "proxy-authorization",
-];
-
-fn header_name(text: &str) -> Option<String> {
-    let name = http::HeaderName::try_from(text.trim()).ok()?;
-    let name = name.as_str();
-    let ours = TAKEN.contains(&name) || name.starts_with("tollgate-") || name.contains('_');
-    (!ours).then(|| name.to_owned())
 }
 
 /// Sets the OpenAPI document: one of the two ways takes the place of the other.

@@ -56,12 +56,8 @@ async fn declare(state: &ToolsState, warrant: &Warrant, change: ToolChange) -> R
     state.commit(tx, AuditEvent::new("tool.declare", format!("tool:{}", tool.id))).await
 }
 
-async fn release(
-    state: &ToolsState,
-    warrant: &Warrant,
-    mut tool: ToolRecord,
-) -> Result<(), Error> {
-    tool.upstream_auth_sealed = state.gate.carry_tool_secret(warrant, &tool)?;
+async fn release(state: &ToolsState, warrant: &Warrant, mut tool: ToolRecord) -> Result<(), Error> {
+    tool.upstream_auth_sealed = state.gate.carry_tool_auth(warrant, &tool)?;
     tool.declared = false;
     let mut tx = state.gate.begin(warrant).await?;
     tx.update_tool(&tool).await?;

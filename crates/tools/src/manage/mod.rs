@@ -4,9 +4,11 @@
 pub(crate) mod callbacks;
 mod change;
 mod declare;
+mod let_in;
 pub(crate) mod service_tokens;
 pub(crate) mod tools;
 pub(crate) mod verification;
 
-pub use change::{AuthBody, ManifestChange, TimeoutsChange, ToolChange, UpstreamAuthBody};
+pub use change::{AuthBody, ManifestChange, TimeoutsChange, ToolChange};
 pub use declare::reconcile;
+pub use let_in::UpstreamAuthBody;

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Body, Caller, Path};
-use tollgate_gate::{Gate, Warrant};
+use tollgate_gate::Warrant;
 use tollgate_kernel::{Error, KeyId, Kind, PlainToken, Rates, Slug, Timestamp};
-use tollgate_protocol::api_key::TokenType;
-use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, KeyState, NewKey, NewSecret};
+use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, KeyState, NewKey};
 
 use crate::state::{READ, ToolsState, WRITE};
 
@@ -129,7 +128,7 @@ pub(crate) async fn create(
     Body(body): Body<ServiceTokenBody>,
 ) -> Reply {
     let warrant = state.allow(&caller, WRITE)?;
-    let given = body.token.map(PlainTokenBody::checked).transpose()?;
+    let given = body.token.map(PlainTokenBody::plain);
     let (key, token) = make(&state, &warrant, &id, &body.service, given).await?;
     let place = format!("/api/v1/tools/{id}/service-tokens/{}", key.id);
     reply::created(&place, &ServiceTokenView::of(key, Some(&token)))
@@ -147,7 +146,7 @@ pub(crate) async fn rotate(
         let what = format!("overlap_s is at most {OVERLAP_MAX_S}, a week.");
         return Err(Error::invalid(what).with_param("overlap_s").into());
     }
-    let given = body.token.map(PlainTokenBody::checked).transpose()?;
+    let given = body.token.map(PlainTokenBody::plain);
     let (key, token) = replace(&state, &warrant, &id, key, (body.overlap_s, given)).await?;
     reply::json(&ServiceTokenView::of(key, Some(&token)))
 }
@@ -164,15 +163,8 @@ pub(crate) async fn revoke(
 }
 
 impl PlainTokenBody {
-    /// What fits into a header, and is no guess.
-    fn checked(self) -> Result<PlainToken, Error> {
-        let text = self.0.expose().trim();
-        let fits = (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if fits {
-            return Ok(PlainToken::new(text.to_owned()));
-        }
-        let what = "A token of yours has 16 to 512 visible ASCII characters.";
-        Err(Error::invalid(what).with_param("token"))
+    fn plain(self) -> PlainToken {
+        PlainToken::new(self.0.expose().trim().to_owned())
     }
 }
 
@@ -207,7 +199,8 @@ pub(crate) async fn make(
         let what = format!("The service {service} has a token. Rotate it, or cut it off first.");
         return Err(Error::new(Kind::Conflict, what).with_param("service"));
     }
-    let (token, secret) = new_secret(gate, tool, given);
+    let loaded = state.tool(tool)?;
+    let (token, secret) = gate.service_secret(&loaded, given)?;
     let key = NewKey {
         id: KeyId::new(&**gate.clock(), &**gate.rng()),
         name: service.clone(),
@@ -239,7 +232,8 @@ pub(crate) async fn replace(
     if !is_active(&key) {
         return Err(Error::not_found());
     }
-    let (token, secret) = new_secret(gate, tool, given);
+    let loaded = state.tool(tool)?;
+    let (token, secret) = gate.service_secret(&loaded, given)?;
     key.tail.clone_from(&secret.tail);
     let mut tx = gate.begin(warrant).await?;
     let ends = tx.now().plus(Duration::from_secs(u64::from(overlap_s)));
@@ -273,17 +267,4 @@ fn checked_service(service: &str) -> Result<String, Error> {
     }
     let what = format!("A service's name has 1 to {LONGEST_SERVICE} characters, no line breaks.");
     Err(Error::invalid(what).with_param("service"))
-}
-
-/// A token, and what is kept of it.
-fn new_secret(gate: &Gate, tool: &Slug, given: Option<PlainToken>) -> (PlainToken, NewSecret) {
-    let (token, hash) = match given {
-        Some(token) => {
-            let hash = gate.hash_service_token(tool, &token);
-            (token, hash)
-        }
-        None => gate.new_token(TokenType::Tool),
-    };
-    let secret = NewSecret { hash: *hash.as_bytes(), tail: token.tail() };
-    (token, secret)
 }

@@ -125,7 +125,7 @@ impl ToolView {
             address,
             id: tool.id,
             host: tool.host,
-            path: tool.path,
+            path: tool.path.map(|path| if path.is_empty() { "/".to_owned() } else { path }),
             upstream_url: tool.upstream_url,
             upstream_auth: tool.upstream_auth,
             openapi_url: tool.openapi_url,

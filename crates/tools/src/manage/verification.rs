@@ -1,6 +1,6 @@
-//! `/api/v1/tools/{id}/verification-tokens`: what services look for in a manifest before they believe
-//! that its owner gave them a secret. They are public, and change without anything else, also where
-//! the tool is declared in the file.
+//! `/api/v1/tools/{id}/verification-tokens`: what services look for in a manifest before they
+//! believe that its owner gave them a secret. They are public, and change without anything else,
+//! also where the tool is declared in the file.
 
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -32,7 +32,10 @@ pub(crate) async fn put(
     Body(body): Body<VerificationBody>,
 ) -> Reply {
     let warrant = state.allow(&caller, WRITE)?;
-    reply::json(&ToolView::of(&state, set(&state, &warrant, &id, &service, Some(&body.token)).await?))
+    reply::json(&ToolView::of(
+        &state,
+        set(&state, &warrant, &id, &service, Some(&body.token)).await?,
+    ))
 }
 
 /// `DELETE /api/v1/tools/{id}/verification-tokens/{service}`.
@@ -66,7 +69,7 @@ pub(crate) async fn set(
         }
     }
     tool.verification_tokens = checked_tokens(tokens)?;
-    tool.upstream_auth_sealed = state.gate.carry_tool_secret(warrant, &tool)?;
+    tool.upstream_auth_sealed = state.gate.carry_tool_auth(warrant, &tool)?;
     let mut tx = state.gate.begin(warrant).await?;
     tx.update_tool(&tool).await?;
     let action = if token.is_some() { "tool.verification.set" } else { "tool.verification.delete" };

@@ -32,14 +32,13 @@ of the page before.
 #[tokio::test]
 async fn the_api_reference_is_the_programs() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
-    let networks = NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone());
     let doors = Doors {
         gate: server.gate.clone(),
         prices: Arc::new(NoPrices),
         request_bytes: 32 * 1024 * 1024,
-        networks: networks.clone(),
+        networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
-        tools: ToolsState::new(server.gate.clone(), networks, &server.url.parse().unwrap()),
+        tools: ToolsState::new(server.gate.clone(), &server.url.parse().unwrap()),
     };
     let mut rows = doors.rows(&server.url);
     rows.sort_by_key(|row| (row.route().path, row.route().method.to_string()));
