@@ -28,6 +28,8 @@ mod user;
 mod recorder;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_tests;
 
 use crate::cli::args::{Global, ManageVerb};
 use crate::config::{Config, Sources};

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::api::{Manager, Query, object, path_of};
+use super::api::{Manager, Query, escaped, object, path_of};
 use super::body::{Body, name_of};
 use super::noun::{Form, Noun, column, member};
 use super::screen::Sheet;
@@ -217,9 +217,7 @@ async fn service_path(manager: &mut Manager, of: &ToolService) -> Result<String,
 
 async fn verification(manager: &mut Manager, verb: &ToolVerificationVerb) -> Result<(), Exit> {
     let place = |of: &ToolService| {
-        let service = path_of("", &of.service, "")?;
-        let service = service.trim_start_matches("/api/v1//").to_owned();
-        path_of("tools", &of.tool, &format!("/verification-tokens/{service}"))
+        path_of("tools", &of.tool, &format!("/verification-tokens/{}", escaped(&of.service)?))
     };
     match verb {
         ToolVerificationVerb::Set(args) => {
@@ -248,9 +246,7 @@ async fn callback(manager: &mut Manager, verb: &ToolCallbackVerb) -> Result<(), 
         ToolCallbackVerb::Refuse(of) => (of, false),
     };
     let PluginOf { tool, plugin_id } = of;
-    let plugin = path_of("", plugin_id, "")?;
-    let plugin = plugin.trim_start_matches("/api/v1//");
-    let path = path_of("tools", tool, &format!("/callbacks/{plugin}"))?;
+    let path = path_of("tools", tool, &format!("/callbacks/{}", escaped(plugin_id)?))?;
     let answer = manager.ask(Method::PUT, &path, Some(&json!({ "accepted": accepted }))).await?;
     if manager.screen.json {
         return manager.screen.raw(&answer.body);
