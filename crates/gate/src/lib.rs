@@ -47,7 +47,6 @@ mod standing;
 mod task_waker;
 mod tokens;
 mod tool_documents;
-mod tool_stub;
 mod touch;
 mod transport;
 mod trouble;
@@ -89,7 +88,6 @@ pub use sign_in::{Endpoints, Finding, Identity, Outset, Provider, Returned, Seal
 pub use signing::{KeyStage, KeyStanding};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};
-pub use tool_stub::Tool;
 pub use trouble::{Trouble, TroubleKind};
 pub use under_way::{Arrival, Departure, SIGN_IN_LIFE};
 pub use upstream::{Patience, Upstream};

@@ -4,6 +4,7 @@ mod callers;
 mod kept_out;
 mod managed;
 mod oauth;
+mod pages;
 mod published;
 
 use base64::Engine as _;
