@@ -54,9 +54,9 @@ mod task_waker;
 #[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 mod tests;
 mod tokens;
-mod tool_documents;
 mod tool;
 mod tool_callers;
+mod tool_documents;
 mod touch;
 mod transport;
 mod trouble;

@@ -15,7 +15,9 @@ use crate::place::{Came, Places};
 use crate::state::ToolsState;
 
 /// Where the OpenAPI document is, from the root of a tool.
-pub(crate) const OPENAPI: &str = "/openapi.json";
+const OPENAPI: &str = "/openapi.json";
+/// Where it is at the root of our own origin, whose own document has that place.
+const OPENAPI_AT_OURS: &str = "/.well-known/openapi.json";
 /// Where the manifest is.
 pub(crate) const MANIFEST: &str = "/.well-known/ai-plugin.json";
 /// Where the logo is that stands in for none.
@@ -150,6 +152,12 @@ impl Texts {
     }
 }
 
+/// Where the OpenAPI document of the tool at `root` is.
+pub(crate) fn openapi_url(places: &Places, root: &str) -> String {
+    let path = if root == places.origin() { OPENAPI_AT_OURS } else { OPENAPI };
+    format!("{root}{path}")
+}
+
 /// A tool as its documents say it is.
 pub(crate) struct Published<'a> {
     tool: &'a ToolRecord,
@@ -169,7 +177,7 @@ impl<'a> Published<'a> {
         Self {
             tool,
             texts: Texts::of(places, tool, root),
-            api_url: format!("{root}{OPENAPI}"),
+            api_url: openapi_url(places, root),
             authorize_url: format!("{oauth}/authorize"),
             token_url: format!("{oauth}/token"),
         }

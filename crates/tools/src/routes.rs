@@ -46,6 +46,12 @@ fn documents() -> Vec<Row<ToolsState>> {
         ),
         Row::get("/tools/{tool}/openapi.json", OPEN, "What a tool can do", publish::openapi),
         Row::get(
+            "/tools/{tool}/.well-known/openapi.json",
+            OPEN,
+            "What a tool can do, at the root of our own origin",
+            publish::openapi,
+        ),
+        Row::get(
             "/tools/{tool}/.well-known/logo.svg",
             OPEN,
             "A logo for tools that have none",

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn t14_nothing_but_the_plugin_hosts_own_addresses_is_one() {
+    fn nothing_but_the_plugin_hosts_own_addresses_is_one() {
         for bad in [
             "https://chatgpt.com/aip/plugin-/oauth/callback",
             "https://chatgpt.com/aip/other-1/oauth/callback",

@@ -18,7 +18,7 @@ use tollgate_store::{KeyRecord, ToolAuth, ToolCallback, ToolRecord};
 use super::form::{Fields, ToolForm, Wrong};
 use super::{Button, Saved, mode_said, words};
 use crate::manage::{callbacks, service_tokens, tools, verification};
-use crate::publish::{MANIFEST, OPENAPI};
+use crate::publish::{MANIFEST, openapi_url};
 use crate::state::{READ, ToolsState, WRITE};
 
 /// What a service looks for; without a token it is published no longer.
@@ -217,14 +217,11 @@ impl Asked<'_> {
 
     fn facts(&self, w: Words) -> Definitions {
         let address = self.state.places.address(self.tool);
-        let link = |place: &str| {
-            let href = format!("{address}{place}");
-            Cell::Link(Link { text: href.clone(), href })
-        };
+        let link = |href: String| Cell::Link(Link { text: href.clone(), href });
         let mut items = vec![
             (w.get("fact-address"), Cell::Code(address.clone())),
-            (w.get("fact-manifest"), link(MANIFEST)),
-            (w.get("fact-openapi"), link(OPENAPI)),
+            (w.get("fact-manifest"), link(format!("{address}{MANIFEST}"))),
+            (w.get("fact-openapi"), link(openapi_url(&self.state.places, &address))),
             (w.get("column-mode"), Cell::Text(mode_said(w, &self.tool.auth))),
         ];
         if matches!(self.tool.auth, ToolAuth::UserHttp { .. }) {

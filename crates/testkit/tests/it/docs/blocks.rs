@@ -244,7 +244,7 @@ async fn run(stage: Option<&Stage>, words: &[String], page: &str) {
             let config = stage.map(|stage| stage.config.display().to_string());
             let mut all = vec!["tollgate"];
             all.extend(rest);
-            if let Some(config) = &config {
+            if let Some(config) = config.as_ref().filter(|_| !rest.contains(&"--config")) {
                 all.extend(["--config", config]);
             }
             let parsed = Cli::try_parse_from(&all);

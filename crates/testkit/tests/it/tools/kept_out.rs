@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::House;
 
@@ -97,17 +99,26 @@ async fn g3_a_token_of_another_tool_or_service_opens_nothing() {
     house.stop().await;
 }
 
+/// The beginning of what is answered to these bytes.
+async fn told(url: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 64];
+    let length = stream.read(&mut head).await.unwrap();
+    String::from_utf8_lossy(&head[..length]).into_owned()
+}
+
 #[tokio::test]
 async fn t69_no_path_leads_out_of_a_tool() {
     let house = House::new().await;
     let url = format!("{}/inner", house.todo.url());
     house.tool("todo", json!({"upstream_url": url})).await;
-    for path in
-        ["/%2e%2e/todos", "/a/%2E%2e/%2e./todos", "/..%2ftodos", "/..%5ctodos", "/..;/todos"]
-    {
-        let answer = house.server.anonymous();
-        let answer = answer.get(&format!("/tools/todo{path}")).await.unwrap();
-        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+    let odd = ["/../todos", "/%2e%2e/todos", "/a/%2E%2e/%2e./todos", "/..%2ftodos", "/..%5ctodos"];
+    for path in odd.into_iter().chain(["/..;/todos", "/a%00"]) {
+        // As it stands: a client of the usual kind would mend the path.
+        let request = format!("GET /tools/todo{path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let head = told(&house.server.url, &request).await;
+        assert!(head.starts_with("HTTP/1.1 400 "), "{path}: {head}");
     }
     assert!(house.todo.seen().is_empty());
     let inside = house.server.anonymous().get("/tools/todo/todos").await.unwrap();
