@@ -275,7 +275,7 @@ pub fn faults(manifest: &Value, root: &str) -> Vec<String> {
             wrong.push(format!("{place} is elsewhere: {url}"));
         }
     }
-    if !manifest["contact_email"].as_str().is_some_and(|text| text.matches('@').count() == 1) {
+    if manifest["contact_email"].as_str().is_none_or(|text| text.matches('@').count() != 1) {
         wrong.push("contact_email is no address".to_owned());
     }
     if Url::parse(manifest["legal_info_url"].as_str().unwrap_or_default()).is_err() {
