@@ -410,6 +410,7 @@ fn app(
         nav: nav(),
         networks: NetworkBook::new(NetworkLimits::LAX, gate.clock().clone()),
         replays: gate.clone(),
+        guests: Arc::new(tollgate_edge::NoGuests),
     });
     App::build(rows(ConsoleState::new(gate.clone(), prices)), edge).unwrap()
 }

@@ -17,6 +17,7 @@ use tower::Service;
 use crate::context::{Edge, Exchange, Inner};
 use crate::error::{Dialect, Failure, Fault, Look, render, takes_json_only};
 use crate::guard::admit;
+use crate::guests;
 use crate::headers::{self, Said};
 use crate::listen::Busy;
 use crate::log::{Note, Watch};
@@ -58,10 +59,11 @@ impl App {
     ) -> Response {
         let edge = &self.edge;
         let (mut parts, body) = request.into_parts();
+        let led = guests::lead(&*edge.guests, &mut parts);
         let dialect = Dialect::of_path(parts.uri.path());
         let look = (dialect == Dialect::Html).then(|| Box::new(look(edge, &parts.headers)));
         let network = edge.trusted.network(peer.as_ref(), &parts.headers);
-        let (said, refused) = match checked(edge, &mut parts) {
+        let (said, refused) = match led.and_then(|led| checked(edge, &mut parts, led)) {
             Ok(said) => (said, None),
             Err(error) => (Said::default(), Some(error)),
         };
@@ -89,10 +91,11 @@ impl App {
     /// Finds the row, lets its guard look at the request, and runs its handler. A panic in it is an
     /// error of this request alone.
     async fn routed(&self, mut parts: request::Parts, body: Body, exchange: &Exchange) -> Response {
-        let (post, path) = match self.router.find(&parts.method, parts.uri.path()) {
-            Found::Row(post, path) => (post, path),
-            Found::OtherMethods(allowed) => return wrong_method(&parts.method, allowed),
-            Found::Nothing => return no_route(parts.uri.path()).into_response(),
+        let (post, path) = match self.found(&mut parts) {
+            Ok(Found::Row(post, path)) => (post, path),
+            Ok(Found::OtherMethods(allowed)) => return wrong_method(&parts.method, allowed),
+            Ok(Found::Nothing) => return no_route(parts.uri.path()).into_response(),
+            Err(error) => return Fault::from(error).into_response(),
         };
         if let Err(response) = admit(post, exchange, &mut parts).await {
             return response;
@@ -113,6 +116,17 @@ impl App {
             Err(_) => Fault::from(Error::internal("a handler panicked")).into_response(),
         }
     }
+
+    /// What a request's path leads to. Where that is nothing of ours, a guest may have the path.
+    fn found(&self, parts: &mut request::Parts) -> Result<Found<'_>, Error> {
+        let found = self.router.find(&parts.method, parts.uri.path());
+        if !matches!(found, Found::Nothing) {
+            return Ok(found);
+        }
+        let Some(place) = self.edge.guests.at_path(parts.uri.path()) else { return Ok(found) };
+        parts.uri = guests::moved(&parts.uri, &place)?;
+        Ok(self.router.find(&parts.method, parts.uri.path()))
+    }
 }
 
 /// For tests and for tower.
@@ -131,9 +145,12 @@ impl Service<Request<Body>> for App {
     }
 }
 
-/// What the request says to us alone, if its headers are as they should be.
-fn checked(edge: &Edge, parts: &mut request::Parts) -> Result<Said, Error> {
-    edge.check_host(&parts.headers, &parts.uri)?;
+/// What the request says to us alone, if its headers are as they should be. The name of a `guest`
+/// is ours to answer at.
+fn checked(edge: &Edge, parts: &mut request::Parts, guest: bool) -> Result<Said, Error> {
+    if !guest {
+        edge.check_host(&parts.headers, &parts.uri)?;
+    }
     headers::clean(&mut parts.headers, parts.uri.path())
 }
 

@@ -14,8 +14,9 @@ use crate::cookies::CookieNames;
 use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
+use crate::guests::{Guests, NoGuests};
 use crate::headers::Said;
-use crate::limits::NetworkBook;
+use crate::limits::{Attempt, NetworkBook};
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::once::Replays;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub networks: Arc<NetworkBook>,
     /// Who knows which requests were done once already.
     pub replays: Arc<dyn Replays>,
+    /// Who answers at names and paths that are not our own.
+    pub guests: Arc<dyn Guests>,
 }
 
 /// What all requests share.
@@ -77,6 +80,7 @@ pub struct Edge {
     pub(crate) nav: Vec<NavItem>,
     pub(crate) networks: Arc<NetworkBook>,
     pub(crate) replays: Arc<dyn Replays>,
+    pub(crate) guests: Arc<dyn Guests>,
     pub(crate) origins: Origins,
     pub(crate) traffic: Traffic,
     public_host: Option<String>,
@@ -100,6 +104,7 @@ impl Edge {
             nav: parts.nav,
             networks: parts.networks,
             replays: parts.replays,
+            guests: parts.guests,
             origins: Origins::new(&public_url),
             traffic: Traffic::new(),
             public_host: public_url.host_str().map(str::to_owned),
@@ -123,6 +128,7 @@ impl Edge {
             nav: Vec::new(),
             networks: Arc::clone(&self.networks),
             replays: Arc::clone(&self.replays),
+            guests: Arc::new(NoGuests),
             origins: self.origins.clone(),
             traffic: Traffic::new(),
             public_host: None,
@@ -222,6 +228,12 @@ impl Exchange {
     /// Where the request comes from.
     pub fn network(&self) -> Network {
         self.0.network
+    }
+
+    /// Counts a request of somebody who says nothing of who they are, on a row that does not look
+    /// at credentials. An error where their network has made too many.
+    pub fn count_stranger(&self) -> Result<(), Error> {
+        self.edge().networks.count_at(Attempt::Anonymous, self.network().counted())
     }
 
     /// The request's line in the log, to add fields to.

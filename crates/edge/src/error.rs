@@ -47,7 +47,11 @@ impl Dialect {
             Self::OAuth
         } else if path == "/oauth/userinfo" {
             Self::Bearer
-        } else if under("/api") || under("/.well-known") || machines.contains(&path) {
+        } else if under("/api")
+            || under("/tools")
+            || under("/.well-known")
+            || machines.contains(&path)
+        {
             Self::Problem
         } else {
             Self::Html

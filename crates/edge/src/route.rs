@@ -125,7 +125,8 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         Self::new(Method::OPTIONS, path, access, summary, handler)
     }
 
-    fn new<H, T>(
+    /// Any `method` at `path`.
+    pub fn new<H, T>(
         method: Method,
         path: &'static str,
         access: Access,

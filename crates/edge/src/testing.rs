@@ -85,6 +85,7 @@ pub(crate) fn edge(public_url: &str, kind: Kind, hosts: Hosts) -> (Arc<Edge>, Pa
         nav: Vec::new(),
         networks: NetworkBook::new(NetworkLimits::LAX, clock),
         replays: Arc::new(Refusing(kind)),
+        guests: Arc::new(crate::NoGuests),
     });
     (edge, paper)
 }

@@ -57,6 +57,7 @@ mod tests;
 mod tokens;
 mod tool;
 mod tool_callers;
+mod tool_documents;
 mod touch;
 mod transport;
 mod trouble;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tollgate_gate::{Bounds, Gate, Principal, Reach, Warrant};
 use tollgate_kernel::{
-    Budget, Error, KeyId, Kind, Manage, ModelPattern, Noun, PlainToken, Rates, Timestamp,
+    Budget, Error, KeyId, Kind, Manage, ModelPattern, Noun, PlainToken, Rates, Slug, Timestamp,
 };
 use tollgate_protocol::api_key::TokenType;
-use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner, Tx};
+use tollgate_store::{AuditEvent, KeyHolder, KeyRecord, NewKey, NewSecret, Owner, ToolAuth, Tx};
 
 use crate::check::{self, Mistake};
 
@@ -20,6 +20,8 @@ pub(crate) struct KeyWish {
     pub(crate) name: String,
     /// Whom it speaks for; the caller, where nothing is said.
     pub(crate) holder: Option<KeyHolder>,
+    /// The one tool that it opens, and nothing else; a key of a person alone has one.
+    pub(crate) tool: Option<Slug>,
     pub(crate) models: Vec<ModelPattern>,
     pub(crate) networks: Vec<String>,
     pub(crate) rates: Rates,
@@ -40,6 +42,7 @@ pub(crate) async fn create_key(
     let warrant = gate.allow(caller, Manage::write(Noun::Keys))?;
     let holder = holder(gate, &warrant, wish.holder).await?;
     gate.require_rank_for(&warrant, holder).await?;
+    let tool = tool_of(gate, &warrant, holder, wish.tool).await?;
     let bounds = Bounds::of(gate, &warrant).await?;
     bounds.require_room(holder)?;
     Budget::check(&wish.budgets)?;
@@ -47,7 +50,7 @@ pub(crate) async fn create_key(
         id: KeyId::new(&**gate.clock(), &**gate.rng()),
         name: check::key_name(&wish.name)?,
         holder,
-        tool: None,
+        tool,
         models: bounds.models(models(wish.models)?)?,
         networks: bounds.networks(check::networks(&wish.networks)?)?,
         rates: bounds.rates(wish.rates),
@@ -60,6 +63,24 @@ pub(crate) async fn create_key(
     require_place(&mut tx, holder).await?;
     tx.commit(AuditEvent::new("key.create", format!("key:{}", record.id))).await?;
     Ok((record, token))
+}
+
+/// The tool that a key is to open: one that people have keys for.
+async fn tool_of(
+    gate: &Gate,
+    warrant: &Warrant,
+    holder: KeyHolder,
+    wished: Option<Slug>,
+) -> Result<Option<Slug>, Error> {
+    let Some(id) = wished else { return Ok(None) };
+    let known = gate.read(warrant).tool(&id).await?.filter(|tool| tool.state.is_active());
+    let known = known.ok_or_else(|| Error::not_found().with_param("tool"))?;
+    let takes_keys = matches!(known.auth, ToolAuth::UserHttp { .. });
+    if !takes_keys || !matches!(holder, KeyHolder::User(_)) {
+        let what = "Keys for one tool are keys of people, for a tool with the mode user_http.";
+        return Err(Error::invalid(what).with_param("tool"));
+    }
+    Ok(Some(id))
 }
 
 /// Refuses what would leave `holder` with more than [`KEYS_MAX`] keys that work.

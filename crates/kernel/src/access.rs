@@ -91,6 +91,8 @@ pub enum Noun {
     Models,
     /// Sign-in providers.
     Providers,
+    /// APIs that are offered to AI clients, their service tokens and callbacks.
+    Tools,
     /// The audit chain.
     Audit,
     /// Settings of the installation.

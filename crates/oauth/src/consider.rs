@@ -15,6 +15,7 @@ use tollgate_store::{
 };
 use tracing::warn;
 
+use crate::plugin_callback;
 use crate::scopes::{self, covers, is_legacy, may_use};
 use crate::ticket::Ticket;
 
@@ -98,7 +99,13 @@ pub(crate) async fn asker(
         let detail = "The app that sent you here is not known.";
         Error::oauth(OAuthCode::InvalidRequest, detail).with_param("client_id")
     })?;
-    let place = place(&client, redirect_uri.as_deref())?;
+    let place = match place(&client, redirect_uri.as_deref()) {
+        Ok(place) => place,
+        Err(error) => {
+            plugin_callback::note(gate, caller, &client, redirect_uri.as_deref()).await?;
+            return Err(error);
+        }
+    };
     Ok(Asker { client, place, redirect_uri, state, by_form, params })
 }
 

@@ -18,6 +18,7 @@ mod issue;
 mod keys;
 mod metadata;
 mod pages;
+mod plugin_callback;
 mod redeem_code;
 mod refresh;
 mod revoke;

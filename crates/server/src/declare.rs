@@ -1,19 +1,20 @@
 //! What the configuration file declares is brought into the store at start, by its id.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_gate::{Gate, Jobs, Warrant};
+use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Error, Job, Manage, Noun, Plan, Slug};
 use tollgate_store::{AuditEvent, ModelRecord, PageRequest, PlanBody, PlanRecord, UpstreamRecord};
 
 use crate::config::{Config, ModelDecl, UpstreamDecl};
+use crate::wire::Installation;
 use crate::{declare_providers, declare_rest};
 
 /// Brings everything that `config` declares into the store; what was declared before and is no more
 /// is let go: it stays, and can be changed again.
-pub async fn reconcile(gate: &Arc<Gate>, jobs: &Jobs, config: &Config) -> Result<(), Error> {
+pub async fn reconcile(installation: &Installation, config: &Config) -> Result<(), Error> {
+    let Installation { gate, jobs, tools, .. } = installation;
     let principal = gate.system(&jobs.token(Job::Setup));
     let warrant = gate.allow(&principal, Manage::write(Noun::Settings))?;
     for plan in &config.plans {
@@ -28,6 +29,8 @@ pub async fn reconcile(gate: &Arc<Gate>, jobs: &Jobs, config: &Config) -> Result
     declare_rest::settings(gate, &warrant, config).await?;
     declare_providers::put_all(gate, &warrant, &config.providers).await?;
     declare_rest::clients(gate, &warrant, &config.clients).await?;
+    gate.heed().await;
+    tollgate_tools::reconcile(tools, &warrant, config.tools.clone()).await?;
     release(gate, &warrant, config).await?;
     gate.heed().await;
     Ok(())

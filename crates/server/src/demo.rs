@@ -21,6 +21,8 @@ use url::Url;
 use crate::ask::Asker;
 use crate::cli::args::{DemoArgs, Global};
 use crate::demo_model::{self, DemoModel};
+use crate::demo_todo::DemoTodo;
+use crate::demo_tools::{self, Offered};
 use crate::exit::Exit;
 use crate::init::first_owner;
 use crate::prices::PriceTable;
@@ -41,6 +43,7 @@ struct Shown {
     link: String,
     answer: Value,
     entry: Value,
+    tools: Vec<Offered>,
 }
 
 /// Runs the demo until it is asked to stop; with `--once` until the call has its entry.
@@ -53,6 +56,8 @@ pub async fn run(global: &Global, args: &DemoArgs) -> Result<(), Exit> {
         .map_err(|_| Exit::usage("--listen takes an address like 127.0.0.1:0"))?;
     let model = DemoModel::start(demo_model::Options::default()).await;
     let model = model.map_err(|error| Exit::io("the demo model cannot start", &error))?;
+    let todo = DemoTodo::start(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let todo = todo.map_err(|error| Exit::io("the demo's todo API cannot start", &error))?;
     let listener = listen(address).await?;
     let bound = listener.local_addr().map_err(|e| Exit::io("the listener has no address", &e))?;
     let origin = format!("http://localhost:{}", bound.port());
@@ -66,7 +71,11 @@ pub async fn run(global: &Global, args: &DemoArgs) -> Result<(), Exit> {
     let principal = gate.system(&installation.jobs.token(Job::Setup));
     let warrant = gate.allow(&principal, Manage::read(Noun::Settings))?;
     let (stop, serving) = serve(installation, listener, args.once)?;
-    let shown = first_call(bound, &origin, &admin_key, &owner.user.id.to_string(), link).await?;
+    let user = owner.user.id.to_string();
+    let mut shown = first_call(bound, &origin, &admin_key, &user, link).await?;
+    let mut admin = Asker::tcp(bound, Some(&admin_key)).await?;
+    shown.tools = demo_tools::offer(&mut admin, &origin, &todo, &user).await?;
+    drop(admin);
     tell(global, &shown);
     if args.once {
         stop.send_replace(Phase::Now);
@@ -107,6 +116,7 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         prices,
         network_limits: NetworkLimits::default(),
         keys_in_the_clear: true,
+        loopback_tools: true,
         drain: DrainBounds::default(),
         request_bytes: ModelsState::REQUEST_BYTES,
         extra_roots: Vec::new(),
@@ -156,7 +166,7 @@ async fn first_call(
     let answer = answer.json()?;
     let entry = entry(&mut admin, &path).await?;
     let (origin, admin_key) = (origin.to_owned(), admin_key.to_owned());
-    Ok(Shown { origin, key, admin_key, link, answer, entry })
+    Ok(Shown { origin, key, admin_key, link, answer, entry, tools: Vec::new() })
 }
 
 async fn entry(admin: &mut Asker, path: &str) -> Result<Value, Exit> {
@@ -176,11 +186,12 @@ async fn entry(admin: &mut Asker, path: &str) -> Result<Value, Exit> {
 }
 
 fn tell(global: &Global, shown: &Shown) {
-    let Shown { origin, key, admin_key, link, answer, entry } = shown;
+    let Shown { origin, key, admin_key, link, answer, entry, tools } = shown;
     if global.json {
         let all = json!({
             "url": origin, "key": key, "admin_key": admin_key, "sign_in": link,
             "answer": answer, "entry": entry,
+            "tools": tools.iter().map(Offered::json).collect::<Vec<_>>(),
         });
         println!("{all}");
         return;
@@ -211,7 +222,15 @@ fn tell(global: &Global, shown: &Shown) {
     println!("  messages = [{{\"role\": \"user\", \"content\": \"Hi\"}}]");
     println!("  answer = client.chat.completions.create(model=\"{MODEL}\", messages=messages)");
     println!("  print(answer.choices[0].message.content)\n");
+    println!("A todo API is offered to AI apps, in each of the four ways:");
+    for tool in tools {
+        println!("  # {}: {}", tool.id, tool.who);
+        println!("  {}", tool.line);
+    }
+    println!("  # what an AI app reads first");
+    println!("  curl {origin}/tools/todo-user/.well-known/ai-plugin.json\n");
     println!("The account page: {origin}/account");
+    println!("The tools: {origin}/admin/tools");
     println!("Sign in once with: {link}\n");
     println!("Ctrl-C ends it; nothing of it stays.");
 }

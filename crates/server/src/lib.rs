@@ -9,6 +9,8 @@ mod declare_providers;
 mod declare_rest;
 pub mod demo;
 pub mod demo_model;
+pub mod demo_todo;
+mod demo_tools;
 mod doctor;
 pub mod exit;
 pub mod first_start;

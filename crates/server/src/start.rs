@@ -56,7 +56,7 @@ pub async fn start(config: &Config, log: RequestLog) -> Result<Started, Exit> {
         None => None,
     };
     let installation = installation.with_metrics(metrics);
-    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
+    declare::reconcile(&installation, config).await?;
     let listener = match &certificates {
         Some(files) => Listener::Tls(listener, files.tls()),
         None => Listener::Tcp(listener),
@@ -72,7 +72,7 @@ pub async fn open_quietly(config: &Config, log: RequestLog) -> Result<(Installat
     let public_url = config.server.public_url(config.server.listen);
     let public_url = public_url.map_err(|error| Exit::config(error.to_string()))?;
     let installation = open(config, log, master_key, &public_url, Vec::new()).await?;
-    declare::reconcile(&installation.gate, &installation.jobs, config).await?;
+    declare::reconcile(&installation, config).await?;
     Ok((installation, public_url))
 }
 
@@ -93,6 +93,7 @@ async fn open(
         prices: prices(config)?,
         network_limits: config.limits.network,
         keys_in_the_clear: config.server.insecure_http,
+        loopback_tools: config.loopback_tools,
         drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,

@@ -20,6 +20,7 @@ use tollgate_models::ModelsState;
 use tollgate_oauth::OAuthState;
 use tollgate_root::Root;
 use tollgate_store::{Target, ledger};
+use tollgate_tools::{ToolGuests, ToolsState};
 use tollgate_vault::{HashedToken, MasterKey, Vault};
 use url::Url;
 
@@ -50,6 +51,8 @@ pub struct Options {
     pub network_limits: NetworkLimits,
     /// Whether keys of upstreams may cross a network unencrypted.
     pub keys_in_the_clear: bool,
+    /// Whether tools of all modes are published on loopback: the switch `dev.loopback_tools`.
+    pub loopback_tools: bool,
     /// How far a call is read on whose caller has left.
     pub drain: DrainBounds,
     /// The largest request at the models door, in bytes.
@@ -74,6 +77,8 @@ pub struct Installation {
     pub jobs: Jobs,
     /// Everything that is offered over HTTP.
     pub app: App,
+    /// What the door of the tools knows.
+    pub tools: ToolsState,
     works: Works,
     data_dir: PathBuf,
     metrics: App,
@@ -112,6 +117,9 @@ impl Installation {
         first_start::prepare(&gate, &jobs).await?;
         let networks = NetworkBook::new(options.network_limits, clock.clone());
         let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
+        let tools = ToolsState::new(gate.clone(), &options.public_url)
+            .loopback_tools(&options.public_url, options.loopback_tools)
+            .secrets_in_the_clear(options.keys_in_the_clear);
         let edge = Edge::new(tollgate_edge::Parts {
             public_url: options.public_url,
             brand: options.brand,
@@ -123,9 +131,14 @@ impl Installation {
             csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
-            nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
+            nav: tollgate_identity::nav()
+                .into_iter()
+                .chain(tollgate_console::nav())
+                .chain(tollgate_tools::nav())
+                .collect(),
             networks: networks.clone(),
             replays: gate.clone(),
+            guests: Arc::new(ToolGuests::new(gate.clone())),
         });
         let counted = Counted { gate: gate.clone(), edge: edge.clone() };
         let metrics = App::build(metrics::rows(&counted), edge.beside())?;
@@ -135,10 +148,11 @@ impl Installation {
             request_bytes: options.request_bytes,
             networks,
             keys_in_the_clear: options.keys_in_the_clear,
+            tools: tools.clone(),
         };
         let app = App::build(doors.rows(&public_url), edge)?;
         let data_dir = options.data_dir;
-        Ok(Self { gate, jobs, app, works, data_dir, metrics, metrics_listener: None })
+        Ok(Self { gate, jobs, app, tools, works, data_dir, metrics, metrics_listener: None })
     }
 
     /// Answers `/metrics` on `listener`, and nothing else there.
@@ -148,8 +162,8 @@ impl Installation {
 
     /// Closes it in good order, for a verb that does not serve.
     pub async fn close(self) -> Result<(), Error> {
-        let Self { gate, works, .. } = self;
-        drop(gate);
+        let Self { gate, works, tools, .. } = self;
+        drop((gate, tools));
         works.run(std::future::ready(()), std::future::pending()).await;
         Ok(())
     }
@@ -162,7 +176,8 @@ impl Installation {
         shutdown: watch::Receiver<Phase>,
         drain: Duration,
     ) -> Result<(), Error> {
-        let Self { app, works, data_dir, gate, jobs: _, metrics, metrics_listener } = self;
+        let Self { app, works, data_dir, gate, jobs: _, tools, metrics, metrics_listener } = self;
+        drop(tools);
         let local = local_socket(&data_dir)?;
         let workers = Arc::new(Workers::start().map_err(Error::internal)?);
         let serve = |listener, app| Serve {
@@ -217,17 +232,20 @@ pub struct Doors {
     pub networks: Arc<NetworkBook>,
     /// Whether keys of upstreams may cross a network unencrypted.
     pub keys_in_the_clear: bool,
+    /// What the door of the tools knows.
+    pub tools: ToolsState,
 }
 
 impl Doors {
     /// The rows of all doors, and the document that describes them.
     pub fn rows(self, origin: &str) -> Vec<Row> {
-        let Self { gate, prices, request_bytes, networks, keys_in_the_clear } = self;
+        let Self { gate, prices, request_bytes, networks, keys_in_the_clear, tools } = self;
         let mut rows = health::rows(&gate);
         rows.extend(tollgate_identity::rows(&IdentityState::new(gate.clone(), networks.clone())));
         rows.extend(tollgate_oauth::rows(&OAuthState::new(gate.clone(), networks)));
         let models = ModelsState { gate: gate.clone(), request_bytes };
         rows.extend(tollgate_models::rows(&models));
+        rows.extend(tollgate_tools::rows(&tools));
         let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);
         rows.extend(tollgate_console::rows(console));
         rows.push(health::description(&rows, origin));

@@ -136,6 +136,13 @@ impl ToolState {
     }
 }
 
+impl ToolState {
+    /// Whether it answers.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Active)
+    }
+}
+
 impl FromStr for ToolState {
     type Err = Error;
 

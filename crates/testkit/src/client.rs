@@ -115,19 +115,7 @@ impl Client {
 
     /// Sends a request and reads its answer. An error where there was none.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
-        let mut response = request.send().await?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let mut body = Vec::new();
-        let cut = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break false,
-                Err(_) => break true,
-            }
-        };
-        let text = String::from_utf8_lossy(&body).into_owned();
-        Ok(Answer { status, headers, text, cut })
+        answer_of(request).await
     }
 
     /// `GET path`.
@@ -167,6 +155,23 @@ impl Client {
         body["stream"] = Value::Bool(true);
         self.post("/v1/chat/completions", &body).await
     }
+}
+
+/// Sends a request and reads its answer. An error where there was none.
+pub(crate) async fn answer_of(request: reqwest::RequestBuilder) -> Result<Answer> {
+    let mut response = request.send().await?;
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    let cut = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answer { status, headers, text, cut })
 }
 
 /// A small conversation.

@@ -20,6 +20,8 @@ mod meanwhile;
 mod oauth;
 #[path = "postgres/silence.rs"]
 mod silence;
+#[path = "it/tools/mod.rs"]
+mod tools;
 
 both::suite!(Postgres);
 

@@ -378,3 +378,10 @@ better-no-sequences = Leave out sequences.
 better-no-years = Leave out recent years.
 better-no-own-years = Leave out years that have to do with you.
 better-no-own-dates = Leave out dates and years that have to do with you.
+
+key-tool = The one tool
+key-tool-hint = Leave it empty for models. The name of a tool makes a key that opens this tool and nothing else.
+key-for-tool-lead = Paste it where the AI app asks for your key for { $tool }.
+key-as-header = What the AI app sends
+key-one-tool = the tool { $tool }
+wrong-tool = There is no tool of this name that takes keys of people.

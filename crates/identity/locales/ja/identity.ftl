@@ -373,3 +373,10 @@ better-no-sequences = 連続した文字を避けてください。
 better-no-years = 最近の年を避けてください。
 better-no-own-years = 自分に関わりのある年を避けてください。
 better-no-own-dates = 自分に関わりのある日付や年を避けてください。
+
+key-tool = ツール（1 つだけ）
+key-tool-hint = モデルに使う場合は空欄にします。ツール名を入れると、そのツールだけに使えるキーになります。
+key-for-tool-lead = AI アプリで { $tool } のキーを求められたら貼り付けてください。
+key-as-header = AI アプリが送るヘッダー
+key-one-tool = ツール { $tool }
+wrong-tool = この名前で、個人のキーを受け付けるツールはありません。

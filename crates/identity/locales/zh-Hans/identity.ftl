@@ -373,3 +373,10 @@ better-no-sequences = 避开连续的字符。
 better-no-years = 避开近年的年份。
 better-no-own-years = 避开与你有关的年份。
 better-no-own-dates = 避开与你有关的日期和年份。
+
+key-tool = 唯一的工具
+key-tool-hint = 用于模型时留空。填写工具名称后，这个密钥只能用于该工具。
+key-for-tool-lead = AI 应用要求填写 { $tool } 的密钥时，粘贴它。
+key-as-header = AI 应用发送的标头
+key-one-tool = 工具 { $tool }
+wrong-tool = 没有以此命名且接受个人密钥的工具。

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::{BudgetShape, List, RatesShape, said};
 use tollgate_edge::{Body, Caller, Path, Query, Reply, reply};
 use tollgate_kernel::{
-    Budget, ClientId, Error, KeyId, ModelPattern, PlainToken, Rates, Timestamp, UserId,
+    Budget, ClientId, Error, KeyId, ModelPattern, PlainToken, Rates, Slug, Timestamp, UserId,
 };
 use tollgate_store::{KeyHolder, KeyRecord, KeyState};
 
@@ -34,6 +34,10 @@ pub(crate) struct NewKeyBody {
     /// Whether it is an admin key; owners and admins make them.
     #[serde(default)]
     admin: bool,
+    /// The one tool that it opens, and nothing else; for a person, and a tool with the mode
+    /// `user_http`.
+    #[schemars(with = "Option<String>")]
+    tool: Option<Slug>,
     /// The models it may call, by name or by the beginning of names with a `*` after it; without
     /// any, those of the plan.
     #[serde(default)]
@@ -120,6 +124,9 @@ pub(crate) struct KeyView {
     user: Option<UserId>,
     #[schemars(with = "Option<String>")]
     client: Option<ClientId>,
+    /// The one tool that it opens.
+    #[schemars(with = "Option<String>")]
+    tool: Option<Slug>,
     #[schemars(with = "Option<Vec<String>>")]
     models: Option<Vec<ModelPattern>>,
     networks: Option<Vec<String>>,
@@ -163,6 +170,7 @@ impl KeyView {
             kind: key.holder.kind(),
             user: key.holder.user(),
             client: key.holder.app(),
+            tool: key.tool,
             models: key.models,
             networks: key.networks,
             rates: key.rates,
@@ -211,6 +219,7 @@ pub(crate) async fn create(
 ) -> Reply {
     let wish = KeyWish {
         holder: body.holder()?,
+        tool: body.tool,
         name: body.name,
         models: some_or_none(body.models, "models")?,
         networks: some_or_none(body.networks, "networks")?,

@@ -11,7 +11,7 @@ use tollgate_kernel::{KeyId, Timestamp};
 use tollgate_store::{KeyRecord, KeyState};
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
-use super::keys::{Shown, models_said, place_of};
+use super::keys::{Shown, models_said, place_of, scheme_of};
 use super::{TEXTS, banner, greeting, said, style};
 use crate::api::keys::state_of;
 use crate::change_me::me;
@@ -124,7 +124,7 @@ pub(crate) async fn rotate(
     let (key, secret) = rotate_key(&state.gate, &caller, id, overlap_s).await?;
     let w = visit.words(&TEXTS);
     let title = w.with("key-rotated-title", &[("name", key.name.as_str().into())]);
-    let page = Shown::new(&visit, &title, key.holder, secret);
+    let page = Shown::new(&visit, &title, &key, secret).at(scheme_of(&state, &caller, &key).await?);
     visit.show_as(StatusCode::OK, Some(greeting(&user)), &title, &page)
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Field, Summary};
-use tollgate_kernel::{Budget, ModelPattern, Period, Rates, Timestamp, Unit, figures};
+use tollgate_kernel::{Budget, ModelPattern, Period, Rates, Slug, Timestamp, Unit, figures};
 use tollgate_store::KeyRecord;
 
 use super::said;
@@ -25,6 +25,8 @@ const BUDGETS: [(&str, Unit, Period); 4] = [
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KeyForm {
     pub(crate) name: String,
+    /// The one tool that it opens.
+    pub(crate) tool: String,
     /// The day that the key ends with, in UTC.
     expires: String,
     models: String,
@@ -41,6 +43,7 @@ pub(crate) struct KeyForm {
 /// What it means.
 pub(crate) struct KeyRead {
     pub(crate) name: String,
+    pub(crate) tool: Option<Slug>,
     pub(crate) models: Vec<ModelPattern>,
     pub(crate) networks: Vec<String>,
     pub(crate) rates: Rates,
@@ -76,6 +79,7 @@ impl KeyForm {
         let names = |list: Option<Vec<&str>>| list.unwrap_or_default().join(", ");
         let mut form = Self {
             name: key.name.clone(),
+            tool: key.tool.as_ref().map(Slug::to_string).unwrap_or_default(),
             expires: key.expires_at.map(said::day).unwrap_or_default(),
             models: names(key.models.as_ref().map(|m| m.iter().map(|m| m.as_str()).collect())),
             networks: names(key.networks.as_ref().map(|n| n.iter().map(|n| &**n).collect())),
@@ -142,11 +146,15 @@ impl KeyForm {
             tokens_per_minute: rate("tokens_per_minute", &self.tokens_per_minute),
             concurrent: rate("concurrent", &self.concurrent),
         };
+        let tool = match self.tool.trim() {
+            "" => None,
+            text => Slug::parse(text).map_err(|_| note("tool", "wrong-tool")).ok(),
+        };
         let budgets = self.budgets(before, &mut wrong);
         match (models, expires_at) {
             (Ok(models), Ok(expires_at)) if wrong.is_empty() => {
                 let name = self.name.clone();
-                Ok(KeyRead { name, models, networks, rates, budgets, expires_at })
+                Ok(KeyRead { name, tool, models, networks, rates, budgets, expires_at })
             }
             _ => Err(wrong),
         }
@@ -188,6 +196,15 @@ impl KeyForm {
         let start = Timestamp::parse(&format!("{day}T00:00:00Z")).map_err(|_| "wrong-day")?;
         let end = start.plus(Duration::from_secs(86_399));
         check::expiry(Some(end), now).map_err(Mistake::key)
+    }
+
+    /// The fields of a new key: what it opens is chosen once.
+    pub(crate) fn fields_of_new(&self, w: &Words, wrong: &[Wrong]) -> KeyFields {
+        let mut fields = self.fields(w, wrong);
+        let error = wrong.iter().find(|(at, _)| *at == "tool").map(|(_, key)| w.get(key));
+        let field = Field::new("tool", "text", w.get("key-tool")).value(&self.tool).error(error);
+        fields.plain.push(field.hint(w.get("key-tool-hint")).optional());
+        fields
     }
 
     /// The fields, with what is wrong beside each.

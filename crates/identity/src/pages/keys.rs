@@ -14,7 +14,8 @@ use tollgate_edge::{Caller, Form, Path, Query, Reply, Visit};
 use tollgate_gate::Principal;
 use tollgate_kernel::{ClientId, Error, KeyId, Manage, Noun, PlainToken, Timestamp};
 use tollgate_store::{
-    ClientRecord, KeyHolder, KeyRecord, Owner, Page as Part, PageRequest, UserRecord,
+    ClientRecord, HttpScheme, KeyHolder, KeyRecord, Owner, Page as Part, PageRequest, ToolAuth,
+    UserRecord,
 };
 
 use super::key_form::{KeyFields, KeyForm, Wrong};
@@ -47,6 +48,7 @@ struct Page {
 #[derive(Template)]
 #[template(path = "secret.html")]
 pub(super) struct Shown {
+    w: Words,
     style: String,
     shell_title: String,
     head: Head,
@@ -60,6 +62,8 @@ pub(crate) struct Asked {
     cursor: Option<String>,
     /// Fills the form in with what this key may do.
     like: Option<KeyId>,
+    /// Fills the form in for a key that opens this tool.
+    tool: Option<String>,
 }
 
 /// Whose keys a page is about.
@@ -128,12 +132,16 @@ pub(super) fn place_of(holder: KeyHolder) -> String {
 
 impl Shown {
     /// The page of a new secret of `holder`.
-    pub(super) fn new(visit: &Visit, title: &str, holder: KeyHolder, secret: PlainToken) -> Self {
-        let w = visit.words(&TEXTS);
+    pub(super) fn new(visit: &Visit, title: &str, key: &KeyRecord, secret: PlainToken) -> Self {
+        let (w, holder) = (visit.words(&TEXTS), key.holder);
         let origin = visit.exchange().edge().origin();
         let kind = holder.kind();
         let lines =
             format!("export OPENAI_BASE_URL={origin}/v1\nexport OPENAI_API_KEY=tg_{kind}_…");
+        let lead = match &key.tool {
+            Some(tool) => w.with("key-for-tool-lead", &[("tool", tool.as_str().into())]),
+            None => w.get("key-made-lead"),
+        };
         let done = match holder {
             KeyHolder::App(_) => "app-key-done",
             KeyHolder::User(_) | KeyHolder::Admin | KeyHolder::Service => "key-done",
@@ -142,10 +150,24 @@ impl Shown {
         Self {
             style: style(visit),
             shell_title: w.get("account-in-shell"),
-            head: Head { title: title.to_owned(), lead: w.get("key-made-lead"), action: None },
+            head: Head { title: title.to_owned(), lead, action: None },
             secret: SecretOnce::new(w.locale(), w.get("key-secret"), secret, done),
             command: Command::new(w.locale(), lines),
+            w,
         }
+    }
+
+    /// The same of a key for a tool, which wants it in the scheme `at`: what is sent with it.
+    pub(super) fn at(mut self, at: Option<HttpScheme>) -> Self {
+        let scheme = match at {
+            None => return self,
+            Some(HttpScheme::Bearer) => "Bearer",
+            Some(HttpScheme::Basic) => "Basic",
+        };
+        self.shell_title = self.w.get("key-as-header");
+        let line = format!("Authorization: {scheme} tg_user_…");
+        self.command = Command::new(self.w.locale(), line);
+        self
     }
 }
 
@@ -191,10 +213,14 @@ async fn shelf_page(
     (name, shelf): (&str, Shelf),
     asked: Asked,
 ) -> Reply {
-    let form = match asked.like {
+    let mut form = match asked.like {
         Some(id) => KeyForm::like(&find_key(&state.gate, caller, id).await?),
         None => KeyForm::empty(state.gate.clock().now()),
     };
+    if let Some(tool) = asked.tool {
+        form.name.clone_from(&tool);
+        form.tool = tool;
+    }
     let request = page_request::<KeyId>(None, asked.cursor.as_deref())?;
     let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
     let page = page(state, &visit, &shelf, keys, &form, &[]);
@@ -226,6 +252,21 @@ pub(crate) async fn make_app(
     make_on(&state, &caller, visit, (greeting(&user), Shelf::App(app)), form).await
 }
 
+/// The scheme in which the tool of a key wants it.
+pub(super) async fn scheme_of(
+    state: &IdentityState,
+    caller: &Arc<Principal>,
+    key: &KeyRecord,
+) -> Result<Option<HttpScheme>, Error> {
+    let Some(id) = &key.tool else { return Ok(None) };
+    let warrant = state.gate.allow(caller, Manage::read(Noun::Keys))?;
+    let tool = state.gate.read(&warrant).tool(id).await?;
+    Ok(tool.and_then(|tool| match tool.auth {
+        ToolAuth::UserHttp { scheme } => Some(scheme),
+        _ => None,
+    }))
+}
+
 /// Makes a key for whom the shelf is about, and shows it once.
 async fn make_on(
     state: &IdentityState,
@@ -248,15 +289,26 @@ async fn make_on(
     let wish = KeyWish {
         name: read.name,
         holder: Some(shelf.holder()),
+        tool: read.tool,
         models: read.models,
         networks: read.networks,
         rates: read.rates,
         budgets: read.budgets,
         expires_at: read.expires_at,
     };
-    let (key, secret) = create_key(&state.gate, caller, wish).await?;
+    let made = match create_key(&state.gate, caller, wish).await {
+        Err(error) if error.param() == Some("tool") => {
+            let request = PageRequest::first(PageRequest::USUAL);
+            let keys = list_keys(&state.gate, caller, shelf.query(), &request).await?;
+            let page = page(state, &visit, &shelf, keys, &form, &[("tool", "wrong-tool")]);
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return visit.show_as(status, Some(name), &shelf.title(&w), &page);
+        }
+        made => made?,
+    };
+    let (key, secret) = made;
     let title = w.with("key-made-title", &[("name", key.name.as_str().into())]);
-    let page = Shown::new(&visit, &title, key.holder, secret);
+    let page = Shown::new(&visit, &title, &key, secret).at(scheme_of(state, caller, &key).await?);
     visit.show_as(StatusCode::CREATED, Some(name), &title, &page)
 }
 
@@ -275,7 +327,7 @@ fn page(
         action: None,
         command: None,
     });
-    let fields = form.fields(&w, wrong);
+    let fields = form.fields_of_new(&w, wrong);
     let place = place_of(shelf.holder());
     Page {
         style: style(visit),
@@ -329,8 +381,11 @@ fn row(w: &Words, now: Timestamp, key: &KeyRecord) -> Vec<Cell> {
     ]
 }
 
-/// The models that a key may call, in words.
+/// What a key may call, in words.
 pub(super) fn models_said(w: &Words, key: &KeyRecord) -> String {
+    if let Some(tool) = &key.tool {
+        return w.with("key-one-tool", &[("tool", tool.as_str().into())]);
+    }
     match &key.models {
         None => w.get("key-all-models"),
         Some(models) => models.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),

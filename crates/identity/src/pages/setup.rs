@@ -351,6 +351,7 @@ pub(crate) async fn try_call(
         }
     };
     let wish = KeyWish {
+        tool: None,
         name: w.get("setup-first-key"),
         holder: None,
         models: Vec::new(),

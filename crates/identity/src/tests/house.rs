@@ -121,6 +121,7 @@ impl House {
             nav: nav(),
             networks,
             replays: gate.clone(),
+            guests: Arc::new(tollgate_edge::NoGuests),
         });
         let app = App::build(rows(&state), edge).unwrap();
         Self { gate, state, clock, app, jobs, _works: Some(works), _folder: folder }

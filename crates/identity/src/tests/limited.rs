@@ -19,6 +19,7 @@ use crate::update_key::{KeyChange, update_key};
 
 fn wish(holder: KeyHolder) -> KeyWish {
     KeyWish {
+        tool: None,
         name: "service".to_owned(),
         holder: Some(holder),
         models: Vec::new(),

@@ -23,6 +23,7 @@ mod jwks;
 mod metadata;
 mod params;
 mod pkce;
+mod plugin_host;
 mod redirect;
 #[cfg(test)]
 mod tests;
@@ -36,5 +37,6 @@ pub use jwks::{Jwk, Jwks};
 pub use metadata::Metadata;
 pub use params::Params;
 pub use pkce::{Challenge, Verifier};
+pub use plugin_host::{plugin_callbacks, plugin_of_callback};
 pub use redirect::{RedirectUri, answer_url};
 pub use token::{GrantRequest, GrantType, TokenRequest};

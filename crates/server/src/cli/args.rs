@@ -11,6 +11,7 @@ pub use super::figure_args::*;
 pub use super::key_args::*;
 pub use super::manage_args::*;
 pub use super::provider_args::*;
+pub use super::tool_args::*;
 
 /// The authentication layer for AI applications: one server, one binary, one data folder.
 #[derive(Debug, Parser)]
@@ -88,6 +89,9 @@ pub enum Verb {
     /// Run the demo model as a process of its own
     #[command(hide = true, after_help = "Example:\n  tollgate demo-model --meter meter.jsonl")]
     DemoModel(DemoModelArgs),
+    /// Run the demo's todo API as a process of its own
+    #[command(hide = true, after_help = "Example:\n  tollgate demo-todo --listen 127.0.0.1:9000")]
+    DemoTodo(DemoTodoArgs),
 }
 
 /// What a running server is asked for, by the management API.
@@ -131,6 +135,13 @@ pub enum ManageVerb {
                       --client-secret-env GITHUB_CLIENT_SECRET"
     )]
     Provider(ProviderVerb),
+    /// APIs that are offered to AI clients
+    #[command(
+        subcommand,
+        after_help = "Example:\n  tollgate tool add todo http://127.0.0.1:9000 \\\n    \
+                      --openapi-url http://127.0.0.1:9000/openapi.yaml"
+    )]
+    Tool(ToolVerb),
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),
@@ -313,6 +324,14 @@ pub struct DemoModelArgs {
     /// The key that callers must present
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,
+}
+
+/// `demo-todo`.
+#[derive(Debug, Args)]
+pub struct DemoTodoArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -60,6 +60,9 @@ pub struct KeyAdd {
     /// A key to manage the installation with, not to call models
     #[arg(long, conflicts_with_all = ["user", "client"])]
     pub admin: bool,
+    /// The one tool that it opens, and nothing else
+    #[arg(long, value_name = "TOOL", conflicts_with_all = ["client", "admin", "models"])]
+    pub tool: Option<String>,
     /// A model it may call; can be given again; without one: all of the plan
     #[arg(long = "model", value_name = "MODEL")]
     pub models: Vec<String>,

@@ -11,6 +11,7 @@ mod manage;
 mod manage_args;
 mod provider_args;
 mod reference;
+mod tool_args;
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -31,6 +32,9 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Verb::Init(args) => block_on(crate::init::run(&global, &args)),
         Verb::DemoModel(args) => on(&mut Builder::new_multi_thread(), async {
             crate::demo_model::run(&args).await.map_err(|error| Exit::run_time(error.to_string()))
+        }),
+        Verb::DemoTodo(args) => block_on(async {
+            crate::demo_todo::run(&args).await.map_err(|error| Exit::run_time(error.to_string()))
         }),
         Verb::Config(verb) => config(&global, &verb),
         Verb::Migrate => block_on(local::migrate(&global)),

@@ -57,6 +57,7 @@ impl<'a> Checker<'a> {
             plans: self.plans(&raw.plan),
             providers: self.providers(&raw.provider),
             clients: self.clients(&raw.client),
+            tools: self.tools(raw, &server),
             shown: show::settings(raw, &server, self.origins),
             server,
         };

@@ -6,8 +6,10 @@ mod declare;
 mod declare_clients;
 mod problem;
 mod raw;
+mod raw_tool;
 mod schema;
 mod show;
+mod tools;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
 use tollgate_store::{ClientKind, OAuthMembers, ProviderRecord};
+use tollgate_tools::ToolChange;
 use url::Url;
 
 pub use problem::{Origin, Problem, Problems};
@@ -126,6 +129,8 @@ pub struct Config {
     pub providers: Vec<ProviderDecl>,
     /// Declared apps.
     pub clients: Vec<ClientDecl>,
+    /// APIs that the file declares.
+    pub tools: Vec<ToolChange>,
     shown: Vec<Shown>,
 }
 

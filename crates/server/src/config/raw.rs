@@ -10,6 +10,7 @@ use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Period, Plan, Unit};
 use tollgate_models::ModelsState;
 
+use super::raw_tool::RawTool;
 use super::{LogFormat, Registration};
 
 /// Configuration of Tollgate. Every section can be left out.
@@ -39,6 +40,8 @@ pub(super) struct Raw {
     pub(super) provider: Vec<RawProvider>,
     /// Apps that the file declares.
     pub(super) client: Vec<RawClient>,
+    /// APIs that the file declares, offered to AI clients.
+    pub(super) tool: Vec<RawTool>,
 }
 
 /// Where the server listens, and what it is called from outside.

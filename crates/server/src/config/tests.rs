@@ -134,6 +134,15 @@ grants = ["authorization_code", "refresh_token"]
 origins = ["https://shop.example.com"]
 user_header = true
 access_token_s = 60
+[[tool]]
+id = "todo"
+host = "todo.example.com"
+upstream_url = "http://127.0.0.1:9000"
+upstream_auth = { type = "header", name = "X-Api-Key", value = "tool-canary" }
+openapi_url = "http://127.0.0.1:9000/openapi.yaml"
+auth = { type = "oauth", scope = "todo.read" }
+manifest = { name_for_human = "Todo" }
+verification_tokens = { openai = "abc" }
 "#;
 
 #[test]
@@ -155,6 +164,10 @@ fn the_file_of_the_reference_is_read() {
     assert_eq!((github.provider.title(), github.provider.enabled), ("GitHub", true));
     assert_eq!((company.provider.secret_in_form, company.provider.enabled), (Some(true), false));
     assert_eq!(company.provider.endpoints["token"], "http://127.0.0.1:9/token");
+    let [todo] = &config.tools[..] else { panic!("one tool") };
+    assert_eq!(todo.host, Some(Some("todo.example.com".to_owned())));
+    let auth = todo.upstream_auth.clone().flatten().and_then(|auth| auth.value);
+    assert_eq!(auth.unwrap().expose(), "tool-canary");
     let [standard, bare] = &config.plans[..] else { panic!("two plans") };
     assert_eq!(standard.rates.concurrent, Some(4));
     assert_eq!(standard.time_zone.iana_name(), Some("Europe/Berlin"));
@@ -177,7 +190,7 @@ fn the_file_of_the_reference_is_read() {
 const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ("[server]\nlisen = 1", 2, "server.lisen", "did you mean \"listen\"?"),
     ("[servr]\nlisten = 1", 1, "servr", "did you mean \"server\"?"),
-    ("[[tool]]\nid = \"x\"", 1, "tool", "no such key"),
+    ("[[install]]\nid = \"x\"", 1, "install", "no such key"),
     ("[server]\n\nlisten = 8700", 3, "server.listen", "a text in quotes"),
     ("[server]\nlisten = \"8700\"", 2, "server.listen", "127.0.0.1:8700"),
     ("[server]\npublic_url = \"ftp://x\"", 2, "server.public_url", "https://"),
@@ -332,6 +345,26 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ("[[client]]\nid = \"a\"\ngrants = [\"password\"]", 3, "client[0].grants[0]", "grant type"),
     ("[[client]]\nid = \"a\"\norigins = [\"https://x/y\"]", 3, "client[0].origins[0]", "origin"),
     ("[[client]]\nid = \"a\"\naccess_token_s = 3601", 3, "client[0].access_token_s", "3600"),
+    ("[[tool]]\nid = \"a\"\nupstream_url = \"ftp://x\"", 3, "tool[0].upstream_url", "https://"),
+    (
+        "[[tool]]\nid = \"a\"\nupstream_url = \"http://x\"\nhost = \"A.example\"",
+        4,
+        "tool[0].host",
+        "lower case",
+    ),
+    (
+        "[[tool]]\nid = \"a\"\nupstream_url = \"http://x\"\nauth = { type = \"magic\" }",
+        4,
+        "tool[0].auth.type",
+        "user_http",
+    ),
+    (
+        "[[tool]]\nid = \"a\"\nupstream_url = \"http://x\"\nhost = \"a.b\"\n\
+         [[tool]]\nid = \"b\"\nupstream_url = \"http://x\"\nhost = \"a.b\"",
+        8,
+        "tool[1].host",
+        "another tool",
+    ),
 ];
 
 #[test]
@@ -539,7 +572,7 @@ fn the_schema_describes_every_key() {
         }
     }
     assert!(undescribed.is_empty(), "{undescribed:?}");
-    assert_eq!(schema["properties"].as_object().unwrap().len(), 18);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 19);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod manage;
 mod matrix;
 mod models;
 mod oauth;
+mod tools;
 
 /// The store of those tests that run on each engine as they are.
 const ENGINE: tollgate_testkit::Engine = tollgate_testkit::Engine::Sqlite;

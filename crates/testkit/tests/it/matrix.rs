@@ -15,6 +15,7 @@ use tollgate_gate::NoPrices;
 use tollgate_kernel::{Role, UserId};
 use tollgate_server::wire::Doors;
 use tollgate_testkit::{Answer, Browser, Client, Engine, KeySpec, TestServer};
+use tollgate_tools::ToolsState;
 
 /// Somebody who knocks.
 enum Knock {
@@ -101,6 +102,7 @@ async fn k8_t85_every_route_asks_every_kind_of_client_what_its_row_says() {
         request_bytes: 1,
         networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
+        tools: ToolsState::new(server.gate.clone(), &server.url.parse().unwrap()),
     };
     let rows = inventory(&doors.rows(&server.url));
     let mut text = String::new();

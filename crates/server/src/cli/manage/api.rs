@@ -123,18 +123,23 @@ impl Manager {
 
 /// The path of an object, with `more` behind it.
 pub(super) fn path_of(collection: &str, id: &str, more: &str) -> Result<String, Exit> {
-    if matches!(id, "" | "." | "..") {
-        return Err(Exit::usage(format!("{id:?} is not the name of anything")));
+    Ok(format!("/api/v1/{collection}/{}{more}", escaped(id)?))
+}
+
+/// A name as a part of a path.
+pub(super) fn escaped(name: &str) -> Result<String, Exit> {
+    if matches!(name, "" | "." | "..") {
+        return Err(Exit::usage(format!("{name:?} is not the name of anything")));
     }
-    let mut path = format!("/api/v1/{collection}/");
-    for byte in id.bytes() {
+    let mut part = String::new();
+    for byte in name.bytes() {
         match byte {
-            b'-' | b'_' | b'.' | b'~' => path.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => path.push(char::from(byte)),
-            _ => path.push_str(&format!("%{byte:02X}")),
+            b'-' | b'_' | b'.' | b'~' => part.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => part.push(char::from(byte)),
+            _ => part.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(path + more)
+    Ok(part)
 }
 
 /// `path` with a query behind it.

@@ -28,6 +28,7 @@ const KEYS: Noun = Noun {
         column("from", "last_used_from", Form::Text),
         column("person", "user", Form::Text),
         column("app", "client", Form::Text),
+        column("tool", "tool", Form::Text),
         column("models", "models", Form::Texts),
         column("networks", "networks", Form::Texts),
         column("rates", "rates", Form::Rates),
@@ -74,6 +75,7 @@ async fn add(manager: &mut Manager, args: &KeyAdd) -> Result<(), Exit> {
         .maybe("user", user)
         .maybe("client", args.client.as_deref())
         .maybe("admin", args.admin.then_some(true))
+        .maybe("tool", args.tool.as_deref())
         .list("models", &args.models)
         .list("networks", &args.networks)
         .rates(&args.rates)

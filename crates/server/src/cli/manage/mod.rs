@@ -19,6 +19,7 @@ mod screen;
 mod secret;
 mod session;
 mod settings;
+mod tool;
 mod upstream;
 mod usage;
 mod user;
@@ -27,6 +28,8 @@ mod user;
 mod recorder;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_tests;
 
 use crate::cli::args::{Global, ManageVerb};
 use crate::config::{Config, Sources};
@@ -60,6 +63,7 @@ async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
         ManageVerb::Client(verb) => client::run(manager, verb).await,
         ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
         ManageVerb::Provider(verb) => provider::run(manager, verb).await,
+        ManageVerb::Tool(verb) => tool::run(manager, verb).await,
         ManageVerb::Model(verb) => model::run(manager, verb).await,
         ManageVerb::Rotate(verb) => rotate::run(manager, verb).await,
         ManageVerb::Session(verb) => session::run(manager, verb).await,

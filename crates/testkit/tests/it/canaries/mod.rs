@@ -4,6 +4,7 @@
 mod apps;
 mod hunt;
 pub(crate) mod people;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,6 +43,7 @@ async fn k6_t90_j25_no_secret_is_written_logged_or_told_to_others() {
     let owner = first_owner(&server, &mut hunt).await;
     let keys = make_secrets(&server, &owner, &mut hunt).await;
     apps::apps(&server, &owner, &mut hunt).await;
+    tools::tools(&server, &owner, &mut hunt).await;
     calls(&server, &keys, &mut hunt).await;
     knock_wrongly(&server, &keys, &mut hunt).await;
     reset(&server, &owner, &mut hunt).await;

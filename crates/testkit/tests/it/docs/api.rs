@@ -10,6 +10,7 @@ use tollgate_gate::NoPrices;
 use tollgate_kernel::{Access, Action};
 use tollgate_server::wire::Doors;
 use tollgate_testkit::{Engine, TestServer};
+use tollgate_tools::ToolsState;
 
 use super::schema::{Document, name};
 use super::{cell, is_committed};
@@ -37,6 +38,7 @@ async fn the_api_reference_is_the_programs() {
         request_bytes: 32 * 1024 * 1024,
         networks: NetworkBook::new(NetworkLimits::default(), server.gate.clock().clone()),
         keys_in_the_clear: true,
+        tools: ToolsState::new(server.gate.clone(), &server.url.parse().unwrap()),
     };
     let mut rows = doors.rows(&server.url);
     rows.sort_by_key(|row| (row.route().path, row.route().method.to_string()));

@@ -5,10 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use serde_json::{Value, json};
 use tollgate_kernel::Role;
 use tollgate_server::cli::{self, args::Cli};
 use tollgate_server::config::{Config, FileSource, Sources};
+use tollgate_server::demo_todo::DemoTodo;
 use tollgate_testkit::{Client, Engine, TestServer};
+use tollgate_tools::ToolsState;
 
 use super::root;
 
@@ -16,7 +19,7 @@ use super::root;
 const NOT_RUN: usize = 1;
 
 /// Verbs that start something or print what the machine has: their words are read, not obeyed.
-const ONLY_READ: [&str; 4] = ["serve", "demo", "init", "healthcheck"];
+const ONLY_READ: [&str; 5] = ["serve", "demo", "demo-todo", "init", "healthcheck"];
 
 /// A fenced block.
 struct Block {
@@ -63,7 +66,7 @@ fn pages() -> Vec<PathBuf> {
         }
     }
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        pages.push(entry.unwrap().path().join("README.md"));
+        pages.extend(Some(entry.unwrap().path().join("README.md")).filter(|page| page.exists()));
     }
     pages.sort();
     pages
@@ -132,7 +135,7 @@ async fn commands_in_the_documents_run() {
             continue;
         }
         // The reference's examples do not follow one from another: their words are read.
-        let stage = if reference { None } else { Some(Stage::new().await) };
+        let stage = if reference { None } else { Some(Stage::of(&page).await) };
         for block in all {
             for words in lines(&block.text) {
                 run(stage.as_ref(), &words, &block.page).await;
@@ -152,6 +155,8 @@ struct Stage {
     key: String,
     admin: String,
     config: PathBuf,
+    /// The API that an example is about, and the credentials that its reader has.
+    todo: Option<(DemoTodo, Vec<(&'static str, String)>)>,
 }
 
 impl Stage {
@@ -164,7 +169,62 @@ impl Stage {
         let config = server.folder().join("tollgate.toml");
         let text = format!("[server]\ndata_dir = {:?}\n", server.folder());
         std::fs::write(&config, text).unwrap();
-        Self { server, key, admin, config }
+        Self { server, key, admin, config, todo: None }
+    }
+
+    /// The server of a page: that of an example has what its file declares.
+    async fn of(page: &Path) -> Self {
+        let mut stage = Self::new().await;
+        let file = page.with_file_name("tollgate.toml");
+        if !file.exists() {
+            return stage;
+        }
+        let todo = DemoTodo::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("http://127.0.0.1:9000", &todo.url());
+        let file = FileSource { path: file, text };
+        let sources = Sources { file: Some(file), ..Sources::default() };
+        let config = Config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+        let server = &stage.server;
+        let tools = ToolsState::new(server.gate.clone(), &server.url.parse().unwrap());
+        tollgate_tools::reconcile(&tools, &server.system, config.tools).await.unwrap();
+        drop(tools);
+        let credentials = stage.credentials().await;
+        stage.todo = Some((todo, credentials));
+        stage
+    }
+
+    /// What the reader of an example has made so far, by the name that the page gives it.
+    async fn credentials(&self) -> Vec<(&'static str, String)> {
+        let root = self.server.with_bearer(&self.admin);
+        let me = self.server.with_bearer(&self.key).get("/api/v1/me").await.unwrap().json();
+        let user =
+            me["subject"].as_str().unwrap_or_default().trim_start_matches("user:").to_owned();
+        let address = self.server.url.replace("localhost", "todo.localhost");
+        let asked = [
+            ("$TODO_TOKEN", "/api/v1/tools/todo/service-tokens", json!({ "service": "reader" })),
+            ("$TODO_KEY", "/api/v1/keys", json!({ "name": "t", "user": user, "tool": "todo" })),
+            ("$TODO_ACCESS_TOKEN", "/api/v1/tokens", json!({ "audience": address, "user": user })),
+        ];
+        let mut all = Vec::new();
+        for (name, path, body) in asked {
+            // Each mode has one of these, and refuses the others.
+            let made = root.post(path, &body).await.unwrap();
+            let made = if made.status < 300 { made.json() } else { Value::Null };
+            let secret = ["token", "key", "access_token"].iter().find_map(|m| made[*m].as_str());
+            all.extend(secret.map(|secret| (name, secret.to_owned())));
+        }
+        all
+    }
+
+    /// A word of a command with what is this server's in it.
+    fn filled(&self, word: &str) -> String {
+        let authority = self.server.url.trim_start_matches("http://localhost");
+        let mut word = word.replace("todo.localhost:8700", &format!("todo.localhost{authority}"));
+        for (name, secret) in self.todo.iter().flat_map(|(_, credentials)| credentials) {
+            word = word.replace(name, secret);
+        }
+        word
     }
 }
 
@@ -174,6 +234,9 @@ async fn run(stage: Option<&Stage>, words: &[String], page: &str) {
     let to_another = |word: &&str| !matches!(*word, ">" | ">>" | "|" | "&&");
     let words = words.iter().skip_while(assignment).map(String::as_str);
     let words: Vec<&str> = words.take_while(to_another).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| stage.map_or((*word).to_owned(), |s| s.filled(word))).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let shown = words.join(" ");
     match words.as_slice() {
         [] | ["export", ..] | ["cargo", "xtask", "test" | "check" | "bench"] => {}
@@ -185,7 +248,7 @@ async fn run(stage: Option<&Stage>, words: &[String], page: &str) {
             let config = stage.map(|stage| stage.config.display().to_string());
             let mut all = vec!["tollgate"];
             all.extend(rest);
-            if let Some(config) = &config {
+            if let Some(config) = config.as_ref().filter(|_| !rest.contains(&"--config")) {
                 all.extend(["--config", config]);
             }
             let parsed = Cli::try_parse_from(&all);

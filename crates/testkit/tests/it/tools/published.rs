@@ -1,0 +1,138 @@
+//! What a tool publishes.
+
+use serde_json::{Value, json};
+use tollgate_testkit::{HOST_KEY, Setup, faults};
+
+use super::House;
+
+#[tokio::test]
+async fn a_manifest_has_every_field_whatever_the_owner_left_out() {
+    let house = House::new().await;
+    house.tool("todo.list_1", json!({})).await;
+    let plugin = house.plugin("todo.list_1").await;
+    assert_eq!(faults(&plugin.manifest, &plugin.root), Vec::<String>::new());
+    assert_eq!(plugin.manifest["name_for_model"], "todo_list_1");
+    for name in ["logo_url", "legal_info_url"] {
+        let there = house.host.get(plugin.manifest[name].as_str().unwrap()).await.unwrap();
+        assert_eq!(there.status, 200, "{name}");
+    }
+    assert_eq!(plugin.openapi["info"]["title"], "Todo");
+    assert_eq!(plugin.server, plugin.root);
+    assert!(plugin.openapi["components"]["schemas"]["Todo"].is_object(), "all else is kept");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_owner_says_is_published_at_once() {
+    let house = House::new().await;
+    let manifest = json!({
+        "name_for_human": "Todo", "name_for_model": "todo", "contact_email": "help@example.com",
+        "description_for_human": "A list.", "description_for_model": "Things\nto do.",
+        "legal_info_url": "/legal", "logo_url": "/logo.png",
+    });
+    house.tool("todo", json!({"manifest": manifest})).await;
+    let plugin = house.plugin("todo").await;
+    assert_eq!(plugin.manifest["description_for_model"], "Things\nto do.");
+    assert_eq!(plugin.manifest["logo_url"], format!("{}/logo.png", plugin.root));
+    let answer =
+        house.host.get(&format!("{}/.well-known/ai-plugin.json", plugin.root)).await.unwrap();
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let change = json!({"manifest": {"name_for_human": "Lists"}});
+    house.done("PATCH", "/api/v1/tools/todo", change).await;
+    let changed = house.plugin("todo").await;
+    assert_eq!(changed.manifest["name_for_human"], "Lists");
+    assert_eq!(changed.manifest["contact_email"], "help@example.com");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn verification_tokens_of_any_number_of_services_are_seen_at_once() {
+    let house = House::new().await;
+    house.tool("todo", json!({"auth": {"type": "service_http"}})).await;
+    let place = |service: &str| format!("/api/v1/tools/todo/verification-tokens/{service}");
+    for (service, token) in [(HOST_KEY, "0123456789abcdef0123456789abcdef"), ("other", "abc123")] {
+        house.done("PUT", &place(service), json!({"token": token})).await;
+        let plugin = house.plugin("todo").await;
+        assert_eq!(plugin.manifest["auth"]["verification_tokens"][service], token);
+    }
+    house.done("PUT", &place(HOST_KEY), json!({"token": "another"})).await;
+    house.done("DELETE", &place("other"), Value::Null).await;
+    let plugin = house.plugin("todo").await;
+    assert_eq!(plugin.manifest["auth"]["verification_tokens"], json!({HOST_KEY: "another"}));
+    assert_eq!(house.asked("DELETE", &place("other"), Value::Null).await.status, 404);
+    for (service, token, param) in [("open-ai", "x", "service"), ("openai", "a b", "token")] {
+        let refused = house.asked("PUT", &place(service), json!({"token": token})).await;
+        assert_eq!((refused.status, &refused.json()["param"]), (400, &json!(param)));
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_tool_under_a_path_publishes_there() {
+    let house = House::new().await;
+    house.tool("todo", json!({"path": "/lists/todo"})).await;
+    let root = format!("{}/lists/todo", house.server.url);
+    let plugin = house.host.read(&root).await.unwrap();
+    assert_eq!(plugin.server, root);
+    assert_eq!(plugin.call("listTodos", None, None).await.unwrap().status, 200);
+    house.done("PATCH", "/api/v1/tools/todo", json!({"path": "/"})).await;
+    let plugin = house.host.read(&house.server.url).await.unwrap();
+    assert_eq!(plugin.server, house.server.url);
+    assert_eq!(plugin.call("listTodos", None, None).await.unwrap().status, 200);
+    // What is ours stays ours.
+    let ours = house.server.anonymous().get("/livez").await.unwrap();
+    assert_eq!(ours.status, 200);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_tool_has_a_name_of_its_own() {
+    let house = House::new().await;
+    house.tool("todo", json!({"host": "todo.example.com"})).await;
+    let root = house.server.url.replace("localhost", "todo.example.com");
+    let plugin = house.host.read(&root).await.unwrap();
+    assert_eq!(plugin.server, root);
+    assert_eq!(plugin.call("listTodos", None, None).await.unwrap().status, 200);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn on_loopback_open_tools_alone_are_published_unless_a_switch_says_so() {
+    let setup = Setup { loopback_tools: false, ..Setup::on(crate::ENGINE) };
+    let house = House::with(setup).await;
+    let made = house.tool("open", json!({})).await;
+    assert!(made["manifest_url"].is_string());
+    assert_eq!(house.plugin("open").await.auth(), "none");
+    let made = house.tool("todo", json!({"auth": {"type": "service_http"}})).await;
+    assert!(made["manifest_url"].is_null());
+    for path in ["/.well-known/ai-plugin.json", "/openapi.json"] {
+        let hidden = house.host.get(&format!("{}{path}", house.at("todo"))).await.unwrap();
+        assert_eq!(hidden.status, 404, "{path}");
+        assert!(hidden.text.contains("dev.loopback_tools"), "{}", hidden.text);
+    }
+    // It is guarded all the same.
+    let call = house.host.get(&format!("{}/todos", house.at("todo"))).await.unwrap();
+    assert_eq!(call.status, 401);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_openapi_document_is_given_or_fetched_and_a_bad_one_is_said_so() {
+    let house = House::new().await;
+    let given = "openapi: 3.1.0\ninfo: {title: Given, version: 1}\npaths: {}\n";
+    house.tool("todo", json!({"openapi_url": null, "openapi": given})).await;
+    assert_eq!(house.plugin("todo").await.openapi["info"]["title"], "Given");
+    let fetched = json!({"openapi_url": format!("{}/openapi.yaml", house.todo.url())});
+    house.done("PATCH", "/api/v1/tools/todo", fetched).await;
+    assert_eq!(house.plugin("todo").await.openapi["info"]["title"], "Todo");
+    let elsewhere = json!({"openapi_url": format!("{}/todos", house.todo.url())});
+    house.done("PATCH", "/api/v1/tools/todo", elsewhere).await;
+    let place = format!("{}/openapi.json", house.at("todo"));
+    let bad = house.host.get(&place).await.unwrap();
+    assert_eq!(bad.status, 502);
+    assert!(bad.text.contains("todo") && bad.text.contains("OpenAPI"), "{}", bad.text);
+    house.done("PATCH", "/api/v1/tools/todo", json!({"openapi_url": null})).await;
+    assert_eq!(house.host.get(&place).await.unwrap().status, 404);
+    house.stop().await;
+}

@@ -1,0 +1,244 @@
+//! The documents of a tool: its manifest and its OpenAPI document, and what stands in for a logo
+//! and a legal page that its owner left out.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use tollgate_edge::reply::{self, Reply};
+use tollgate_edge::{Exchange, Path};
+use tollgate_kernel::{Error, Slug};
+use tollgate_protocol::tool::{BodyForm, Manifest, ManifestAuth, Scheme, Security};
+use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolRecord};
+
+use crate::place::{Came, Places};
+use crate::state::ToolsState;
+
+/// Where the OpenAPI document is, from the root of a tool.
+const OPENAPI: &str = "/openapi.json";
+/// Where it is at the root of our own origin, whose own document has that place.
+const OPENAPI_AT_OURS: &str = "/.well-known/openapi.json";
+/// Where the manifest is.
+pub(crate) const MANIFEST: &str = "/.well-known/ai-plugin.json";
+/// Where the logo is that stands in for none.
+const LOGO: &str = "/.well-known/logo.svg";
+/// Where the legal page is that stands in for none.
+const LEGAL: &str = "/.well-known/legal.txt";
+
+/// A picture for tools that have none: the gate of the project, plain.
+const LOGO_SVG: &str = include_str!("../assets/logo.svg");
+
+/// `GET {root}/.well-known/ai-plugin.json`.
+pub(crate) async fn manifest(
+    State(state): State<ToolsState>,
+    exchange: Exchange,
+    came: Came,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let tool = published(&state, &exchange, &id)?;
+    let root = came.root(&state.places, &tool);
+    let written = Published::of(&state.places, &tool, &root).manifest();
+    Ok(open_to_hosts(&state, reply::typed("application/json; charset=utf-8", written)))
+}
+
+/// `GET {root}/openapi.json`.
+pub(crate) async fn openapi(
+    State(state): State<ToolsState>,
+    exchange: Exchange,
+    came: Came,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let tool = published(&state, &exchange, &id)?;
+    let document = state.documents.of(&state.gate, &tool).await?;
+    let root = came.root(&state.places, &tool);
+    let published = Published::of(&state.places, &tool, &root);
+    let written = document.published(&root, published.security());
+    Ok(open_to_hosts(&state, reply::typed("application/json; charset=utf-8", written)))
+}
+
+/// `GET {root}/.well-known/logo.svg`.
+pub(crate) async fn logo(
+    State(state): State<ToolsState>,
+    exchange: Exchange,
+    Path(id): Path<Slug>,
+) -> Reply {
+    published(&state, &exchange, &id)?;
+    Ok(reply::typed("image/svg+xml", LOGO_SVG))
+}
+
+/// `GET {root}/.well-known/legal.txt`.
+pub(crate) async fn legal(
+    State(state): State<ToolsState>,
+    exchange: Exchange,
+    came: Came,
+    Path(id): Path<Slug>,
+) -> Reply {
+    let tool = published(&state, &exchange, &id)?;
+    let root = came.root(&state.places, &tool);
+    let Texts { name_for_human, contact_email, .. } = Texts::of(&state.places, &tool, &root);
+    let text = format!(
+        "{name_for_human} is offered by whoever runs {root}.\n\
+         Its owner has published no terms. Questions: {contact_email}\n"
+    );
+    Ok(reply::typed("text/plain; charset=utf-8", text))
+}
+
+/// The tool, if it may be published; strangers are counted.
+fn published(state: &ToolsState, exchange: &Exchange, id: &Slug) -> Result<ToolRecord, Error> {
+    exchange.count_stranger()?;
+    let tool = state.tool(id)?.record().clone();
+    state.places.may_publish(&tool)?;
+    Ok(tool)
+}
+
+/// On a development machine the browser itself reads the documents, from the host's page (PG-05).
+pub(crate) fn open_to_hosts(state: &ToolsState, mut response: Response) -> Response {
+    if state.places.is_loopback() && state.places.publishes_all() {
+        let headers = response.headers_mut();
+        for (name, value) in [
+            ("access-control-allow-origin", "https://chat.openai.com"),
+            ("access-control-allow-private-network", "true"),
+            (
+                "access-control-allow-headers",
+                "Content-Type, Authorization, openai-conversation-id, openai-ephemeral-user-id",
+            ),
+            ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ] {
+            headers.insert(name, http::HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+/// The texts of a manifest, with something honest where the owner wrote nothing.
+pub(crate) struct Texts {
+    pub(crate) name_for_human: String,
+    pub(crate) name_for_model: String,
+    pub(crate) description_for_human: String,
+    pub(crate) description_for_model: String,
+    pub(crate) contact_email: String,
+    pub(crate) legal_info_url: String,
+    pub(crate) logo_url: String,
+}
+
+impl Texts {
+    /// Those of `tool`, which is found at `root`.
+    pub(crate) fn of(places: &Places, tool: &ToolRecord, root: &str) -> Self {
+        let id = tool.id.as_str();
+        let said = &tool.manifest;
+        let or = |text: &str, otherwise: &dyn Fn() -> String| {
+            if text.is_empty() { otherwise() } else { text.to_owned() }
+        };
+        let place = |text: &str, otherwise: &str| match text {
+            "" => format!("{root}{otherwise}"),
+            path if path.starts_with('/') => format!("{root}{path}"),
+            address => address.to_owned(),
+        };
+        let name = or(&said.name_for_human, &|| id.chars().take(20).collect());
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let described = format!("The API of {name}.");
+        Self {
+            name_for_model: or(&said.name_for_model, &|| id.chars().take(50).map(plain).collect()),
+            description_for_human: or(&said.description_for_human, &|| described.clone()),
+            description_for_model: or(&said.description_for_model, &|| described.clone()),
+            // Whoever runs mail for a name reads this address (RFC 5321, 4.5.1).
+            contact_email: or(&said.contact_email, &|| {
+                format!("postmaster@{}", places.host_of(tool))
+            }),
+            legal_info_url: place(&said.legal_info_url, LEGAL),
+            logo_url: place(&said.logo_url, LOGO),
+            name_for_human: name,
+        }
+    }
+}
+
+/// Where the OpenAPI document of the tool at `root` is.
+pub(crate) fn openapi_url(places: &Places, root: &str) -> String {
+    let path = if root == places.origin() { OPENAPI_AT_OURS } else { OPENAPI };
+    format!("{root}{path}")
+}
+
+/// A tool as its documents say it is.
+pub(crate) struct Published<'a> {
+    tool: &'a ToolRecord,
+    texts: Texts,
+    api_url: String,
+    authorize_url: String,
+    token_url: String,
+}
+
+impl<'a> Published<'a> {
+    /// `tool` at `root`.
+    pub(crate) fn of(places: &Places, tool: &'a ToolRecord, root: &str) -> Self {
+        // At a name of its own a tool has our two OAuth endpoints at its root: hosts want them on
+        // the same domain. Under a path there is no other root than ours.
+        let own = places.host_root(tool).filter(|own| own == root);
+        let oauth = own.as_deref().unwrap_or(places.origin());
+        Self {
+            tool,
+            texts: Texts::of(places, tool, root),
+            api_url: openapi_url(places, root),
+            authorize_url: format!("{oauth}/authorize"),
+            token_url: format!("{oauth}/token"),
+        }
+    }
+
+    /// The manifest.
+    pub(crate) fn manifest(&self) -> Vec<u8> {
+        let texts = &self.texts;
+        Manifest {
+            name_for_human: &texts.name_for_human,
+            name_for_model: &texts.name_for_model,
+            description_for_human: &texts.description_for_human,
+            description_for_model: &texts.description_for_model,
+            auth: self.auth(&self.tool.verification_tokens),
+            api_url: &self.api_url,
+            logo_url: &texts.logo_url,
+            contact_email: &texts.contact_email,
+            legal_info_url: &texts.legal_info_url,
+        }
+        .to_json()
+    }
+
+    fn auth<'b>(&'b self, verification_tokens: &'b BTreeMap<String, String>) -> ManifestAuth<'b> {
+        match &self.tool.auth {
+            ToolAuth::None => ManifestAuth::None,
+            ToolAuth::ServiceHttp { scheme } => {
+                ManifestAuth::ServiceHttp { scheme: of_scheme(*scheme), verification_tokens }
+            }
+            ToolAuth::UserHttp { scheme } => ManifestAuth::UserHttp { scheme: of_scheme(*scheme) },
+            ToolAuth::OAuth { scope, content_type } => ManifestAuth::OAuth {
+                authorize_url: &self.authorize_url,
+                token_url: &self.token_url,
+                scope,
+                body: match content_type {
+                    TokenBody::Json => BodyForm::Json,
+                    TokenBody::Form => BodyForm::Form,
+                },
+                verification_tokens,
+            },
+        }
+    }
+
+    /// What callers have to send.
+    pub(crate) fn security(&self) -> Security<'_> {
+        match &self.tool.auth {
+            ToolAuth::None => Security::None,
+            ToolAuth::ServiceHttp { scheme } | ToolAuth::UserHttp { scheme } => {
+                Security::Http(of_scheme(*scheme))
+            }
+            ToolAuth::OAuth { scope, .. } => Security::OAuth {
+                authorize_url: &self.authorize_url,
+                token_url: &self.token_url,
+                scope,
+            },
+        }
+    }
+}
+
+fn of_scheme(scheme: HttpScheme) -> Scheme {
+    match scheme {
+        HttpScheme::Bearer => Scheme::Bearer,
+        HttpScheme::Basic => Scheme::Basic,
+    }
+}
