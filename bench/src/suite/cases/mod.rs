@@ -6,6 +6,7 @@ mod idle;
 mod many_keys;
 mod sign_ins;
 mod tokens;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -63,6 +64,12 @@ pub(crate) const CASES: &[Case] = &[
         what: "latency at 500 calls/s over the bare proxy",
         bar: (0.1, "ms"),
         run: |bench| Box::pin(calls::latency(bench)),
+    },
+    Case {
+        name: "tool",
+        what: "CPU per call of a tool with everything on, over the bare proxy",
+        bar: (1.9, "×"),
+        run: |bench| Box::pin(tools::call(bench)),
     },
     Case {
         name: "many-keys",
