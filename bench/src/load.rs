@@ -27,7 +27,7 @@ pub struct Load {
     pub target: SocketAddr,
     /// The path of each call.
     pub path: String,
-    /// Headers of each call, for example `authorization`.
+    /// Headers of each call, in the place of those that it has by itself.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The header that carries the credential, for example `authorization`.
     pub carrier: HeaderName,
@@ -345,7 +345,9 @@ impl Run {
             .header(header::HOST, self.load.target.to_string())
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(bodies.get(at).cloned().unwrap_or_default()))?;
-        request.headers_mut().extend(self.load.headers.iter().cloned());
+        for (name, value) in &self.load.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
         let credentials = &self.load.credentials;
         if let Some(value) = credentials.get(self.load.choice.place(number, credentials.len())) {
             request.headers_mut().insert(&self.load.carrier, value.clone());

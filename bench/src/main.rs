@@ -1,4 +1,4 @@
-//! The bench tools as a program: `bare`, `load`, `compare`.
+//! The bench tools as a program: `bare`, `signer`, `load`, `compare`.
 
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -12,6 +12,7 @@ use tollgate_bench::bare::Bare;
 use tollgate_bench::load::{self, Choice, Load};
 use tollgate_bench::process::Process;
 use tollgate_bench::rounds::{self, Subject};
+use tollgate_bench::signer::Signer;
 
 /// The same allocator as the server's, so that it makes no difference.
 #[global_allocator]
@@ -34,6 +35,12 @@ enum Verb {
         /// The origin to forward to
         #[arg(long)]
         upstream: String,
+    },
+    /// Run the bare server that makes one signature for each request
+    Signer {
+        /// Address and port to listen on
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
     },
     /// Send calls and print what was measured, as JSON
     Load {
@@ -126,6 +133,11 @@ async fn main() -> anyhow::Result<()> {
             let (listener, address) = Bare::listen(listen).await?;
             writeln!(out, "ready http://{address}")?;
             proxy.serve(listener).await?;
+        }
+        Verb::Signer { listen } => {
+            let (listener, address) = Bare::listen(listen).await?;
+            writeln!(out, "ready http://{address}")?;
+            Signer::new()?.serve(listener).await?;
         }
         Verb::Load { url, pid, shape } => {
             let report = shape.load(&url, pid)?.run().await?;

@@ -1,6 +1,7 @@
 //! All automation of the project: `cargo xtask <verb>`.
 
 mod attacks;
+mod audit;
 mod bench;
 mod check;
 mod postgres;
@@ -27,6 +28,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Compares what we depend on with the known advisories, the licences that we take, and the
+    /// configuration of the update bot.
+    Audit {
+        /// A folder with the advisories of RustSec; the public ones where none is named.
+        #[arg(long, value_name = "PATH")]
+        db: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Measures the server beside a bare proxy and writes docs/benchmarks.md. Never in CI.
     Bench {
         /// Few rounds and short waits, for a quick look.
@@ -72,6 +83,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     let root = workspace_root()?;
     match cli.verb {
+        Verb::Audit { ref db, json } => audit::audit(&root, db.as_deref(), json),
         Verb::Bench { quick, ref names } => bench::bench(&root, quick, names),
         Verb::Check => check::check(&root),
         Verb::Setup { install } => setup::setup(&root, install).map(drop),

@@ -62,6 +62,25 @@ impl Place {
         Running::start(command).await
     }
 
+    /// The bare server that makes one signature for each request.
+    pub(crate) async fn signer(&self) -> Result<Running> {
+        let mut command = self.program("tollgate-bench")?;
+        command.arg("signer");
+        Running::start(command).await
+    }
+
+    /// npm `oidc-provider` with one client of this id and secret, in one process as it ships.
+    pub(crate) async fn oidc_provider(
+        &self,
+        (node, script): (&Path, &Path),
+        (id, secret): (&str, &str),
+    ) -> Result<Running> {
+        let mut command = Command::new(node);
+        command.arg(script).env("NODE_ENV", "production");
+        command.env("BENCH_CLIENT_ID", id).env("BENCH_CLIENT_SECRET", secret);
+        Running::start(command).await
+    }
+
     /// Our server on the data of `stage`. Its log goes nowhere.
     pub(crate) async fn tollgate(&self, stage: &Stage, more: &[&str]) -> Result<Running> {
         let mut command = self.program("tollgate")?;

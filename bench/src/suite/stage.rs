@@ -39,7 +39,8 @@ const RATES: Rates = Rates {
 const AMPLE: Budget =
     Budget { unit: Unit::Tokens, limit: 1_000_000_000_000_000, period: Period::Month };
 
-const PLAN: &str = "bench";
+/// The plan of everybody.
+pub(crate) const PLAN: &str = "bench";
 const GROUP: &str = "everybody";
 const UPSTREAM: &str = "mock";
 

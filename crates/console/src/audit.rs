@@ -27,7 +27,7 @@ pub(crate) struct AuditQuery {
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
     pub(crate) cursor: Option<String>,
-    /// By this actor, for example `user:0193…`.
+    /// By this actor, for example `user:0193…`, or by an app for them.
     pub(crate) actor: Option<String>,
     /// Of this kind, for example `plan.update`.
     pub(crate) action: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct AuditView {
     /// When it was done.
     #[schemars(with = "String")]
     at: Timestamp,
-    /// Who did it.
+    /// Who did it; `user:0193… by app:0193…` where an app did it for them.
     actor: String,
     /// What was done.
     action: String,

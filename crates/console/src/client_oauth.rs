@@ -3,7 +3,7 @@
 use tollgate_gate::Gate;
 use tollgate_kernel::{Error, Scope};
 use tollgate_protocol::oauth::{GrantType, RedirectUri};
-use tollgate_store::{AuthMethod, ClientKind, ClientRecord};
+use tollgate_store::{ClientKind, ClientRecord};
 
 use crate::clients::ClientChange;
 
@@ -55,7 +55,7 @@ pub(crate) fn apply(
     if let Some(life_s) = change.refresh_token_s {
         oauth.refresh_token_s = within("refresh_token_s", life_s, REFRESH_MAX_S)?;
     }
-    fits(client)
+    client.oauth.check(client.kind)
 }
 
 fn addresses(client: &mut ClientRecord, change: &ClientChange) -> Result<(), Error> {
@@ -114,33 +114,6 @@ fn rights(gate: &Gate, client: &mut ClientRecord, change: &ClientChange) -> Resu
             resources.iter().enumerate().map(known).collect::<Result<_, _>>()?;
     }
     Ok(())
-}
-
-/// Refuses what an app of its type cannot have.
-fn fits(client: &ClientRecord) -> Result<(), Error> {
-    let refused = |param: &str, what: &'static str| Err(Error::invalid(what).with_param(param));
-    let oauth = &client.oauth;
-    let client_credentials = GrantType::ClientCredentials.as_str();
-    match (client.kind, oauth.auth_method) {
-        (ClientKind::Public, Some(AuthMethod::Basic | AuthMethod::Post)) => {
-            refused("auth_method", "A public app has no secret: its auth_method is none.")
-        }
-        (ClientKind::Confidential, Some(AuthMethod::None)) => {
-            refused("auth_method", "A confidential app shows its secret: leave auth_method out.")
-        }
-        (ClientKind::Public, _) if oauth.legacy => {
-            refused("legacy", "Only a confidential app may come without PKCE.")
-        }
-        (ClientKind::Public, _) if oauth.user_header => {
-            refused("user_header", "Only a confidential app may name its people.")
-        }
-        (ClientKind::Public, _)
-            if oauth.grants.iter().flatten().any(|grant| grant == client_credentials) =>
-        {
-            refused("grants", "A public app gets no token for itself.")
-        }
-        _ => Ok(()),
-    }
 }
 
 fn bounded<T>(name: &str, list: &[T]) -> Result<(), Error> {

@@ -83,9 +83,11 @@ pub(crate) struct ClientChange {
 /// An app as it is shown.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ClientView {
-    /// Its id.
+    /// What it calls itself as a client: its name in the configuration file, or its id.
+    client_id: String,
+    /// The id by which keys and entries name it.
     #[schemars(with = "String")]
-    client_id: ClientId,
+    id: ClientId,
     /// Its name for people.
     name: String,
     /// `public` or `confidential`.
@@ -137,6 +139,7 @@ pub(crate) struct ClientView {
 
 impl From<ClientRecord> for ClientView {
     fn from(record: ClientRecord) -> Self {
+        let client_id = record.client_id();
         let ClientRecord { id, name, kind, plan, owner, state, declared, oauth, .. } = record;
         let grants = oauth.grants.unwrap_or_else(|| client_oauth::usual_grants(kind));
         Self {
@@ -152,7 +155,8 @@ impl From<ClientRecord> for ClientView {
             access_token_s: oauth.access_token_s,
             refresh_token_s: oauth.refresh_token_s,
             client_secret: None,
-            client_id: id,
+            client_id,
+            id,
             name,
             kind: kind.as_str(),
             plan,
@@ -182,10 +186,10 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(state): State<ConsoleState>,
     Caller(caller): Caller,
-    Path(id): Path<ClientId>,
+    Path(client_id): Path<String>,
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
-    reply::json(&ClientView::from(find(&state, &warrant, id).await?))
+    reply::json(&ClientView::from(called(&state, &warrant, &client_id).await?))
 }
 
 /// `POST /api/v1/clients`.
@@ -209,10 +213,11 @@ pub(crate) async fn create(
 pub(crate) async fn rotate_secret(
     State(state): State<ConsoleState>,
     Caller(caller): Caller,
-    Path(id): Path<ClientId>,
+    Path(client_id): Path<String>,
 ) -> Reply {
-    let secret = new_secret(&state, &caller, id).await?;
     let warrant = state.allow(&caller, READ)?;
+    let id = called(&state, &warrant, &client_id).await?.id;
+    let secret = new_secret(&state, &caller, id).await?;
     let client = ClientView::from(find(&state, &warrant, id).await?);
     reply::json(&ClientView { client_secret: Some(secret), ..client })
 }
@@ -221,9 +226,11 @@ pub(crate) async fn rotate_secret(
 pub(crate) async fn update(
     State(state): State<ConsoleState>,
     Caller(caller): Caller,
-    Path(id): Path<ClientId>,
+    Path(client_id): Path<String>,
     Body(change): Body<ClientChange>,
 ) -> Reply {
+    let warrant = state.allow(&caller, WRITE)?;
+    let id = called(&state, &warrant, &client_id).await?.id;
     reply::json(&ClientView::from(alter(&state, &caller, id, change).await?))
 }
 
@@ -231,10 +238,12 @@ pub(crate) async fn update(
 pub(crate) async fn delete(
     State(state): State<ConsoleState>,
     Caller(caller): Caller,
-    Path(id): Path<ClientId>,
+    Path(client_id): Path<String>,
 ) -> Reply {
     let warrant = state.allow(&caller, WRITE)?;
-    changeable(find(&state, &warrant, id).await?.declared)?;
+    let client = called(&state, &warrant, &client_id).await?;
+    changeable(client.declared)?;
+    let id = client.id;
     let mut tx = state.gate.begin(&warrant).await?;
     tx.delete_client(id).await?;
     state.commit(tx, AuditEvent::new("client.delete", format!("client:{id}"))).await?;
@@ -284,6 +293,16 @@ pub(crate) async fn alter(
     let client = find(state, &warrant, id).await?;
     changeable(client.declared)?;
     store(state, &warrant, client, change).await
+}
+
+/// The app that is called so as a client.
+async fn called(
+    state: &ConsoleState,
+    warrant: &Warrant,
+    client_id: &str,
+) -> Result<ClientRecord, Error> {
+    let found = state.read(warrant).client_called(client_id).await?;
+    found.ok_or_else(Error::not_found)
 }
 
 /// The app with this id.

@@ -11,7 +11,8 @@ use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::said;
 use tollgate_edge::{Body, Caller, Exchange, Path, Query};
 use tollgate_gate::{
-    Bounds, Finding, Principal, Provider, SealedSecret, Warrant, check_provider, secret_goes_to,
+    Bounds, Finding, Principal, Provider, SealedSecret, Warrant, check_provider, redirect_uri_of,
+    secret_goes_to,
 };
 use tollgate_kernel::{Error, Kind, Manage, Noun, ProviderKind, Secret, Slug, Timestamp};
 use tollgate_store::{AuditEvent, ProviderRecord};
@@ -206,7 +207,7 @@ impl ProviderView {
     fn of(origin: &str, record: ProviderRecord) -> Self {
         let [header, form] = AUTH_METHODS;
         Self {
-            redirect_uri: redirect_uri(origin, &record.id),
+            redirect_uri: redirect_uri_of(origin, &record.id),
             id: record.id,
             kind: record.kind.as_str(),
             name: record.name,
@@ -223,11 +224,6 @@ impl ProviderView {
             updated_at: record.updated_at,
         }
     }
-}
-
-/// Where a provider sends browsers back to.
-pub(crate) fn redirect_uri(origin: &str, id: &Slug) -> String {
-    format!("{origin}/callback/{id}")
 }
 
 /// `GET /api/v1/providers`.

@@ -141,6 +141,14 @@ async fn store(
         bounded("aliases", aliases.len())?;
         let alias = |(at, uri): (usize, &String)| checked(uri, &format!("aliases[{at}]"));
         resource.aliases = aliases.iter().enumerate().map(alias).collect::<Result<_, _>>()?;
+        for (at, alias) in resource.aliases.iter().enumerate() {
+            // One name for two would be the one's or the other's by chance.
+            if state.gate.resource(alias).is_some_and(|known| known.uri != resource.uri) {
+                let what = "This is the address of another resource, or one of its aliases.";
+                let param = format!("aliases[{at}]");
+                return Err(Error::new(Kind::Conflict, what).with_param(param));
+            }
+        }
     }
     if let Some(scopes) = scopes {
         bounded("scopes", scopes.len())?;
@@ -199,6 +207,23 @@ mod tests {
         assert_eq!(listed["items"].as_array().unwrap().len(), 1);
         house.done("DELETE", path, Value::Null).await;
         assert_eq!(house.refused("GET", path, Value::Null).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn g16_no_two_resources_have_one_name() {
+        let house = House::new().await;
+        let aliases = json!(["https://todo.example"]);
+        let body = json!({"uri": "https://todo.example/mcp", "aliases": aliases});
+        house.done("POST", "/api/v1/resources", body.clone()).await;
+        let path = "/api/v1/resources/https%3A%2F%2Ftodo.example%2Fmcp";
+        house.done("PATCH", path, json!({"aliases": aliases})).await;
+        let door = format!("{}/v1", house.gate.issuer());
+        for taken in ["https://todo.example/mcp", "https://todo.example/", &door] {
+            let body = json!({"uri": "https://more.example",
+                "aliases": ["https://free.example", taken]});
+            let refused = house.refused("POST", "/api/v1/resources", body).await;
+            assert_eq!(refused, refusal(409, "conflict", "aliases[1]"), "{taken}");
+        }
     }
 
     #[tokio::test]

@@ -37,3 +37,6 @@ if (secret) {
 
 // After a form came back with errors, start at their summary.
 document.querySelector(".banner[role=alert][tabindex]")?.focus();
+
+// A form that only leads on: nobody has to press its button.
+document.querySelector("form[data-onward]")?.requestSubmit();

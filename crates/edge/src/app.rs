@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{ALLOW, SET_COOKIE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, request};
 use tollgate_kernel::{Error, Kind, RequestId};
 use tower::Service;
@@ -18,7 +18,7 @@ use crate::context::{Edge, Exchange, Inner};
 use crate::error::{Dialect, Failure, Fault, Look, render, takes_json_only};
 use crate::guard::admit;
 use crate::guests;
-use crate::headers;
+use crate::headers::{self, Said};
 use crate::listen::Busy;
 use crate::log::{Note, Watch};
 use crate::network::Peer;
@@ -63,16 +63,16 @@ impl App {
         let dialect = Dialect::of_path(parts.uri.path());
         let look = (dialect == Dialect::Html).then(|| Box::new(look(edge, &parts.headers)));
         let network = edge.trusted.network(peer.as_ref(), &parts.headers);
-        let (csrf, refused) = match led.and_then(|led| checked(edge, &mut parts, led)) {
-            Ok(csrf) => (csrf, None),
-            Err(error) => (None, Some(error)),
+        let (said, refused) = match led.and_then(|led| checked(edge, &mut parts, led)) {
+            Ok(said) => (said, None),
+            Err(error) => (Said::default(), Some(error)),
         };
         let exchange = Exchange(Arc::new(Inner {
             edge: Arc::clone(edge),
             id: RequestId::new(&*edge.clock, &*edge.rng),
             network,
             uid: peer.and_then(|peer| peer.uid()),
-            csrf,
+            said,
             started: edge.clock.elapsed(),
             note: Note::new(dialect),
             post: OnceLock::new(),
@@ -145,9 +145,9 @@ impl Service<Request<Body>> for App {
     }
 }
 
-/// The CSRF token of the request's header, if its headers are as they should be. The name of a
-/// `guest` is ours to answer at.
-fn checked(edge: &Edge, parts: &mut request::Parts, guest: bool) -> Result<Option<String>, Error> {
+/// What the request says to us alone, if its headers are as they should be. The name of a `guest`
+/// is ours to answer at.
+fn checked(edge: &Edge, parts: &mut request::Parts, guest: bool) -> Result<Said, Error> {
     if !guest {
         edge.check_host(&parts.headers, &parts.uri)?;
     }
@@ -172,7 +172,8 @@ fn finished(mut response: Response, exchange: &Exchange, look: Option<&Look>) ->
         let dialect = exchange.note().dialect();
         let mut rendered = render(&error, dialect, exchange.id(), look);
         let kept = |name: &HeaderName| {
-            [ALLOW, SET_COOKIE].contains(name) || name.as_str().starts_with("x-ratelimit-")
+            [ALLOW, SET_COOKIE, VARY, ACCESS_CONTROL_ALLOW_ORIGIN].contains(name)
+                || name.as_str().starts_with("x-ratelimit-")
         };
         for (name, value) in response.headers().iter().filter(|(name, _)| kept(name)) {
             rendered.headers_mut().append(name, value.clone());

@@ -15,6 +15,7 @@ use crate::csrf::{self, CsrfKeys, Origins};
 use crate::error::Fault;
 use crate::guard::Authenticator;
 use crate::guests::{Guests, NoGuests};
+use crate::headers::Said;
 use crate::limits::{Attempt, NetworkBook};
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
@@ -203,8 +204,8 @@ pub(crate) struct Inner {
     pub(crate) id: RequestId,
     pub(crate) network: Network,
     pub(crate) uid: Option<u32>,
-    /// The token of `X-Tollgate-CSRF`.
-    pub(crate) csrf: Option<String>,
+    /// What its headers say to us alone.
+    pub(crate) said: Said,
     pub(crate) started: Duration,
     pub(crate) note: Note,
     /// The row that answers, once it is found.

@@ -105,6 +105,9 @@ async fn principal(
     let edge = exchange.edge();
     let mut collected = credentials::collect(&parts.headers, edge.cookies(), exchange.0.uid);
     collected.presented.of_request(exchange.id());
+    if route.access == Access::Models {
+        exchange.0.said.users.iter().for_each(|name| collected.presented.named(name.as_bytes()));
+    }
     vouched(route, &parts.method, &collected, &parts.headers, edge)?;
     let network = exchange.network();
     if collected.is_empty() {
@@ -202,7 +205,7 @@ fn meant(
     else {
         return Ok(());
     };
-    let token = exchange.0.csrf.as_deref().unwrap_or_default();
+    let token = exchange.0.said.csrf.as_deref().unwrap_or_default();
     if exchange.edge().csrf.matches(&csrf::of_session(session), token) {
         return Ok(());
     }
@@ -253,6 +256,7 @@ mod tests {
     use super::*;
     use crate::Hosts;
     use crate::context::Inner;
+    use crate::headers::Said;
     use crate::log::Note;
     use crate::route::Row;
     use crate::testing::{ORIGIN, echo, edge};
@@ -266,7 +270,7 @@ mod tests {
             id: RequestId::from_uuid(Default::default()),
             network: Network::of([127, 0, 0, 1].into()),
             uid: None,
-            csrf: token.map(str::to_owned),
+            said: Said { csrf: token.map(str::to_owned), ..Said::default() },
             started: Duration::ZERO,
             note: Note::new(Dialect::Problem),
             post: OnceLock::new(),

@@ -1,10 +1,13 @@
 //! Headers from outside that could be mistaken for ours. They are gone before a handler looks.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_kernel::Error;
 
 /// The header that carries the CSRF token of an API call made with a session cookie.
 pub(crate) const CSRF: HeaderName = HeaderName::from_static("x-tollgate-csrf");
+
+/// The header in which an app names the person whom a model call is for.
+const USER: HeaderName = HeaderName::from_static("tollgate-user");
 
 /// Names that say who somebody is or where a request comes from, `_` written as `-`.
 const NAMES: [&str; 22] = [
@@ -60,8 +63,17 @@ const GUARDED: [&str; 8] = [
     "sec-fetch-site",
 ];
 
-/// Takes our CSRF token out, refuses what is ambiguous and drops what only we may say.
-pub(crate) fn clean(headers: &mut HeaderMap, path: &str) -> Result<Option<String>, Error> {
+/// What requests say in headers that nobody behind us gets.
+#[derive(Default)]
+pub(crate) struct Said {
+    /// The token of `X-Tollgate-CSRF`.
+    pub(crate) csrf: Option<String>,
+    /// The values of `Tollgate-User`.
+    pub(crate) users: Vec<HeaderValue>,
+}
+
+/// Takes out what is said to us alone, refuses what is ambiguous and drops what only we may say.
+pub(crate) fn clean(headers: &mut HeaderMap, path: &str) -> Result<Said, Error> {
     // One look at each name: most requests have nothing here to act on.
     let (mut underscored, mut foreign) = (false, Vec::new());
     for name in headers.keys() {
@@ -83,10 +95,14 @@ pub(crate) fn clean(headers: &mut HeaderMap, path: &str) -> Result<Option<String
         .with_param("Connection"));
     }
     let csrf = headers.get(CSRF).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let mut said = Said { csrf, users: Vec::new() };
     for name in foreign {
+        if name == USER {
+            said.users.extend(headers.get_all(&name).iter().cloned());
+        }
         headers.remove(name);
     }
-    Ok(csrf)
+    Ok(said)
 }
 
 /// Paths whose requests are forwarded to others.
@@ -204,7 +220,7 @@ pub(crate) mod tests {
     fn the_csrf_token_is_taken_out() {
         let mut headers = HeaderMap::new();
         headers.insert(CSRF, "abc".parse().unwrap());
-        assert_eq!(clean(&mut headers, "/api/v1/keys").unwrap().as_deref(), Some("abc"));
+        assert_eq!(clean(&mut headers, "/api/v1/keys").unwrap().csrf.as_deref(), Some("abc"));
         assert!(headers.is_empty());
     }
 }

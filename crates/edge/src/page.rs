@@ -68,6 +68,11 @@ pub(crate) fn preferences(headers: &HeaderMap, names: CookieNames) -> (Locale, T
     (locale, theme)
 }
 
+/// Whether somebody chose a language in this browser.
+pub(crate) fn chose_language(headers: &HeaderMap, names: CookieNames) -> bool {
+    Cookies::of(headers).one(names.language()).and_then(Locale::parse).is_some()
+}
+
 /// The shell's own rows. [`crate::App::build`] adds them.
 pub(crate) fn routes() -> Vec<Row> {
     vec![

@@ -111,6 +111,20 @@ impl<S: Clone + Send + Sync + 'static> Row<S> {
         Self::new(Method::DELETE, path, access, summary, handler)
     }
 
+    /// `OPTIONS path`: the question of a browser before a page of another origin sends something.
+    pub fn options<H, T>(
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S, Future = BoxFuture<'static, Response>>,
+        T: 'static,
+    {
+        Self::new(Method::OPTIONS, path, access, summary, handler)
+    }
+
     /// Any `method` at `path`.
     pub fn new<H, T>(
         method: Method,

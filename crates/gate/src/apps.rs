@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_kernel::{
     Client, ClientId, CredentialId, Error, GrantId, Method, Network, OAuthCode, PlainToken,
-    RequestId, Role, Subject, TokenId,
+    RequestId, Role, Scopes, Subject, TokenId,
 };
 use tollgate_protocol::jwt::{AccessClaims, Unverified};
 use tollgate_protocol::oauth::{ClientAuth, Proof};
@@ -84,8 +84,8 @@ impl Authn {
             let detail = "The client is unknown, or did not show that it is the one.";
             Error::oauth(OAuthCode::InvalidClient, detail)
         };
-        let id: ClientId = auth.client_id.parse().map_err(|_| refused())?;
-        let client = self.reader.client(Owner::All, id).await?.ok_or_else(refused)?;
+        let client = self.reader.client_called(&auth.client_id).await?.ok_or_else(refused)?;
+        let id = client.id;
         if client.state != AccountState::Active || !takes(&client, &auth.proof) {
             return Err(refused());
         }
@@ -110,17 +110,19 @@ impl Authn {
     }
 
     /// The app itself, by a credential of which this is the id.
-    fn known_app(&self, credential: Uuid, client: &ClientRecord, method: Method) -> Known {
+    fn known_app(&self, id: Uuid, client: &ClientRecord, method: Method) -> Known {
         let standing = Standing {
             holder: Some(PlanHolder::Client(client.id)),
             plan: client.plan.clone(),
             ..Standing::default()
         };
-        let live = self.lives.of(credential, Some(client.id.uuid()));
+        let live = self.lives.of(id, Some(client.id.uuid()));
+        let names_people = client.oauth.user_header;
         let (subject, credential) = (Subject::App(client.id), CredentialId::None);
         let (client, role) = (Client::App(client.id), Role::Member);
         let whose = Whose { subject, client, role, method, credential };
-        whose.known(live, standing, self.clock.now())
+        let known = whose.known(live, standing, self.clock.now());
+        Known { names_people, rests_on: vec![id], ..known }
     }
 
     /// What a token stands for that a person allowed an app.
@@ -136,7 +138,7 @@ impl Authn {
         let active = user.state == AccountState::Active && client.state == AccountState::Active;
         let same = user.id.to_string() == claims.sub && client.id.to_string() == claims.client_id;
         let over = grant.ended_at.is_some() || grant.expires_at <= self.clock.now();
-        if !active || !same || over || revoked {
+        if !active || !same || over || revoked || grant.resource != claims.aud {
             return Err(refused());
         }
         let standing = Standing {
@@ -155,7 +157,10 @@ impl Authn {
             method: Method::AccessToken,
             credential: CredentialId::Grant(grant.id),
         };
-        Ok(whose.known(live, standing, self.clock.now()))
+        let mut known = whose.known(live, standing, self.clock.now());
+        // What the app may have no more, its tokens have no more (T24).
+        known.scopes = allowed(&grant.scope, &client)?;
+        Ok(known)
     }
 
     /// What a token stands for that an app got for itself.
@@ -175,15 +180,25 @@ impl Authn {
         if self.reader.is_revoked(id).await? {
             return Err(refused());
         }
-        Ok(self.known_app(id.uuid(), &client, Method::AccessToken))
+        let mut known = self.known_app(id.uuid(), &client, Method::AccessToken);
+        known.scopes = allowed(claims.scope.as_deref().unwrap_or_default(), &client)?;
+        Ok(known)
     }
 
     fn read_access_token(&self, token: &PlainToken) -> Option<AccessClaims> {
         let unverified = Unverified::parse(token.expose()).ok()?;
-        let verified = unverified.verified(|token| self.tokens.is_ours(token)).ok()?;
+        let verified =
+            unverified.verified(|token| self.tokens.is_ours(token, self.clock.now())).ok()?;
         let claims = AccessClaims::parse(&verified).ok()?;
         (claims.iss == self.tokens.issuer()).then_some(claims)
     }
+}
+
+/// What of `scope` the app may have today.
+fn allowed(scope: &str, client: &ClientRecord) -> Result<Scopes, Error> {
+    let Scopes::Only(mut scopes) = Scopes::parse(scope)? else { return Ok(Scopes::All) };
+    scopes.retain(|scope| client.oauth.may_have(scope.as_str()));
+    Ok(Scopes::Only(scopes))
 }
 
 /// Whether an app may show in this way that it is the one.

@@ -93,11 +93,17 @@ impl Authn {
     ) -> Option<Result<Arc<Principal>, Error>> {
         let (token, is_session) = presented.only_token()?;
         let (_, hash) = self.keyed(token, is_session)?;
-        let known = self.remembered(&hash)?;
+        let mut known = self.remembered(&hash)?;
+        if let Some(name) = known.names(presented.names()) {
+            match name {
+                Ok(name) => known = self.remembered(&self.hash_of_named(&hash, &name))?,
+                Err(error) => return Some(Err(error)),
+            }
+        }
         Some(self.welcome(known, network, presented.request()))
     }
 
-    fn welcome(
+    pub(crate) fn welcome(
         &self,
         known: Arc<Known>,
         network: Network,
@@ -193,7 +199,11 @@ impl Authn {
 
     /// What a token is and the hash that it is known by; none for what is no token of ours. Form,
     /// checksum and length come first: garbage is not hashed and never reaches the store.
-    fn keyed(&self, token: &PlainToken, is_session: bool) -> Option<(Sort, HashedToken)> {
+    pub(crate) fn keyed(
+        &self,
+        token: &PlainToken,
+        is_session: bool,
+    ) -> Option<(Sort, HashedToken)> {
         let text = token.expose();
         let (sort, purpose) = if is_session || text.starts_with(KEYS_BEGIN) {
             match (api_key::parse(text)?, is_session) {
@@ -213,12 +223,13 @@ impl Authn {
 
     async fn verify(&self, token: &PlainToken) -> Result<Known, Error> {
         let unverified = Unverified::parse(token.expose())?;
-        let verified = unverified.verified(|token| self.tokens.is_ours(token))?;
+        let now = self.clock.now();
+        let verified = unverified.verified(|token| self.tokens.is_ours(token, now))?;
         let claims = AccessClaims::parse(&verified)?;
-        let audience = self.tokens.check(&claims, self.clock.now())?;
+        let audience = self.tokens.check(&claims, now)?;
         let mut known = self.known_token(&claims).await?;
         let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default())?;
-        known.scopes = self.tokens.scopes_at(&claims.aud, scopes);
+        known.scopes = self.tokens.scopes_at(&claims.aud, scopes.within(&known.scopes));
         known.foreign = !self.tokens.knows(&claims.aud);
         known.audience = Some(Audience::new(audience));
         known.standing.models = claims.models.as_deref().map(token_models).transpose()?;
@@ -305,6 +316,7 @@ impl Authn {
         let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
         let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
+        let mut names_people = false;
         let (subject, client, role, owner) = match holder {
             HolderRecord::User(user) if user.state == AccountState::Active => {
                 standing.holder = Some(PlanHolder::User(user.id));
@@ -315,6 +327,7 @@ impl Authn {
             HolderRecord::App(app) if app.state == AccountState::Active => {
                 standing.holder = Some(PlanHolder::Client(app.id));
                 standing.plan = app.plan;
+                names_people = app.oauth.user_header;
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
             HolderRecord::Admin => {
@@ -328,12 +341,16 @@ impl Authn {
                 (subject, Client::FirstParty, Role::Member, None)
             }
         };
+        let mut rests_on = Vec::new();
+        if names_people {
+            rests_on = line.clone();
+            rests_on.push(id.uuid());
+        }
         let live = self.lives.resting(id.uuid(), owner, line);
         let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
-        let mut known = whose.known(live, standing, self.clock.now());
-        known.tool = tool;
-        Ok(known)
+        let known = whose.known(live, standing, self.clock.now());
+        Ok(Known { tool, names_people, rests_on, ..known })
     }
 
     async fn known_session(
@@ -380,6 +397,8 @@ impl Whose {
             scopes: Scopes::All,
             audience: None,
             foreign: false,
+            names_people: false,
+            rests_on: Vec::new(),
             tool: None,
             app: None,
             method,

@@ -108,6 +108,15 @@ impl Lives {
         }
     }
 
+    /// Has every credential looked up once more: a key that vouched for some of them is gone.
+    /// Running calls go on.
+    pub(crate) fn outdate_all(&self) {
+        self.heeded.fetch_add(1, Ordering::SeqCst);
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = book.by_credential.values().filter_map(|entry| entry.live.upgrade());
+        lives.for_each(|live| live.outdate());
+    }
+
     async fn heed_credentials(&self, event: &Event, reader: &Reader) -> Result<(), Error> {
         self.heeded.fetch_add(1, Ordering::SeqCst);
         let lives = self.concerned(event);

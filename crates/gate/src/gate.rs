@@ -171,7 +171,10 @@ impl Gate {
         presented: Presented,
         network: Network,
     ) -> Result<Arc<Principal>, Error> {
-        self.authn.authenticate(presented, network).await
+        if presented.names().is_empty() {
+            return self.authn.authenticate(presented, network).await;
+        }
+        Box::pin(self.authenticate_named(presented, network)).await
     }
 
     /// The same at once, for a credential that is remembered; `None` where [`Self::authenticate`]
@@ -223,7 +226,7 @@ impl Gate {
     /// Opens a transaction of the server itself, for what it makes when it is needed first.
     pub(crate) async fn begin_as_setup(&self) -> Result<Tx, Error> {
         let subject = Subject::System(Job::Setup).to_string();
-        self.writer.begin(Actor { subject, network: None, request: None }).await
+        self.writer.begin(Actor { subject, network: None, request: None, client: None }).await
     }
 
     /// What the owner should mend at `upstream`; `None` where all is well or nothing is known.

@@ -25,6 +25,7 @@ mod lists;
 mod live;
 mod load;
 mod metered;
+mod named;
 mod passwords;
 mod permit;
 mod plain;
@@ -94,8 +95,10 @@ pub use rank::AccountChange;
 pub use rates::{RateStanding, Refusal};
 pub use replay::{Came, Claim, Kept, Once, OnceAsked};
 pub use resources::Resource;
-pub use sign_in::{Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret};
-pub use signing::{KeyStage, KeyStanding};
+pub use sign_in::{
+    Endpoints, Finding, Identity, Outset, Provider, Returned, SealedSecret, redirect_uri_of,
+};
+pub use signing::{KeyStage, KeyStanding, Replaced};
 pub use tollgate_protocol::sign_in::Fields;
 pub use tollgate_vault::{Purpose, Verdict};
 pub use tool::Tool;

@@ -10,17 +10,43 @@ use tollgate_vault::{HashMemory, Vault, Verdict};
 /// How long a sign-in waits for its turn; then it is told to come back.
 const QUEUE: Duration = Duration::from_secs(2);
 
-/// How many wait for each that is hashed.
+/// How many wait for each that is hashed: some 20 ms each, so this many are done in [`QUEUE`].
 const PLACES: usize = 100;
 
-/// Hashes passwords, as many at a time as half the cores allow.
+/// How many wait for one that was hashed elsewhere: up to half a second each.
+const IMPORTED_PLACES: usize = 4;
+
+/// Hashes passwords, as many at a time as half the cores allow; and one that was hashed elsewhere
+/// beside them, so that these slow ones are in nobody's way.
 pub(crate) struct Passwords {
     vault: Arc<Vault>,
     rng: Arc<dyn Rng>,
-    turns: Semaphore,
-    waiting: Semaphore,
-    most: usize,
+    own: Queue,
+    imported: Queue,
     spare: Arc<Mutex<Vec<HashMemory>>>,
+}
+
+/// Those who wait for their turn.
+struct Queue {
+    turns: Semaphore,
+    places: Semaphore,
+    most_turns: usize,
+    most_places: usize,
+}
+
+impl Queue {
+    fn new(turns: usize, places: usize) -> Self {
+        let (most_turns, most_places) = (turns, turns * places);
+        let (turns, places) = (Semaphore::new(most_turns), Semaphore::new(most_places));
+        Self { turns, places, most_turns, most_places }
+    }
+
+    /// How many have their turn, and how many wait for it.
+    fn at_work(&self) -> (u64, u64) {
+        let turns = self.most_turns.saturating_sub(self.turns.available_permits());
+        let inside = self.most_places.saturating_sub(self.places.available_permits());
+        (turns as u64, inside.saturating_sub(turns) as u64)
+    }
 }
 
 impl Passwords {
@@ -30,32 +56,28 @@ impl Passwords {
     }
 
     fn with_turns(vault: Arc<Vault>, rng: Arc<dyn Rng>, turns: usize) -> Self {
-        // Each turn is some 20 ms: this many are waited for in two seconds.
-        let waiting = Semaphore::new(turns * PLACES);
-        Self {
-            vault,
-            rng,
-            turns: Semaphore::new(turns),
-            waiting,
-            most: turns,
-            spare: Arc::default(),
-        }
+        let (own, imported) = (Queue::new(turns, PLACES), Queue::new(1, IMPORTED_PLACES));
+        Self { vault, rng, own, imported, spare: Arc::default() }
     }
 
     /// The text to store for `password`.
     pub(crate) async fn hash(&self, password: PlainToken) -> Result<String, Error> {
         let rng = self.rng.clone();
-        self.run(move |vault, memory| vault.hash_password(&password, memory, &*rng)).await
+        self.run(&self.own, move |vault, memory| vault.hash_password(&password, memory, &*rng))
+            .await
     }
 
     /// Whether `password` is the one behind `stored`. Without one the same work is done in vain, so
-    /// that nobody learns from the time that an account does not exist.
+    /// that nobody learns from the time that an account does not exist. (An account whose password
+    /// was hashed elsewhere can be told by the time until its person signs in.)
     pub(crate) async fn check(
         &self,
         stored: Option<String>,
         password: PlainToken,
     ) -> Result<Verdict, Error> {
-        self.run(move |vault, memory| match stored {
+        let is_imported = stored.as_deref().is_some_and(Vault::is_imported);
+        let queue = if is_imported { &self.imported } else { &self.own };
+        self.run(queue, move |vault, memory| match stored {
             Some(stored) => vault.verify_password(&stored, &password, memory),
             None => {
                 vault.verify_password(vault.dummy_hash(), &password, memory)?;
@@ -67,10 +89,11 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        queue: &Queue,
         work: impl FnOnce(&Vault, &mut HashMemory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
-        let turn = tokio::time::timeout(QUEUE, self.turns.acquire()).await;
+        let _place = queue.places.try_acquire().map_err(|_| busy())?;
+        let turn = tokio::time::timeout(QUEUE, queue.turns.acquire()).await;
         let _turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
         let vault = self.vault.clone();
         let spare = self.spare.clone();
@@ -89,9 +112,8 @@ impl Passwords {
 
     /// How many are hashed, and how many wait for their turn.
     pub(crate) fn at_work(&self) -> (u64, u64) {
-        let hashing = self.most.saturating_sub(self.turns.available_permits());
-        let inside = (self.most * PLACES).saturating_sub(self.waiting.available_permits());
-        (hashing as u64, inside.saturating_sub(hashing) as u64)
+        let (own, imported) = (self.own.at_work(), self.imported.at_work());
+        (own.0 + imported.0, own.1 + imported.1)
     }
 
     /// Frees the memory when nobody has hashed anything for a while. Called now and then.
@@ -113,6 +135,7 @@ fn busy() -> Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use tollgate_kernel::Secret;
     use tollgate_root::Root;
     use tollgate_vault::{MasterKey, SystemRng};
 
@@ -168,9 +191,30 @@ mod tests {
     #[tokio::test]
     async fn who_finds_no_place_is_told_to_come_back() {
         let passwords = passwords(1);
-        let _all = passwords.waiting.acquire_many(u32::try_from(PLACES).unwrap()).await.unwrap();
+        let _all = passwords.own.places.acquire_many(u32::try_from(PLACES).unwrap()).await.unwrap();
         let refused = passwords.hash(PlainToken::new("a password".to_owned())).await.unwrap_err();
         assert_eq!(refused.kind(), Kind::Unavailable);
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(2)));
+    }
+
+    #[tokio::test]
+    async fn those_hashed_elsewhere_are_in_nobodys_way() {
+        let passwords = passwords(1);
+        let typed = || PlainToken::new("a password".to_owned());
+        let own = passwords.hash(typed()).await.unwrap();
+        // Some hash of bcrypt at the cost of 4.
+        let foreign = "$2b$04$PdLYIqI/bH1dlvgF6S8jTeRQ7Jgbl4hDSHw7HRNXZ3iSPUdYTD7Sy";
+        let foreign = passwords.vault.import_password(&Secret::new(foreign.to_owned())).unwrap();
+        let all = u32::try_from(IMPORTED_PLACES).unwrap();
+        let held = passwords.imported.places.acquire_many(all).await.unwrap();
+        let refused = passwords.check(Some(foreign.clone()), typed()).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unavailable);
+        let right = Verdict::Right { outdated: false };
+        assert_eq!(passwords.check(Some(own.clone()), typed()).await.unwrap(), right);
+        drop(held);
+        let all = u32::try_from(PLACES).unwrap();
+        let _held = passwords.own.places.acquire_many(all).await.unwrap();
+        passwords.check(Some(foreign), typed()).await.unwrap();
+        passwords.check(Some(own), typed()).await.unwrap_err();
     }
 }

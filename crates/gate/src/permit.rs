@@ -13,7 +13,6 @@ use crate::ledger::LegAsk;
 use crate::policy::Policy;
 use crate::prices::{ModelFacts, Prices};
 use crate::standing::{Resolved, Strangers};
-use crate::target::Target;
 use crate::tool::Tool;
 use crate::upstream::Upstream;
 use crate::{Call, Principal};
@@ -53,13 +52,6 @@ pub(crate) enum PlainTo {
 }
 
 impl PlainTo {
-    /// Where it is.
-    pub(crate) fn target(&self) -> &Target {
-        match self {
-            Self::Tool(tool) => &tool.target,
-        }
-    }
-
     /// Its name in entries.
     pub(crate) fn called(&self) -> Called {
         match self {

@@ -12,6 +12,7 @@ pub struct Presented {
     malformed: bool,
     socket_uid: Option<u32>,
     request: Option<RequestId>,
+    named: Vec<Vec<u8>>,
     at_tool: Option<Box<AtTool>>,
 }
 
@@ -39,6 +40,17 @@ impl Presented {
     /// The request came over the socket in the data folder, from a process of this user.
     pub fn socket(&mut self, uid: u32) {
         self.socket_uid = Some(uid);
+    }
+
+    /// Adds what an app calls the person whom the request is for: the value of a `Tollgate-User`
+    /// header, as it came.
+    pub fn named(&mut self, name: &[u8]) {
+        self.named.push(name.to_owned());
+    }
+
+    /// What an app calls the person whom the request is for, as often as it says so.
+    pub(crate) fn names(&self) -> &[Vec<u8>] {
+        &self.named
     }
 
     /// The id of the HTTP request, for the audit records of what it does.

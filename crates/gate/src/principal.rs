@@ -10,6 +10,7 @@ use tollgate_kernel::{
 };
 use tollgate_store::Actor;
 use tollgate_store::ClientRecord;
+use uuid::Uuid;
 
 use crate::Live;
 use crate::identity::Introduced;
@@ -31,6 +32,10 @@ pub(crate) struct Known {
     pub(crate) audience: Option<Audience>,
     /// Made for somebody else than our doors: it opens none of them.
     pub(crate) foreign: bool,
+    /// Whether it is an app's own, and the app may name its people.
+    pub(crate) names_people: bool,
+    /// Where it may, the records that it ends with beside its app's.
+    pub(crate) rests_on: Vec<Uuid>,
     /// The one tool that the credential opens.
     pub(crate) tool: Option<Slug>,
     /// The app that asks at the token endpoint.
@@ -133,7 +138,22 @@ impl Principal {
             subject: self.subject().to_string(),
             network: Some(self.network().to_string()),
             request: self.request().map(|id| id.to_string()),
+            client: match (self.credential().grant(), self.client()) {
+                (Some(_), Client::App(app)) => Some(format!("app:{app}")),
+                _ => None,
+            },
         }
+    }
+
+    /// Refuses an app that a person allowed to act for them: what it makes would outlast what it
+    /// was allowed, and do more (T86, M12).
+    pub fn require_no_grant(&self) -> Result<(), Error> {
+        if self.credential().grant().is_none() {
+            return Ok(());
+        }
+        let detail = "An app that acts for a person does not change who can sign in, and with \
+                      what. Do this as the person, or use an admin key.";
+        Err(Error::new(Kind::Forbidden, detail))
     }
 
     /// Whether nobody is signed in.
@@ -174,6 +194,9 @@ impl Principal {
         if self.known.foreign {
             let detail = "This token was made for another address than this server's.";
             return Err(Error::new(Kind::Forbidden, detail));
+        }
+        if manage.is_of_credentials() {
+            self.require_no_grant()?;
         }
         let by_credential = match self.known.method {
             // A person's or an app's API key calls models; it manages nothing.

@@ -67,12 +67,7 @@ impl Provider {
 /// Where the secret of a provider goes: the issuer that is asked where, or the endpoint itself.
 /// While this stays the same the secret may stay too.
 pub fn secret_goes_to(record: &ProviderRecord) -> (Option<&str>, Option<&str>) {
-    let preset = record.kind.preset();
-    let token = match record.endpoints.get("token") {
-        Some(own) => Some(own.as_str()),
-        None => preset.token,
-    };
-    (issuer(record), token)
+    (issuer(record), endpoint(record, &record.kind.preset(), "token"))
 }
 
 /// Refuses a provider that could not be used; the error names the member at fault.
@@ -162,13 +157,17 @@ fn issuer(record: &ProviderRecord) -> Option<&str> {
 }
 
 fn endpoint<'a>(record: &'a ProviderRecord, preset: &Preset, name: &str) -> Option<&'a str> {
+    // Another issuer is somebody else: nothing of the well-known one is to be mixed in.
+    let is_usual = issuer(record) == preset.issuer;
     let usual = match name {
         "authorize" => preset.authorize,
         "token" => preset.token,
         "userinfo" => preset.userinfo,
         "emails" => preset.emails,
+        "jwks" => preset.jwks,
         _ => None,
     };
+    let usual = usual.filter(|_| is_usual);
     let own: &BTreeMap<String, String> = &record.endpoints;
     own.get(name).map(String::as_str).or(usual)
 }
@@ -226,7 +225,14 @@ mod tests {
         assert!(github.secret_in_form && github.endpoints.jwks.is_none());
         let google = Provider::of(&record(Google)).unwrap();
         assert_eq!(google.issuer.as_deref(), Some("https://accounts.google.com"));
-        assert!(google.endpoints.token.is_none(), "left to discovery");
+    }
+
+    #[test]
+    fn what_is_well_known_leaves_with_another_issuer() {
+        let mut wish = record(ProviderKind::Google);
+        wish.issuer = Some("https://id.example.com".to_owned());
+        assert_eq!(Provider::of(&wish).unwrap().endpoints, Endpoints::default());
+        assert_eq!(secret_goes_to(&wish), (Some("https://id.example.com"), None));
     }
 
     #[test]

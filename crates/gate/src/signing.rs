@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tollgate_kernel::{Error, Timestamp};
 use tollgate_protocol::oauth::{IdClaims, Jwk, VerifiedId};
-use tollgate_store::{AuditEvent, NewSigningKey, SigningKeyRecord, Tx};
+use tollgate_store::{AuditEvent, NewSigningKey, SigningKeyRecord};
 
 use crate::tokens::{OUTLIVED, place};
 use crate::{Gate, Warrant};
@@ -21,6 +21,15 @@ pub enum KeyStage {
     InUse,
     /// What it signed still counts.
     Previous,
+}
+
+/// What becomes of the keys that are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// They sign until the new ones do, after this time, and what they signed counts to its end.
+    After(Duration),
+    /// They are removed at once, with all that they signed: somebody else has them.
+    Revoked,
 }
 
 /// A signing key, as owners see it.
@@ -63,13 +72,13 @@ impl Gate {
 
     /// What an ID token of ours says, whether it has ended or not; nothing of any other.
     pub fn read_id_token(&self, token: &str) -> Option<VerifiedId> {
-        self.tokens.read_id(token)
+        self.tokens.read_id(token, self.clock.now())
     }
 
     /// Makes the first key for access tokens, which signs at once.
     pub async fn make_signing_key(&self, warrant: &Warrant) -> Result<(), Error> {
         let key = self.new_key("ES256", self.clock.now()).await?;
-        self.add_keys(warrant, vec![key], "signing_key.make").await
+        self.add_keys(warrant, vec![key], ("signing_key.make", false)).await
     }
 
     /// Makes the first key for ID tokens, if there is none: it takes a good part of a second, so
@@ -91,19 +100,27 @@ impl Gate {
         Ok(())
     }
 
-    /// Makes a new key of each algorithm, which signs after `lead`, and removes those whose tokens
-    /// have all ended.
+    /// Makes a new key of each algorithm, and removes those whose tokens have all ended or are to
+    /// end. What was signed by a removed key is refused from then on.
     pub async fn rotate_signing_keys(
         &self,
         warrant: &Warrant,
-        lead: Duration,
+        replaced: Replaced,
     ) -> Result<(), Error> {
+        let lead = match replaced {
+            Replaced::After(lead) => lead,
+            Replaced::Revoked => Duration::ZERO,
+        };
         let starts_at = self.clock.now().plus(lead);
         let mut keys = vec![self.new_key("ES256", starts_at).await?];
         if self.tokens.can_sign_id() {
             keys.push(self.new_key("RS256", starts_at).await?);
         }
-        self.add_keys(warrant, keys, "signing_key.rotate").await
+        let action = match replaced {
+            Replaced::After(_) => "signing_key.rotate",
+            Replaced::Revoked => "signing_key.revoke",
+        };
+        self.add_keys(warrant, keys, (action, replaced == Replaced::Revoked)).await
     }
 
     /// The keys, newest first.
@@ -127,11 +144,14 @@ impl Gate {
         &self,
         warrant: &Warrant,
         keys: Vec<NewSigningKey>,
-        action: &'static str,
+        (action, revokes): (&'static str, bool),
     ) -> Result<(), Error> {
         let before = self.read(warrant).signing_keys().await?;
         let mut tx = self.begin(warrant).await?;
-        remove_outlived(&mut tx, &before, self.clock.now()).await?;
+        let now = self.clock.now();
+        for key in before.iter().filter(|key| revokes || is_outlived(key, &before, now)) {
+            tx.delete_signing_key(&key.kid).await?;
+        }
         let mut names = Vec::new();
         for key in &keys {
             tx.insert_signing_key(key).await?;
@@ -170,18 +190,9 @@ impl Gate {
     }
 }
 
-/// Removes the keys of which no token can count any more.
-async fn remove_outlived(
-    tx: &mut Tx,
-    keys: &[SigningKeyRecord],
-    now: Timestamp,
-) -> Result<(), Error> {
-    for key in keys {
-        let successors = keys.iter().filter(|other| other.alg == key.alg);
-        let successor = successors.map(|other| other.starts_at).filter(|at| *at > key.starts_at);
-        if successor.min().is_some_and(|starts_at| starts_at.plus(OUTLIVED) <= now) {
-            tx.delete_signing_key(&key.kid).await?;
-        }
-    }
-    Ok(())
+/// Whether no token of `key` can count any more.
+fn is_outlived(key: &SigningKeyRecord, keys: &[SigningKeyRecord], now: Timestamp) -> bool {
+    let successors = keys.iter().filter(|other| other.alg == key.alg);
+    let successor = successors.map(|other| other.starts_at).filter(|at| *at > key.starts_at);
+    successor.min().is_some_and(|starts_at| starts_at.plus(OUTLIVED) <= now)
 }

@@ -53,6 +53,7 @@ impl PlanHolder {
 
 /// The restrictions of a key: its own, and those of the keys that made it as they are now. They can
 /// only narrow what its owner may do.
+#[derive(Clone)]
 pub(crate) struct KeyLimits {
     pub(crate) id: KeyId,
     /// The version of its record.

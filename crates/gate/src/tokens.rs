@@ -95,8 +95,13 @@ impl Tokens {
         Scopes::Only(scopes)
     }
 
-    /// Takes the keys as the store has them.
-    pub(crate) fn load(&self, records: &[SigningKeyRecord], opener: &Opener) -> Result<(), Error> {
+    /// Takes the keys as the store has them. Whether a key for access tokens is gone is the answer:
+    /// what it vouched for is to be looked at once more.
+    pub(crate) fn load(
+        &self,
+        records: &[SigningKeyRecord],
+        opener: &Opener,
+    ) -> Result<bool, Error> {
         let mut keys = Keys::default();
         for record in records {
             let SigningKeyRecord { kid, sealed, public, starts_at, .. } = record;
@@ -122,8 +127,10 @@ impl Tokens {
                 alg => return Err(Error::internal(format!("the key {kid} is for {alg}"))),
             }
         }
-        self.keys.store(Arc::new(keys));
-        Ok(())
+        let keys = Arc::new(keys);
+        let before = self.keys.swap(keys.clone());
+        let is_there = |kid: &str| keys.public.iter().any(|key| key.key.kid() == kid);
+        Ok(!before.public.iter().all(|key| is_there(key.key.kid())))
     }
 
     /// Whether there is a key to sign access tokens with.
@@ -199,21 +206,21 @@ impl Tokens {
         ec.into_iter().chain(rsa).collect()
     }
 
-    /// Whether the signature is by a key of ours, over a token of this kind.
-    pub(crate) fn is_ours(&self, token: &Jws<'_>) -> bool {
+    /// Whether the signature is by a key of ours that counts at `now`, over a token of this kind.
+    pub(crate) fn is_ours(&self, token: &Jws<'_>, now: Timestamp) -> bool {
         let keys = self.keys.load();
-        let key = keys.public.iter().find(|key| Some(key.key.kid()) == token.kid());
+        let key = published(&keys.public, now).find(|key| Some(key.kid()) == token.kid());
         token.typ() == Some(ACCESS_TOKEN_TYPE)
-            && key.is_some_and(|key| key.key.verify(token.signing_input(), token.signature()))
+            && key.is_some_and(|key| key.verify(token.signing_input(), token.signature()))
     }
 
-    /// What an ID token of ours says, whether it has ended or not.
-    pub(crate) fn read_id(&self, token: &str) -> Option<VerifiedId> {
+    /// What an ID token of ours says, whether it has ended or not, if its key counts at `now`.
+    pub(crate) fn read_id(&self, token: &str, now: Timestamp) -> Option<VerifiedId> {
         let keys = self.keys.load();
         let token = UnverifiedId::parse(token).ok()?;
         let verified = token.verified(|token| {
-            let key = keys.id_public.iter().find(|key| Some(key.key.kid()) == token.kid());
-            key.is_some_and(|key| key.key.verify(token.signing_input(), token.signature()))
+            let key = published(&keys.id_public, now).find(|key| Some(key.kid()) == token.kid());
+            key.is_some_and(|key| key.verify(token.signing_input(), token.signature()))
         });
         verified.ok().filter(|claims| claims.iss == self.issuer)
     }
@@ -280,12 +287,16 @@ mod tests {
         }
 
         fn mint(&self) -> PlainToken {
+            self.mint_at(NOW)
+        }
+
+        fn mint_at(&self, now: Timestamp) -> PlainToken {
             let claims = AccessClaims {
                 iss: String::new(),
                 sub: "user".to_owned(),
                 aud: self.tokens.models_audience(),
-                exp: NOW.secs() + 300,
-                iat: NOW.secs(),
+                exp: now.secs() + 300,
+                iat: now.secs(),
                 nbf: None,
                 jti: "j".to_owned(),
                 client_id: "c".to_owned(),
@@ -297,14 +308,18 @@ mod tests {
                 grant: None,
                 auth_time: None,
             };
-            self.tokens.mint(claims, NOW).unwrap()
+            self.tokens.mint(claims, now).unwrap()
         }
 
         fn accepts(&self, token: &PlainToken) -> bool {
+            self.accepts_at(token, NOW)
+        }
+
+        fn accepts_at(&self, token: &PlainToken, now: Timestamp) -> bool {
             let read = || {
                 let token = Unverified::parse(token.expose())?;
-                let verified = token.verified(|token| self.tokens.is_ours(token))?;
-                self.tokens.check(&AccessClaims::parse(&verified)?, NOW)
+                let verified = token.verified(|token| self.tokens.is_ours(token, now))?;
+                self.tokens.check(&AccessClaims::parse(&verified)?, now)
             };
             read().is_ok()
         }
@@ -326,6 +341,33 @@ mod tests {
         // Another key under the old one's name is another key.
         house.load(&[new, house.key("old", SigningKeyState::Retired)]);
         assert!(!house.accepts(&token));
+    }
+
+    /// Whoever has an old key signs with it today.
+    #[test]
+    fn j26_t39_a_key_vouches_for_nothing_once_its_last_token_has_ended() {
+        let (house, thief) = (House::new(), House::new());
+        let old = house.key("old", SigningKeyState::Active);
+        thief.load(std::slice::from_ref(&old));
+        let new = house.key("new", SigningKeyState::Active);
+        let later = NOW.plus(Duration::from_secs(60));
+        house.load(&[old, SigningKeyRecord { starts_at: later, ..new }]);
+        let end = later.plus(OUTLIVED);
+        let before = end.minus(Duration::from_micros(1));
+        assert!(house.accepts_at(&thief.mint_at(before), before));
+        assert!(!house.accepts_at(&thief.mint_at(end), end), "it is still there, and counts not");
+        assert!(house.accepts_at(&house.mint_at(end), end));
+    }
+
+    #[test]
+    fn it_is_told_when_a_key_is_gone() {
+        let house = House::new();
+        let (old, new) = (house.key("old", SigningKeyState::Active), "new");
+        let new = house.key(new, SigningKeyState::Active);
+        let load = |keys: &[SigningKeyRecord]| house.tokens.load(keys, &house.opener).unwrap();
+        assert!(!load(std::slice::from_ref(&old)));
+        assert!(!load(&[old, new.clone()]));
+        assert!(load(&[new]));
     }
 
     #[test]

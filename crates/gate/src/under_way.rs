@@ -76,13 +76,14 @@ impl Gate {
             next,
             expires_at: self.clock.now().plus(SIGN_IN_LIFE),
         };
+        let _turn = self.sign_in.writer_turn().await?;
         self.writer.insert_sign_in(&new).await?;
         Ok(url)
     }
 
     /// The sign-in that a browser comes back from, used up whatever becomes of it. None where the
     /// state is unknown, used, too old, or another browser's: this one holds `holds`, of which one
-    /// has to be what it began with.
+    /// has to be what it began with. What nobody began is looked up and writes nothing.
     pub async fn arrive(
         &self,
         _: &Warrant,
@@ -90,9 +91,14 @@ impl Gate {
         holds: &[&str],
     ) -> Result<Option<Arrival>, Error> {
         let state = self.of_state(state);
+        if !self.authn.reader.is_under_way(state.as_bytes()).await? {
+            return Ok(None);
+        }
+        let turn = self.sign_in.writer_turn().await?;
         let Some(found) = self.writer.take_sign_in(state.as_bytes()).await? else {
             return Ok(None);
         };
+        drop(turn);
         let began = HashedToken::from_bytes(&found.browser)?;
         let same = holds.iter().any(|held| self.of_browser(held) == began);
         if !same || found.expires_at <= self.clock.now() {

@@ -156,7 +156,9 @@ impl Gate {
         let reader = &self.authn.reader;
         let before = self.policy.load_full();
         let policy = Arc::new(load::policy(reader, &self.opener, self.issuer(), &before).await?);
-        self.tokens.load(&reader.signing_keys().await?, &self.opener)?;
+        if self.tokens.load(&reader.signing_keys().await?, &self.opener)? {
+            self.lives.outdate_all();
+        }
         self.policy.store(policy.clone());
         if !policy.has_upstreams_of(&before) {
             self.catalogue.keep_those_of(&policy);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tollgate_edge::Attempt;
-use tollgate_gate::{Gate, Principal, Verdict, Warrant};
+use tollgate_gate::{Gate, Principal, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Method, Noun, PlainToken, Secret};
 use tollgate_store::{AuditEvent, Owner, UserRecord};
 
-use crate::check::{self, Mistake};
-use crate::new_password::{Own, PASSWORD_MAX, require_good};
+use crate::check;
+use crate::new_password::{Own, require_good};
+use crate::require_current::require_current;
 use crate::start_session::{Started, prepare, start};
 use crate::state::IdentityState;
 
@@ -60,6 +60,9 @@ pub(crate) async fn change_me(
     if let Some(locale) = locale {
         user.locale = locale.as_deref().map(check::locale).transpose()?;
     }
+    if password.is_some() {
+        caller.require_no_grant()?;
+    }
     let hash = match password {
         Some(password) => Some(new_hash(state, &warrant, &user, password).await?),
         None => None,
@@ -86,7 +89,7 @@ pub(crate) async fn change_me(
     Ok((user, started))
 }
 
-/// The text to store for a new password. Trying current ones is counted like signing in.
+/// The text to store for a new password.
 async fn new_hash(
     state: &IdentityState,
     warrant: &Warrant,
@@ -95,16 +98,6 @@ async fn new_hash(
 ) -> Result<Secret, Error> {
     let gate = &state.gate;
     require_good(&password.new, Own { email: &user.email, name: &user.name }).await?;
-    if user.has_password {
-        state.networks.count(Attempt::SignIn, warrant.principal())?;
-        let current = password.current.ok_or(Mistake::PasswordWrong)?;
-        let stored = gate.read(warrant).sign_in(&user.email).await?;
-        let stored = stored.and_then(|(_, hash)| hash).map(|hash| hash.expose().to_owned());
-        if current.expose().chars().count() > PASSWORD_MAX
-            || gate.check_password(stored, current).await? == Verdict::Wrong
-        {
-            return Err(Mistake::PasswordWrong.into());
-        }
-    }
+    require_current(state, warrant, user, password.current).await?;
     Ok(Secret::new(gate.hash_password(password.new).await?))
 }

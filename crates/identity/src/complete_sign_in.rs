@@ -117,13 +117,14 @@ pub(crate) async fn complete_sign_in(
         return Ok(refused(Why::Changed, None, linking));
     };
     let refuse = |why| Ok(refused(why, Some(record.title().to_owned()), linking));
+    let provider = Provider::of(&record)?;
     let Some(code) = back.code.clone().filter(|_| back.error.is_none()) else {
+        state.gate.check_issuer(&provider, back.iss.as_deref()).await?;
         let declined = back.error.as_deref() == Some("access_denied");
         return refuse(if declined { Why::Declined } else { Why::Failed });
     };
     let Arrival { nonce, verifier, next, user, .. } = arrival;
     let returned = Returned { code, iss: back.iss.clone(), nonce, verifier };
-    let provider = Provider::of(&record)?;
     let uri = redirect_uri(&back.origin, &record.id)?;
     let identity = state.gate.claims(caller, &provider, &uri, returned).await?;
     let came = Came { state, caller, warrant: &warrant, record: &record, identity, back: &back };
@@ -192,6 +193,7 @@ impl Came<'_> {
             user,
             provider: self.record.id.clone(),
             email: self.told_email(),
+            email_verified: self.identity.email_verified,
         }
     }
 
@@ -222,11 +224,16 @@ impl Came<'_> {
         let gate = &self.state.gate;
         let prepared = prepare(gate, self.caller, known.user, self.back.agent.as_deref());
         let mut tx = gate.begin(self.warrant).await?;
+        // An account that is disabled meanwhile ends its sessions: this one would outlive that.
+        if !tx.keep_active(known.user).await? {
+            return Ok(Err(Why::Disabled));
+        }
         if !tx.is_provider_on(&self.record.id, self.record.version).await? {
             return Ok(Err(Why::Changed));
         }
         let email = self.told_email();
-        match tx.use_identity(known.id, &self.record.id, email.as_deref()).await {
+        let told = (email.as_deref(), self.identity.email_verified);
+        match tx.use_identity(known.id, &self.record.id, told).await {
             Err(error) if error.kind() == Kind::NotFound => return Ok(Err(Why::Stale)),
             used => used?,
         }

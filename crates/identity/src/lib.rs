@@ -22,6 +22,7 @@ mod make_link;
 mod new_password;
 mod pages;
 mod rate_password;
+mod require_current;
 mod revoke_key;
 mod rotate_key;
 mod routes;

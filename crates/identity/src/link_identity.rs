@@ -2,7 +2,7 @@
 
 use tollgate_gate::Identity;
 use tollgate_kernel::{Error, Kind, Manage, Noun, UserId};
-use tollgate_store::{AccountState, AuditEvent, Owner};
+use tollgate_store::AuditEvent;
 
 use crate::complete_sign_in::{Came, Why};
 
@@ -11,16 +11,19 @@ use crate::complete_sign_in::{Came, Why};
 pub(crate) async fn link_identity(came: &Came<'_>, user: UserId) -> Result<Option<Why>, Error> {
     let gate = &came.state.gate;
     let warrant = gate.allow(came.caller, Manage::write(Noun::Identities))?;
-    let reader = gate.read(&warrant);
-    let account = reader.user(Owner::User(user), user).await?;
-    if account.is_none_or(|account| account.state != AccountState::Active) {
-        return Ok(Some(Why::Disabled));
-    }
     let Identity { issuer, subject, .. } = &came.identity;
-    if let Some((known, _)) = reader.identity(issuer, subject).await? {
+    if let Some((known, _)) = gate.read(&warrant).identity(issuer, subject).await? {
         return Ok((known.user != user).then_some(Why::Elsewhere));
     }
+    let Some(session) = came.caller.credential().session() else { return Ok(Some(Why::Stale)) };
     let mut tx = gate.begin(&warrant).await?;
+    // The provider took its time. What ended in between is not to leave a lasting way in.
+    if !tx.keep_active(user).await? {
+        return Ok(Some(Why::Disabled));
+    }
+    if !tx.keep_session(user, session).await? {
+        return Ok(Some(Why::Stale));
+    }
     if !tx.is_provider_on(&came.record.id, came.record.version).await? {
         return Ok(Some(Why::Changed));
     }

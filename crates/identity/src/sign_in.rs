@@ -19,7 +19,8 @@ pub(crate) struct SignIn {
 }
 
 /// Signs somebody in. One answer, after the same work, for an unknown address, a wrong password and
-/// an account that is disabled or has no password.
+/// an account that is disabled or has no password. (An imported hash takes the work that it was
+/// made with, until its person signs in.)
 pub(crate) async fn sign_in(
     state: &IdentityState,
     caller: &Arc<Principal>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_edge::Attempt;
-use tollgate_gate::{Departure, Gate, Principal};
+use tollgate_gate::{Departure, Gate, Principal, redirect_uri_of};
 use tollgate_kernel::{Error, Manage, Method, Noun, Slug, UserId};
 use tollgate_store::{ProviderRecord, SignInPurpose};
 use url::Url;
@@ -62,7 +62,7 @@ pub(crate) async fn offered(
 
 /// Where a provider sends browsers back to: the redirect URI that is registered there.
 pub(crate) fn redirect_uri(origin: &str, provider: &Slug) -> Result<Url, Error> {
-    Url::parse(&format!("{origin}/callback/{provider}")).map_err(Error::internal)
+    Url::parse(&redirect_uri_of(origin, provider)).map_err(Error::internal)
 }
 
 /// The address at the provider that the browser is to go to. A provider that is unknown or off is

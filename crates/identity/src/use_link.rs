@@ -56,8 +56,8 @@ pub(crate) async fn look(
 }
 
 /// Uses a link: signs its person in, and sets the new password where the link is for that; then all
-/// their other sessions and links end. A link that is unknown, used, expired or for a disabled
-/// account is not found.
+/// their other sessions and links end, and so do their linked accounts at providers. A link that is
+/// unknown, used, expired or for a disabled account is not found.
 pub(crate) async fn use_link(
     state: &IdentityState,
     caller: &Arc<Principal>,
@@ -87,6 +87,8 @@ pub(crate) async fn use_link(
         }
         tx.end_sessions_of(user, None).await?;
         tx.end_links_of(user).await?;
+        // Whoever comes by such a link has lost the account, perhaps to somebody who linked theirs.
+        tx.delete_identities_of(user).await?;
     }
     let started = start(&mut tx, caller, prepared).await?;
     let action = format!("link.use.{}", behind.purpose);

@@ -32,6 +32,13 @@ impl Manage {
     pub const fn write(noun: Noun) -> Self {
         Self { noun, action: Action::Write }
     }
+
+    /// Whether it changes what lets somebody in: who can sign in, and with what.
+    pub const fn is_of_credentials(self) -> bool {
+        use Noun::{Clients, Identities, Keys, Providers, Tokens, Users};
+        matches!(self.action, Action::Write)
+            && matches!(self.noun, Keys | Tokens | Users | Identities | Clients | Providers)
+    }
 }
 
 /// Looking or changing.

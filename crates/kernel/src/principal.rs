@@ -255,6 +255,17 @@ impl Scopes {
         Ok(Self::Only(scopes))
     }
 
+    /// Those of them that are among `bounds` too.
+    pub fn within(self, bounds: &Self) -> Self {
+        match (self, bounds) {
+            (Self::All, bounds) => bounds.clone(),
+            (Self::Only(mut scopes), bounds) => {
+                scopes.retain(|scope| bounds.allow(scope.as_str()));
+                Self::Only(scopes)
+            }
+        }
+    }
+
     /// Whether `scope` is among them.
     pub fn allow(&self, scope: &str) -> bool {
         match self {

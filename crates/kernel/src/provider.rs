@@ -37,6 +37,8 @@ pub struct Preset {
     pub userinfo: Option<&'static str>,
     /// Where it lists their e-mail addresses.
     pub emails: Option<&'static str>,
+    /// Where its keys are.
+    pub jwks: Option<&'static str>,
     /// The member of UserInfo that never changes and is never given to somebody else.
     pub subject: &'static str,
     /// What is asked for.
@@ -45,7 +47,7 @@ pub struct Preset {
     pub secret_in_form: bool,
 }
 
-/// Google and every provider that can be discovered.
+/// Every provider that can be discovered.
 const DISCOVERED: Preset = Preset {
     name: None,
     issuer: None,
@@ -53,6 +55,7 @@ const DISCOVERED: Preset = Preset {
     token: None,
     userinfo: None,
     emails: None,
+    jwks: None,
     subject: "sub",
     scopes: &["openid", "email", "profile"],
     secret_in_form: false,
@@ -61,6 +64,12 @@ const DISCOVERED: Preset = Preset {
 const GOOGLE: Preset = Preset {
     name: Some("Google"),
     issuer: Some("https://accounts.google.com"),
+    // As its metadata says. They are at other origins than the issuer, where metadata alone is not
+    // believed.
+    authorize: Some("https://accounts.google.com/o/oauth2/v2/auth"),
+    token: Some("https://oauth2.googleapis.com/token"),
+    userinfo: Some("https://openidconnect.googleapis.com/v1/userinfo"),
+    jwks: Some("https://www.googleapis.com/oauth2/v3/certs"),
     secret_in_form: true,
     ..DISCOVERED
 };

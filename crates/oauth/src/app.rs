@@ -8,7 +8,7 @@ use tollgate_edge::{Attempt, Exchange};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Noun, OAuthCode};
 use tollgate_protocol::oauth::{ClientAuth, Params};
-use tollgate_store::ClientRecord;
+use tollgate_store::{ClientKind, ClientRecord};
 
 use crate::scopes::is_legacy;
 use crate::state::OAuthState;
@@ -46,6 +46,10 @@ pub(crate) async fn asking(
     };
     let client = principal.app().cloned();
     let client = client.ok_or_else(|| Error::internal("an app without its record"))?;
+    // Whoever knows its id passes for an app without a secret.
+    if client.kind == ClientKind::Public {
+        state.networks.count(Attempt::Management, &principal)?;
+    }
     if is_json && !is_legacy(&client) {
         let detail = "Send the parameters as application/x-www-form-urlencoded.";
         return Err(Error::oauth(OAuthCode::InvalidRequest, detail));

@@ -7,13 +7,13 @@ use axum::response::Response;
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Form, Query, RawBody, Visit};
+use tollgate_edge::{Attempt, Caller, Form, Query, RawBody, Visit};
 use tollgate_gate::{Gate, Principal};
 use tollgate_kernel::{Blame, Error, Manage, Noun, OAuthCode, Timestamp};
 use tollgate_protocol::oauth::Params;
 use tollgate_store::{AuditEvent, Owner};
 
-use crate::consider::{Asker, Next, asker, consider, give_code, person};
+use crate::consider::{Answer, Asker, Next, asker, consider, give_code, person};
 use crate::pages;
 use crate::state::OAuthState;
 use crate::ticket::Ticket;
@@ -30,7 +30,13 @@ pub(crate) async fn show(
     uri: Uri,
 ) -> Reply {
     let query = uri.query().unwrap_or_default().to_owned();
-    go_on(&state, &caller, (visit, headers), &query, None).await
+    let params = Params::from_form(query.as_bytes()).unwrap_or_default();
+    let (visit, cookie) = visit.asked_in(params.text("ui_locales").unwrap_or_default())?;
+    let response = go_on(&state, &caller, (visit, headers), &query, None).await?;
+    Ok(match cookie {
+        Some(cookie) => reply::with_cookie(response, cookie),
+        None => response,
+    })
 }
 
 /// `POST /oauth/authorize`: an app's form comes without our cookies, so it is asked again as an
@@ -66,7 +72,7 @@ pub(crate) async fn resume(
     go_on(&state, &caller, (visit, headers), &ticket.query, Some(ticket.since)).await
 }
 
-/// `POST /oauth/again`: the session gives way to the one that a new sign-in begins.
+/// `POST /oauth/again`: the session ends, as it does for whoever signs in anew.
 pub(crate) async fn again(
     State(state): State<OAuthState>,
     Caller(caller): Caller,
@@ -79,8 +85,9 @@ pub(crate) async fn again(
         let warrant = gate.allow(&caller, Manage::write(Noun::Grants))?;
         let mut tx = gate.begin(&warrant).await?;
         let session = person.session.id;
-        tx.give_way(Owner::User(person.user), session).await?;
-        tx.commit(AuditEvent::new("session.renew", format!("session:{session}"))).await?;
+        // With what was allowed in it: else that would end with no session any more.
+        tx.end_session(Owner::User(person.user), session).await?;
+        tx.commit(AuditEvent::new("session.end", format!("session:{session}"))).await?;
         gate.heed().await;
     }
     let cleared = visit.exchange().edge().cookies().clear_session()?;
@@ -97,9 +104,13 @@ async fn go_on(
     since: Option<Timestamp>,
 ) -> Reply {
     let gate = &state.gate;
+    // Those who are not signed in were counted already.
+    if !caller.is_anonymous() {
+        state.networks.count(Attempt::Management, caller)?;
+    }
     let asker = asker(gate, caller, query).await?;
     match decided(gate, caller, &asker, since).await {
-        Ok(Decided::Redirect(place)) => sent_back(visit, &headers, &place),
+        Ok(Decided::Answer(answer)) => sent_back(visit, &headers, &answer),
         Ok(Decided::SignIn(place)) => reply::see_other(&place),
         Ok(Decided::Again(ticket)) => pages::again(visit, &asker, ticket),
         Ok(Decided::Consent(asked)) => pages::consent(gate, caller, visit, &asker, *asked).await,
@@ -111,7 +122,7 @@ async fn go_on(
 
 /// What a request comes to.
 enum Decided {
-    Redirect(String),
+    Answer(Answer),
     SignIn(String),
     Again(String),
     Consent(Box<pages::Asked>),
@@ -139,7 +150,7 @@ async fn decided(
         Next::Code(person) => {
             let warrant = gate.allow(caller, Manage::write(Noun::Grants))?;
             let given = give_code(gate, &warrant, asker, &request, (person, false)).await?;
-            Decided::Redirect(given)
+            Decided::Answer(given)
         }
     })
 }
@@ -155,11 +166,15 @@ fn sign_in_page(ticket: &str, hint: Option<&str>) -> String {
 /// Sends the browser to the app. Browsers hold the form of our sign-in page to its policy even
 /// through redirects, and would stop there: who comes from a page of ours gets a page that leads
 /// on by itself.
-fn sent_back(visit: Visit, headers: &HeaderMap, place: &str) -> Reply {
-    let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
-    if is("sec-fetch-site", "same-origin") && is("sec-fetch-mode", "navigate") {
-        return pages::onward(visit, place);
+pub(crate) fn sent_back(visit: Visit, headers: &HeaderMap, answer: &Answer) -> Reply {
+    if answer.by_form {
+        return pages::by_form(visit, answer);
     }
-    let response: Response = reply::see_other(place)?;
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    let place = answer.address();
+    if is("sec-fetch-site", "same-origin") && is("sec-fetch-mode", "navigate") {
+        return pages::onward(visit, &place);
+    }
+    let response: Response = reply::see_other(&place)?;
     Ok(response)
 }

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use serde::Deserialize;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Caller, Form};
+use tollgate_edge::{Attempt, Caller, Form, Visit};
 use tollgate_kernel::{Blame, Error, Kind, Manage, Noun, OAuthCode};
 
 use crate::consider::{asker, give_code, person};
+use crate::pages;
 use crate::state::OAuthState;
 use crate::ticket::Ticket;
 
@@ -29,9 +30,11 @@ enum Decision {
 pub(crate) async fn answer(
     State(state): State<OAuthState>,
     Caller(caller): Caller,
+    visit: Visit,
     Form(answer): Form<Answer>,
 ) -> Reply {
     let gate = &state.gate;
+    state.networks.count(Attempt::Management, &caller)?;
     let ticket = Ticket::open(gate, &answer.ticket)?;
     let person = person(gate, &caller).await?.ok_or_else(Error::unauthenticated)?;
     if ticket.session != Some(person.session.id) {
@@ -48,9 +51,14 @@ pub(crate) async fn answer(
         let warrant = gate.allow(&caller, Manage::write(Noun::Grants))?;
         give_code(gate, &warrant, &asker, &request, (person, true)).await
     };
-    match decided.await {
-        Ok(place) => reply::see_other(&place),
-        Err(error) if error.kind().blame() == Blame::Us => Err(error.into()),
-        Err(error) => reply::see_other(&asker.refusal(gate, &error)),
+    let answer = match decided.await {
+        Ok(answer) => answer,
+        Err(error) if error.kind().blame() == Blame::Us => return Err(error.into()),
+        Err(error) => asker.refusal(gate, &error),
+    };
+    // The page that asked may send its form to the app, through a redirect too.
+    match answer.by_form {
+        true => pages::by_form(visit, &answer),
+        false => reply::see_other(&answer.address()),
     }
 }

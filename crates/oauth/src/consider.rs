@@ -10,7 +10,9 @@ use tollgate_kernel::{
 };
 use tollgate_protocol::api_key::TokenType;
 use tollgate_protocol::oauth::{Addressed, GrantType, Params, RedirectUri, Wish, answer_url};
-use tollgate_store::{AccountState, AuditEvent, ClientRecord, NewCode, Owner, SessionRecord, Tx};
+use tollgate_store::{
+    AccountState, AuditEvent, ClientKind, ClientRecord, NewCode, Owner, SessionRecord, Tx,
+};
 use tracing::warn;
 
 use crate::plugin_callback;
@@ -31,7 +33,25 @@ pub(crate) struct Asker {
     /// The redirect URI of the request, if it had one.
     redirect_uri: Option<String>,
     state: Option<String>,
+    by_form: bool,
     params: Params,
+}
+
+/// What a browser takes to the app.
+pub(crate) struct Answer {
+    /// Where it goes.
+    pub(crate) place: String,
+    pub(crate) params: Vec<(&'static str, String)>,
+    /// Whether it goes as a form.
+    pub(crate) by_form: bool,
+}
+
+impl Answer {
+    /// The address of an answer that goes as one.
+    pub(crate) fn address(&self) -> String {
+        let params: Vec<_> = self.params.iter().map(|(name, value)| (*name, &**value)).collect();
+        answer_url(&self.place, &params)
+    }
 }
 
 /// A request that may be made.
@@ -71,12 +91,9 @@ pub(crate) async fn asker(
         return Err(Error::oauth(OAuthCode::InvalidRequest, "The request is too long."));
     }
     let params = Params::from_form(query.as_bytes())?;
-    let Addressed { client_id, redirect_uri, state } = Addressed::parse(&params)?;
+    let Addressed { client_id, redirect_uri, state, by_form } = Addressed::parse(&params)?;
     let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
-    let client = match client_id.parse() {
-        Ok(id) => gate.read(&warrant).client(Owner::All, id).await?,
-        Err(_) => None,
-    };
+    let client = gate.read(&warrant).client_called(&client_id).await?;
     let client = client.filter(|client| client.state == AccountState::Active);
     let client = client.ok_or_else(|| {
         let detail = "The app that sent you here is not known.";
@@ -89,7 +106,7 @@ pub(crate) async fn asker(
             return Err(error);
         }
     };
-    Ok(Asker { client, place, redirect_uri, state, params })
+    Ok(Asker { client, place, redirect_uri, state, by_form, params })
 }
 
 /// Where answers go: what the request says, if it is registered; or the one place that is.
@@ -115,19 +132,18 @@ fn place(client: &ClientRecord, asked: Option<&str>) -> Result<String, Error> {
 impl Asker {
     /// Where a browser is sent with an answer: `state` as it came, and who answers, once
     /// (RFC 9207).
-    fn answer<'a>(&'a self, gate: &'a Gate, mut params: Vec<(&'a str, &'a str)>) -> String {
-        if let Some(state) = &self.state {
-            params.push(("state", state));
-        }
-        params.push(("iss", gate.issuer()));
-        answer_url(&self.place, &params)
+    fn answer(&self, gate: &Gate, params: &[(&'static str, &str)]) -> Answer {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let all = params.iter().copied().chain(state).chain([("iss", gate.issuer())]);
+        let params = all.map(|(name, value)| (name, value.to_owned())).collect();
+        Answer { place: self.place.clone(), params, by_form: self.by_form }
     }
 
     /// Where a browser is sent with a refusal.
-    pub(crate) fn refusal(&self, gate: &Gate, error: &Error) -> String {
+    pub(crate) fn refusal(&self, gate: &Gate, error: &Error) -> Answer {
         let description = tollgate_protocol::oauth::description(error.detail());
         let code = error.oauth_code().as_str();
-        self.answer(gate, vec![("error", code), ("error_description", &description)])
+        self.answer(gate, &[("error", code), ("error_description", &description)])
     }
 
     /// Reads the rest of the request; what is wrong with it is told to the app.
@@ -178,11 +194,21 @@ pub(crate) async fn consider(
     let warrant = gate.allow(caller, Manage::read(Noun::Grants))?;
     let given = gate.read(&warrant).consent(person.user, asker.client.id, &request.resource);
     let given = given.await?.unwrap_or_default();
-    if prompt.consent || !request.scopes.iter().all(|scope| covers(&given, scope)) {
+    if prompt.consent
+        || is_anybodys(asker)
+        || !request.scopes.iter().all(|scope| covers(&given, scope))
+    {
         let detail = "The person has to consent first.";
         return needed(OAuthCode::ConsentRequired, detail, Next::Consent(person));
     }
     Ok(Next::Code(person))
+}
+
+/// Whether any program may be behind the request: one without a secret, at an address that is
+/// whose who takes it first, on loopback or by a scheme of its own. That somebody allowed it before
+/// says nothing of this one (RFC 8252, 8.6; T79).
+fn is_anybodys(asker: &Asker) -> bool {
+    asker.client.kind == ClientKind::Public && !asker.place.starts_with("https://")
 }
 
 /// Who is signed in, with a session of this browser.
@@ -218,22 +244,26 @@ fn must_sign_in_again(
 }
 
 /// Gives the code: where the browser is sent with it. A consent that was just given is noted with
-/// it.
+/// it; where none was, the one before has to be there still.
 pub(crate) async fn give_code(
     gate: &Gate,
     warrant: &Warrant,
     asker: &Asker,
     request: &Request,
     (person, consented): (Person, bool),
-) -> Result<String, Error> {
+) -> Result<Answer, Error> {
     let (code, hash) = gate.new_token(TokenType::Code);
     let client = asker.client.id;
-    let known = gate.read(warrant).consent(person.user, client, &request.resource).await?;
     let mut tx: Tx = gate.begin(warrant).await?;
+    // Read here, so that what is taken back meanwhile stays so.
+    let known = tx.consent(person.user, client, &request.resource).await?.unwrap_or_default();
     let scope = request.scopes.join(" ");
     let mut action = "code.create";
+    if !consented && !request.scopes.iter().all(|scope| covers(&known, scope)) {
+        let detail = "The person took their consent back this moment.";
+        return Err(Error::oauth(OAuthCode::ConsentRequired, detail));
+    }
     if consented {
-        let known = known.unwrap_or_default();
         let mut all: Vec<&str> = known.split(' ').chain(scope.split(' ')).collect();
         all.retain(|scope| !scope.is_empty());
         all.sort_unstable();
@@ -258,5 +288,5 @@ pub(crate) async fn give_code(
     })
     .await?;
     tx.commit(AuditEvent::new(action, format!("client:{client}"))).await?;
-    Ok(asker.answer(gate, vec![("code", code.expose())]))
+    Ok(asker.answer(gate, &[("code", code.expose())]))
 }

@@ -11,7 +11,7 @@ use tollgate_edge::{Caller, Edge, Form, RawBody, Visit};
 use tollgate_gate::{Gate, Principal, Purpose};
 use tollgate_kernel::{Error, Manage, Noun};
 use tollgate_protocol::oauth::{Params, answer_url};
-use tollgate_store::{AuditEvent, ClientRecord, Owner};
+use tollgate_store::{AccountState, AuditEvent, ClientRecord, Owner};
 
 use crate::authorize::as_query;
 use crate::consider::{Person, person};
@@ -97,13 +97,14 @@ async fn wanted(gate: &Gate, caller: &Arc<Principal>, params: &Params) -> Result
         (Some(hint), _) => Some(hint.aud.as_str()),
         (None, said) => said,
     };
-    let client = match app.and_then(|app| app.parse().ok()) {
-        Some(id) => {
+    let client = match app {
+        Some(app) => {
             let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
-            gate.read(&warrant).client(Owner::All, id).await?
+            gate.read(&warrant).client_called(app).await?
         }
         None => None,
     };
+    let client = client.filter(|client| client.state == AccountState::Active);
     let target = client.and_then(|client| target(&client, params));
     // Who is meant counts only with the app that says so.
     let user = hint.filter(|hint| said.is_none_or(|said| said == hint.aud)).map(|hint| hint.sub);

@@ -1,11 +1,14 @@
 //! `/api/v1/grants`: what a person allowed apps, and taking it back.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Caller, Path};
+use tollgate_gate::Principal;
 use tollgate_kernel::{ClientId, Error, Manage, Noun, Timestamp};
 use tollgate_store::{AuditEvent, ConsentRecord};
 
@@ -53,13 +56,23 @@ pub(crate) async fn withdraw(
     Caller(caller): Caller,
     Path(client): Path<ClientId>,
 ) -> Reply {
-    let warrant = state.gate.allow(&caller, Manage::write(Noun::Grants))?;
+    take_back(&state, &caller, client).await?;
+    reply::no_content()
+}
+
+/// Takes back what the caller allowed an app; not found where that is nothing.
+pub(crate) async fn take_back(
+    state: &OAuthState,
+    caller: &Arc<Principal>,
+    client: ClientId,
+) -> Result<(), Error> {
+    let warrant = state.gate.allow(caller, Manage::write(Noun::Grants))?;
     let user = caller.user().ok_or_else(Error::not_found)?;
     let mut tx = state.gate.begin(&warrant).await?;
     if !tx.withdraw_consent(user, client).await? {
-        return Err(Error::not_found().into());
+        return Err(Error::not_found());
     }
     tx.commit(AuditEvent::new("consent.withdraw", format!("client:{client}"))).await?;
     state.gate.heed().await;
-    reply::no_content()
+    Ok(())
 }

@@ -90,7 +90,7 @@ pub(crate) fn issue(
 /// Who signed in, for an ID token.
 pub(crate) struct SignedIn<'a> {
     pub(crate) user: &'a UserRecord,
-    pub(crate) session: SessionId,
+    pub(crate) session: Option<SessionId>,
     pub(crate) auth_time: Timestamp,
     pub(crate) nonce: Option<String>,
 }
@@ -120,14 +120,14 @@ impl Tokens {
         let claims = IdClaims {
             iss: String::new(),
             sub: user.id.to_string(),
-            aud: client.id.to_string(),
+            aud: client.client_id(),
             exp: now + ID_TOKEN_S,
             iat: now,
             auth_time: Some(auth_time.secs()),
             nonce,
             at_hash: Some(IdClaims::at_hash(&hash)),
-            sid: Some(session.to_string()),
-            ..about(user, &self.scope)
+            sid: session.map(|session| session.to_string()),
+            ..about(gate, warrant, user, &self.scope).await?
         };
         self.id_token = Some(Shown(gate.mint_id(warrant, claims)?));
         Ok(self)
@@ -135,7 +135,12 @@ impl Tokens {
 }
 
 /// What the scopes let an app know of a person (OpenID Connect Core, 5.4).
-pub(crate) fn about(user: &UserRecord, scope: &str) -> IdClaims {
+pub(crate) async fn about(
+    gate: &Gate,
+    warrant: &Warrant,
+    user: &UserRecord,
+    scope: &str,
+) -> Result<IdClaims, Error> {
     let mut claims = IdClaims::default();
     if covers(scope, Scope::PROFILE) {
         claims.name = Some(user.name.clone()).filter(|name| !name.is_empty());
@@ -143,8 +148,7 @@ pub(crate) fn about(user: &UserRecord, scope: &str) -> IdClaims {
     }
     if covers(scope, Scope::EMAIL) {
         claims.email = Some(user.email.clone());
-        // Nobody has shown yet that an address is theirs: there is no mail.
-        claims.email_verified = Some(false);
+        claims.email_verified = Some(gate.read(warrant).is_email_vouched(user).await?);
     }
-    claims
+    Ok(claims)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Body, Caller};
-use tollgate_gate::{KeyStage, KeyStanding, Warrant};
+use tollgate_gate::{KeyStage, KeyStanding, Replaced, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Timestamp};
 
 use crate::state::OAuthState;
@@ -24,9 +24,14 @@ const LEAD_MAX_S: u32 = 7 * 86_400;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rotation {
     /// After how many seconds the new keys sign; 1200 unless said. Until then they are published,
-    /// so that whoever verifies tokens knows them. 0 is at once, for a key that was stolen.
+    /// so that whoever verifies tokens knows them. 0 is at once; what the keys before signed
+    /// counts to its end all the same.
     #[schemars(range(max = 604_800))]
     lead_s: Option<u32>,
+    /// For keys that were stolen: the new ones sign at once, and the ones before are removed with
+    /// all that they signed. Apps refresh their tokens; others that verify them by our keys learn
+    /// of it when they read our list anew.
+    revoke: bool,
 }
 
 /// A signing key.
@@ -74,8 +79,15 @@ pub(crate) async fn rotate(
         let detail = format!("lead_s is at most {LEAD_MAX_S} seconds.");
         return Err(Error::invalid(detail).with_param("lead_s").into());
     }
-    let lead = Duration::from_secs(u64::from(lead_s));
-    state.gate.rotate_signing_keys(&warrant, lead).await?;
+    let replaced = match (rotation.revoke, rotation.lead_s) {
+        (false, _) => Replaced::After(Duration::from_secs(u64::from(lead_s))),
+        (true, None | Some(0)) => Replaced::Revoked,
+        (true, Some(_)) => {
+            let detail = "Keys that are revoked are replaced at once. Leave lead_s out.";
+            return Err(Error::invalid(detail).with_param("lead_s").into());
+        }
+    };
+    state.gate.rotate_signing_keys(&warrant, replaced).await?;
     listed(&state, &warrant).await
 }
 

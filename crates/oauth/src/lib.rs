@@ -10,6 +10,7 @@ mod authorize;
 mod client_credentials;
 mod consent;
 mod consider;
+mod cors;
 mod end_session;
 mod grants;
 mod introspect;

@@ -7,7 +7,7 @@ use tollgate_kernel::{Error, OAuthCode, PlainToken, Scope, Timestamp};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_protocol::oauth::{Challenge, GrantType, Verifier};
 use tollgate_store::{
-    AccountState, AuditEvent, ClientRecord, CodeRecord, NewGrant, Owner, Tx, UserRecord,
+    AccountState, AuditEvent, ClientRecord, CodeRecord, NewGrant, Owner, Tx, Used, UserRecord,
 };
 use tracing::warn;
 
@@ -36,15 +36,21 @@ pub(crate) async fn redeem_code(
     let (refresh, refresh_hash) = gate.new_token(TokenType::Refresh);
     let code = gate.read(warrant).code(hash.as_bytes()).await?.ok_or_else(refused)?;
     fits(gate, client, &code, &redemption)?;
-    if code.used_at.is_none() && code.expires_at <= gate.clock().now() {
+    // First of all: a replay is one also when its session is over.
+    if code.used_at.is_some() {
+        return Err(replayed(gate, gate.begin(warrant).await?, &code).await?);
+    }
+    if code.expires_at <= gate.clock().now() {
         return Err(refused());
     }
     // All that is read is read before: a transaction that waited for a connection to read by would
-    // wait for others that wait for it.
+    // wait for others that wait for it. Whoever ends the session meanwhile takes the code away.
     let user = signed_in(gate, warrant, &code).await?;
     let mut tx = gate.begin(warrant).await?;
-    if !tx.use_code(hash.as_bytes()).await? {
-        return Err(replayed(gate, tx, &code).await?);
+    match tx.use_code(hash.as_bytes()).await? {
+        Used::Now => {}
+        Used::Before => return Err(replayed(gate, tx, &code).await?),
+        Used::Gone => return Err(refused()),
     }
     let refreshes = may_use(client, GrantType::RefreshToken);
     let life_s = if refreshes { client.oauth.refresh_token_s } else { client.oauth.access_token_s };
@@ -86,7 +92,7 @@ async fn answer(
         ends: Some(ends),
     };
     let tokens = issue(gate, warrant, client, access)?.with_refresh(refresh);
-    let (session, auth_time, nonce) = (code.session, code.auth_time, code.nonce);
+    let (session, auth_time, nonce) = (Some(code.session), code.auth_time, code.nonce);
     let signed_in = SignedIn { user: &user, session, auth_time, nonce };
     tokens.with_id(gate, warrant, client, signed_in).await
 }
@@ -119,9 +125,11 @@ fn fits(
     same_resource(gate, redemption.resource, &code.resource)
 }
 
-/// Ends what came of a code that is redeemed a second time.
+/// Ends what came of a code that is redeemed a second time, if it has not ended.
 async fn replayed(gate: &Gate, mut tx: Tx, code: &CodeRecord) -> Result<Error, Error> {
-    tx.end_grant(code.grant).await?;
+    if !tx.end_grant(code.grant).await? {
+        return Ok(refused());
+    }
     tx.commit(AuditEvent::new("code.replay", format!("grant:{}", code.grant))).await?;
     gate.heed().await;
     warn!(client = %code.client, user = %code.user, grant = %code.grant,

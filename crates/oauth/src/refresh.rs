@@ -7,12 +7,12 @@ use tollgate_gate::{Gate, Warrant};
 use tollgate_kernel::{Error, OAuthCode, PlainToken, Timestamp};
 use tollgate_protocol::api_key::TokenType;
 use tollgate_store::{
-    AccountState, AuditEvent, ClientRecord, GrantRecord, Owner, RefreshRecord, Tx,
+    AccountState, AuditEvent, ClientRecord, GrantRecord, Owner, RefreshRecord, Tx, UserRecord,
 };
 use tracing::warn;
 
-use crate::issue::{Access, Tokens, issue};
-use crate::scopes::{narrowed, same_resource};
+use crate::issue::{Access, SignedIn, Tokens, issue};
+use crate::scopes::{narrowed, same_resource, still_granted};
 
 /// How long the answer to a refresh can be asked for again, by whom it did not reach.
 const GRACE: Duration = Duration::from_secs(30);
@@ -38,8 +38,19 @@ pub(crate) async fn refresh(
     let hash = gate.hash_presented(TokenType::Refresh, token).ok_or_else(refused)?;
     let found = gate.read(warrant).refresh_token(hash.as_bytes()).await?;
     let (presented, grant) = found.ok_or_else(refused)?;
-    counts(gate, warrant, client, &presented, &grant).await?;
-    let scope = narrowed(&grant.scope, scope)?;
+    if grant.client != client.id || grant.ended_at.is_some() {
+        return Err(refused());
+    }
+    // First of all: a token that was used and comes again is that also at its own end, for somebody
+    // who may not come in, or with another wish than before.
+    if presented.used_at.is_some() {
+        let mut tx = gate.begin(warrant).await?;
+        if !may_come_again(&mut tx, hash.as_bytes()).await? {
+            return Err(reused(gate, tx, &grant).await?);
+        }
+    }
+    let (user, granted) = counts(gate, warrant, client, &presented, &grant).await?;
+    let scope = narrowed(&granted, scope)?;
     same_resource(gate, resource, &grant.resource)?;
     let (successor, successor_hash) = gate.successor(token, grant.id);
     let mut tx = gate.begin(warrant).await?;
@@ -52,12 +63,7 @@ pub(crate) async fn refresh(
     } else if may_come_again(&mut tx, hash.as_bytes()).await? {
         tx.commit(AuditEvent::new("grant.refresh_again", target)).await?;
     } else {
-        tx.end_grant(grant.id).await?;
-        tx.commit(AuditEvent::new("grant.reuse", target)).await?;
-        gate.heed().await;
-        warn!(client = %client.id, user = %grant.user, grant = %grant.id,
-            "a refresh token was used again; its family is revoked");
-        return Err(refused());
+        return Err(reused(gate, tx, &grant).await?);
     }
     let access = Access {
         subject: grant.user.to_string(),
@@ -66,7 +72,23 @@ pub(crate) async fn refresh(
         scope,
         ends: Some(grant.expires_at),
     };
-    Ok(issue(gate, warrant, client, access)?.with_refresh(Some(successor)))
+    let tokens = issue(gate, warrant, client, access)?.with_refresh(Some(successor));
+    // As it was at the sign-in, without its nonce (OpenID Connect Core, 12.2).
+    let (session, auth_time, nonce) = (grant.session, grant.auth_time, None);
+    let signed_in = SignedIn { user: &user, session, auth_time, nonce };
+    tokens.with_id(gate, warrant, client, signed_in).await
+}
+
+/// Ends the family of a token that was used and comes again, if it has not ended.
+async fn reused(gate: &Gate, mut tx: Tx, grant: &GrantRecord) -> Result<Error, Error> {
+    if !tx.end_grant(grant.id).await? {
+        return Ok(refused());
+    }
+    tx.commit(AuditEvent::new("grant.reuse", format!("grant:{}", grant.id))).await?;
+    gate.heed().await;
+    warn!(client = %grant.client, user = %grant.user, grant = %grant.id,
+        "a refresh token was used again; its family is revoked");
+    Ok(refused())
 }
 
 fn refused() -> Error {
@@ -74,23 +96,24 @@ fn refused() -> Error {
     Error::oauth(OAuthCode::InvalidGrant, detail)
 }
 
-/// Refuses a token of another app, of a family that has ended, and of somebody who may not come in
-/// any more. None of that uses the token up.
+/// The person, and what the app may still have of the grant. Refuses a token of a family that is
+/// over, of somebody who may not come in any more, and one of which nothing is left (T24). None of
+/// that uses the token up.
 async fn counts(
     gate: &Gate,
     warrant: &Warrant,
     client: &ClientRecord,
     token: &RefreshRecord,
     grant: &GrantRecord,
-) -> Result<(), Error> {
+) -> Result<(UserRecord, String), Error> {
     let now = gate.clock().now();
-    let over = grant.ended_at.is_some() || grant.expires_at <= now || token.expires_at <= now;
-    if grant.client != client.id || over {
+    if grant.expires_at <= now || token.expires_at <= now {
         return Err(refused());
     }
     let user = gate.read(warrant).user(Owner::All, grant.user).await?;
-    let active = user.is_some_and(|user| user.state == AccountState::Active);
-    if active { Ok(()) } else { Err(refused()) }
+    let user = user.filter(|user| user.state == AccountState::Active).ok_or_else(refused)?;
+    let granted = still_granted(gate, client, &grant.resource, &grant.scope);
+    Ok((user, granted.ok_or_else(refused)?))
 }
 
 /// Whether a used token is the one before the last, used a moment ago, and the last one is not.

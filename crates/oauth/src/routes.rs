@@ -8,7 +8,8 @@ use crate::grants::GrantView;
 use crate::keys::{KeyView, Rotation};
 use crate::state::OAuthState;
 use crate::{
-    authorize, consent, end_session, grants, introspect, keys, metadata, revoke, token, userinfo,
+    authorize, consent, cors, end_session, grants, introspect, keys, metadata, pages, revoke,
+    token, userinfo,
 };
 
 const OPEN: Access = Access::Public;
@@ -35,12 +36,24 @@ fn for_people() -> Vec<Row<OAuthState>> {
         Row::get("/oauth/end-session", OPEN, "Sign out from an app", end_session::show),
         Row::post("/oauth/end-session", OPEN, "Sign out, by form", end_session::by_form),
         Row::post("/oauth/sign-out", OPEN, "Confirm to sign out", end_session::confirm),
+        Row::get(
+            "/account/apps",
+            Access::Page(Manage::read(Noun::Grants)),
+            "The apps that I allowed something",
+            pages::apps::show,
+        ),
+        Row::post(
+            "/account/apps/{client_id}/end",
+            Access::Page(Manage::write(Noun::Grants)),
+            "Take back what I allowed an app",
+            pages::apps::end,
+        ),
     ]
 }
 
 /// What apps call. They authenticate themselves: the router looks at no credential.
 fn for_apps() -> Vec<Row<OAuthState>> {
-    vec![
+    let mut rows = vec![
         Row::post("/oauth/token", OPEN, "Get tokens", token::answer).ignores_credentials(),
         Row::post("/token", OPEN, "Get tokens", token::answer).ignores_credentials(),
         Row::post("/oauth/revoke", OPEN, "Revoke a token", revoke::answer).ignores_credentials(),
@@ -50,7 +63,13 @@ fn for_apps() -> Vec<Row<OAuthState>> {
             .ignores_credentials(),
         Row::post("/oauth/userinfo", OPEN, "Say who signed in", userinfo::by_form)
             .ignores_credentials(),
-    ]
+    ];
+    let asked = ["/oauth/token", "/token", "/oauth/revoke", "/oauth/userinfo"];
+    rows.extend(asked.map(|path| {
+        Row::options(path, OPEN, "Say what pages of apps may send", cors::preflight)
+            .ignores_credentials()
+    }));
+    rows
 }
 
 /// What anybody may read.

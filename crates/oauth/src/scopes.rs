@@ -69,10 +69,7 @@ pub(crate) fn granted(
     let may = |scope: &str| {
         let known = resource.scopes.iter().any(|known| known == scope)
             || (for_person && Scope::IDENTITY.contains(&scope));
-        let listed = match &client.oauth.scopes {
-            Some(list) => list.iter().any(|listed| listed == scope),
-            None => scope != Scope::MANAGE,
-        };
+        let listed = client.oauth.may_have(scope);
         let refreshed = scope != Scope::OFFLINE || may_use(client, GrantType::RefreshToken);
         known && listed && refreshed
     };
@@ -89,6 +86,19 @@ pub(crate) fn granted(
         return Err(Error::oauth(OAuthCode::InvalidScope, detail).with_param("scope"));
     }
     Ok(scopes)
+}
+
+/// What of a grant for `resource` the app may still have: nothing where it may have nothing there
+/// any more, or where that is no resource any more.
+pub(crate) fn still_granted(
+    gate: &Gate,
+    client: &ClientRecord,
+    resource: &str,
+    scope: &str,
+) -> Option<String> {
+    let known = self::resource(gate, client, Some(resource)).ok()?;
+    let scopes = granted(client, &known, Some(scope), true).ok()?;
+    (known.uri == resource).then(|| scopes.join(" "))
 }
 
 /// What of a grant a refresh asks for: all, or less.

@@ -1,5 +1,7 @@
 //! The token endpoint (RFC 6749, 3.2).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_edge::reply::{self, Reply};
@@ -9,6 +11,7 @@ use tollgate_protocol::oauth::{GrantRequest, TokenRequest};
 
 use crate::app::{Asking, asking};
 use crate::client_credentials::client_credentials;
+use crate::cors;
 use crate::redeem_code::{Redemption, redeem_code};
 use crate::refresh::refresh;
 use crate::scopes::may_use;
@@ -25,6 +28,12 @@ pub(crate) async fn answer(
     RawBody(body): RawBody,
 ) -> Reply {
     let asking = asking(&state, &exchange, &headers, &body).await?;
+    let client = Arc::clone(&asking.client);
+    cors::readable(tokens(&state, asking).await, &headers, &client)
+}
+
+/// The tokens that an app gets for what it presents.
+async fn tokens(state: &OAuthState, asking: Asking) -> Reply {
     let TokenRequest { grant, scope, resource } = TokenRequest::parse(&asking.params)?;
     let Asking { warrant, client, .. } = asking;
     if !may_use(&client, grant.kind()) {

@@ -24,7 +24,8 @@ pub struct CertificateFiles {
     seen: Vec<Stamp>,
 }
 
-/// Device, inode, length, and the time of the last change in seconds and nanoseconds.
+/// Device, inode, length, and when it was last changed, in seconds and nanoseconds: the file with
+/// its owner and mode, so that one that could not be read is tried again when it can.
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl CertificateFiles {
@@ -74,7 +75,7 @@ impl CertificateFiles {
 fn stamps(files: &[Certificate]) -> Result<Vec<Stamp>, Exit> {
     let paths = files.iter().flat_map(|file| [&file.cert, &file.key]);
     let stamp =
-        |file: Metadata| (file.dev(), file.ino(), file.len(), file.mtime(), file.mtime_nsec());
+        |file: Metadata| (file.dev(), file.ino(), file.len(), file.ctime(), file.ctime_nsec());
     paths.map(|path| path.metadata().map(stamp).map_err(|error| unread(path, &error))).collect()
 }
 
@@ -96,4 +97,29 @@ fn bad(error: &tollgate_kernel::Error, files: &[Certificate]) -> Exit {
     let files = files.iter().map(|file| file.cert.display().to_string());
     let files = files.collect::<Vec<_>>().join(", ");
     Exit::config(format!("[tls] {} (the certificates are {files})", error.detail()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_whose_mode_is_set_right_afterwards_is_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [cert, key] = ["c.pem", "k.pem"].map(|name| folder.path().join(name));
+        for file in [&cert, &key] {
+            std::fs::write(file, "text").unwrap();
+        }
+        let files = [Certificate { cert, key: key.clone() }];
+        let before = stamps(&files).ok().unwrap();
+        assert_eq!(stamps(&files).ok().unwrap(), before);
+        // The clock of a file system has steps.
+        while stamps(&files).ok().unwrap() == before {
+            std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        }
+    }
 }

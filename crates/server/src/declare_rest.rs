@@ -7,7 +7,7 @@ use tollgate_kernel::{ClientId, Error, Slug};
 use tollgate_store::settings::{
     DECLARED, DECLARED_CLIENTS, DEFAULT_PLAN, INSTALLATION_BUDGETS, REGISTRATION,
 };
-use tollgate_store::{AuditEvent, ClientKind, ClientRecord, Owner};
+use tollgate_store::{AuditEvent, ClientRecord, Owner};
 
 use crate::config::{ClientDecl, Config, Registration};
 
@@ -112,25 +112,37 @@ async fn put_client(
     (id, decl): (ClientId, &ClientDecl),
     known: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let ClientDecl { id: _, name, plan, redirect_uris } = decl;
-    let found = gate.read(warrant).client(Owner::All, id).await?;
+    let ClientDecl { id: slug, name, plan, kind, client_secret, oauth } = decl;
+    let reader = gate.read(warrant);
+    let found = reader.client(Owner::All, id).await?;
+    let secret = client_secret.as_ref().map(|secret| gate.hash_client_secret(warrant, secret));
+    let stored = reader.client_secret(id).await?;
+    // What the file leaves out may have been made by the API.
+    let same_secret = secret.is_none_or(|secret| stored == Some(*secret.as_bytes()));
     let same = |client: &ClientRecord| {
         client.declared
+            && client.slug.as_ref() == Some(slug)
             && client.name == *name
             && client.plan == *plan
-            && client.oauth.redirect_uris == *redirect_uris
+            && client.kind == *kind
+            && client.oauth == *oauth
     };
-    if found.as_ref().is_some_and(same) {
+    if same_secret && found.as_ref().is_some_and(same) {
         return Ok(());
     }
-    let new = || ClientRecord::new(id, name.clone(), ClientKind::Confidential);
+    let new = || ClientRecord::new(id, name.clone(), *kind);
     let mut client = found.unwrap_or_else(new);
+    client.slug = Some(slug.clone());
     client.name.clone_from(name);
     client.plan.clone_from(plan);
-    client.oauth.redirect_uris.clone_from(redirect_uris);
+    client.kind = *kind;
+    client.oauth.clone_from(oauth);
     client.declared = true;
     let mut tx = gate.begin(warrant).await?;
     tx.put_client(&client).await?;
+    if let Some(secret) = secret.filter(|_| !same_secret) {
+        tx.set_client_secret(id, Some(secret.as_bytes())).await?;
+    }
     tx.set_setting(DECLARED_CLIENTS, Some(&listed(known)?)).await?;
     tx.commit(AuditEvent::new("client.declare", format!("client:{id}"))).await
 }

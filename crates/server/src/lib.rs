@@ -11,6 +11,7 @@ pub mod demo;
 pub mod demo_model;
 pub mod demo_todo;
 mod demo_tools;
+mod doctor;
 pub mod exit;
 pub mod first_start;
 pub mod health;

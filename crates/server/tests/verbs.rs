@@ -178,11 +178,16 @@ fn write_config(folder: &Path, model_port: u16) -> PathBuf {
          budgets = [{{ unit = \"tokens\", limit = 5000, period = \"day\" }}]\n\
          [[provider]]\nid = \"hub\"\nkind = \"github\"\nclient_id = \"us\"\n\
          client_secret = \"hush\"\n\
-         [[client]]\nid = \"bot\"\nname = \"The bot\"\nplan = \"small\"\n"
+         [[client]]\nid = \"bot\"\nname = \"The bot\"\nplan = \"small\"\n\
+         legacy = true\nclient_secret = {{ env = \"BOT_SECRET\" }}\n"
     );
     std::fs::write(&config, text).unwrap();
     config
 }
+
+/// What the file names by the environment.
+const SECRETS: [(&str, &str); 2] = [("PROVIDER_KEY", PROVIDER_KEY), ("BOT_SECRET", BOT_SECRET)];
+const BOT_SECRET: &str = "a-secret-that-the-owner-made-for-the-bot";
 
 const CALL: &str =
     r#"{"model":"tollgate-demo","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
@@ -194,7 +199,7 @@ fn the_verbs_manage_a_running_server() {
     let shell = Shell { config: write_config(folder.path(), model.port) };
     shell.ends("user list", 69);
     let mut serve = program();
-    serve.arg("--config").arg(&shell.config).arg("serve").env("PROVIDER_KEY", PROVIDER_KEY);
+    serve.arg("--config").arg(&shell.config).arg("serve").envs(SECRETS);
     let server = serve.spawn_ready();
 
     // People, plans and keys.
@@ -233,6 +238,7 @@ fn the_verbs_manage_a_running_server() {
     assert!(shell.says("audit --action key.revoke").contains(id));
 
     let (bot, settings) = what_the_file_declares_stays(&shell);
+    the_declared_app_is_known(&server);
     wrong_lines_have_their_codes(&shell);
     // The limit of the file.
     let anonymous = || server.ask("GET /api/v1/me", None, "").0;
@@ -241,7 +247,7 @@ fn the_verbs_manage_a_running_server() {
     drop(server);
     // Another start on the same file leaves all of it as it is.
     let mut serve = program();
-    serve.arg("--config").arg(&shell.config).arg("serve").env("PROVIDER_KEY", PROVIDER_KEY);
+    serve.arg("--config").arg(&shell.config).arg("serve").envs(SECRETS);
     let _server = serve.spawn_ready();
     assert_eq!(shell.json("client list")["items"][0]["client_id"], bot.as_str());
     assert_eq!(shell.json("client list")["items"].as_array().unwrap().len(), 1);
@@ -271,7 +277,17 @@ fn what_the_file_declares_stays(shell: &Shell) -> (String, Value) {
     ] {
         shell.ends(&declared, 73);
     }
+    assert_eq!(bot, "bot", "its name in the file is what it calls itself");
+    assert_eq!(shell.json("client show bot")["id"], clients["items"][0]["id"]);
     (bot.to_owned(), settings)
+}
+
+/// The declared app gets a token for itself by its name and the secret of the file.
+fn the_declared_app_is_known(server: &Running) {
+    let body = serde_json::json!({"grant_type": "client_credentials", "client_id": "bot",
+        "client_secret": BOT_SECRET});
+    let (status, answer) = server.ask("POST /oauth/token", None, &body.to_string());
+    assert_eq!(status, 200, "{answer}");
 }
 
 fn wrong_lines_have_their_codes(shell: &Shell) {

@@ -10,6 +10,9 @@ use crate::{Actor, AuditEvent, Page, PageRequest, Reader};
 /// The chain of the only node so far.
 const CHAIN: &str = "main";
 
+/// What stands between whom an act is for and the app that did it.
+const BY: &str = " by ";
+
 /// How many records the check reads at once.
 const CHECKED_AT_ONCE: u32 = 500;
 
@@ -20,7 +23,7 @@ pub struct AuditRecord {
     pub seq: i64,
     /// When it was done.
     pub at: Timestamp,
-    /// Who did it.
+    /// Who did it, for example `user:0193…`; or an app for them: `user:0193… by app:0193…`.
     pub actor: String,
     /// What was done.
     pub action: String,
@@ -39,7 +42,7 @@ pub struct AuditRecord {
 /// Which records are asked for; what is none is not looked at.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Exactly this actor.
+    /// Exactly this actor, or an app for them.
     pub actor: Option<String>,
     /// Exactly this action.
     pub action: Option<String>,
@@ -127,7 +130,8 @@ impl Reader {
             .db
             .all(
                 "SELECT seq, at, actor, action, target, from_network, request_id, previous_hash, \
-                 hash FROM audit WHERE chain = $1 AND seq < $2 AND ($3 IS NULL OR actor = $3) \
+                 hash FROM audit WHERE chain = $1 AND seq < $2 AND ($3 IS NULL OR actor = $3 \
+                 OR substr(actor, 1, length($3) + 4) = $3 || ' by ') \
                  AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) \
                  ORDER BY seq DESC LIMIT $6",
                 args![
@@ -211,7 +215,10 @@ pub(crate) async fn write(
     let mut record = AuditRecord {
         seq: head.int("seq")?,
         at: now,
-        actor: actor.subject.clone(),
+        actor: match &actor.client {
+            Some(client) => format!("{}{BY}{client}", actor.subject),
+            None => actor.subject.clone(),
+        },
         action: event.action.clone().into_owned(),
         target: event.target.clone(),
         from: actor.network.clone(),

@@ -63,6 +63,17 @@ pub struct CodeRecord {
     pub used_at: Option<Timestamp>,
 }
 
+/// What came of using a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Used {
+    /// It is used up, by this.
+    Now,
+    /// It was used before.
+    Before,
+    /// It is not there any more: what it was given in has ended.
+    Gone,
+}
+
 impl Record for CodeRecord {
     const TABLE: &'static str = "auth_codes";
 
@@ -121,9 +132,27 @@ impl Tx {
         self.execute(sql, args).await.map(drop)
     }
 
-    /// Uses a code up. Of any number of transactions at once one gets `true`.
-    pub async fn use_code(&mut self, hash: &[u8; 32]) -> Result<bool, Error> {
+    /// Removes the codes of a person that wait; those for one app, or of one session. Before grants
+    /// are ended: a code that is being used meanwhile is waited for, and its grant seen then.
+    pub(crate) async fn drop_codes_of(
+        &mut self,
+        user: UserId,
+        client: Option<ClientId>,
+        session: Option<SessionId>,
+    ) -> Result<(), Error> {
+        let sql = "DELETE FROM auth_codes WHERE user_id = $1 AND used_at IS NULL \
+                   AND ($2 IS NULL OR client_id = $2) AND ($3 IS NULL OR session_id = $3)";
+        self.execute(sql, args![user, client, session]).await.map(drop)
+    }
+
+    /// Uses a code up. Of any number of transactions at once one gets `Used::Now`.
+    pub async fn use_code(&mut self, hash: &[u8; 32]) -> Result<Used, Error> {
         let sql = "UPDATE auth_codes SET used_at = $2 WHERE hash = $1 AND used_at IS NULL";
-        Ok(self.execute(sql, args![hash, self.now]).await? == 1)
+        if self.execute(sql, args![hash, self.now]).await? == 1 {
+            return Ok(Used::Now);
+        }
+        let sql = "SELECT grant_id FROM auth_codes WHERE hash = $1";
+        let there = self.optional(sql, args![hash]).await?.is_some();
+        Ok(if there { Used::Before } else { Used::Gone })
     }
 }

@@ -53,6 +53,8 @@ impl FromStr for ClientKind {
 pub struct ClientRecord {
     /// Its id.
     pub id: ClientId,
+    /// Its name in the configuration file, if it was ever declared there.
+    pub slug: Option<Slug>,
     /// Its name for people.
     pub name: String,
     /// Whether it can keep a secret.
@@ -83,6 +85,7 @@ impl ClientRecord {
         let never = Timestamp::default();
         Self {
             id,
+            slug: None,
             name,
             kind,
             plan: None,
@@ -96,12 +99,18 @@ impl ClientRecord {
             version: 0,
         }
     }
+
+    /// What it is called as a client of the authorization server: its name in the configuration
+    /// file, or else its id.
+    pub fn client_id(&self) -> String {
+        self.slug.as_ref().map_or_else(|| self.id.to_string(), Slug::to_string)
+    }
 }
 
 macro_rules! client_columns {
     ($table:literal, $prefix:literal) => {
         $crate::sql::columns!($table, $prefix; id, name, kind, plan_id, owner_id, oauth,
-            secret_hash, state, declared, created_at, updated_at, version)
+            secret_hash, state, declared, created_at, updated_at, version, slug)
     };
 }
 pub(crate) use client_columns;
@@ -112,6 +121,7 @@ impl Record for ClientRecord {
     fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             id: row.id("id")?,
+            slug: row.opt_id("slug")?,
             name: row.text("name")?,
             kind: row.id("kind")?,
             plan: row.opt_id("plan_id")?,
@@ -136,6 +146,16 @@ impl Reader {
             " FROM clients c WHERE c.id = $1 AND ($2 IS NULL OR c.owner_id = $2)"
         );
         let row = self.db.optional(sql, args![id, owner.value()]).await?;
+        row.map(|row| row.record()).transpose()
+    }
+
+    /// The app that is called so as a client: by its id, or by its name in the configuration file.
+    pub async fn client_called(&self, client_id: &str) -> Result<Option<ClientRecord>, Error> {
+        if let Ok(id) = client_id.parse::<ClientId>() {
+            return self.client(Owner::All, id).await;
+        }
+        let sql = concat!("SELECT ", client_columns!("c", ""), " FROM clients c WHERE c.slug = $1");
+        let row = self.db.optional(sql, args![client_id]).await?;
         row.map(|row| row.record()).transpose()
     }
 
@@ -178,16 +198,17 @@ impl Tx {
             client.declared,
             self.now,
             json(&client.oauth)?,
+            client.slug.as_ref(),
         ];
         if client.version == 0 {
             let sql = "INSERT INTO clients (id, name, kind, plan_id, owner_id, state, declared, \
-                       created_at, updated_at, oauth, version) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 1)";
+                       created_at, updated_at, oauth, slug, version) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, 1)";
             self.execute(sql, args).await?;
         } else {
             let sql = "UPDATE clients SET name = $2, kind = $3, plan_id = $4, owner_id = $5, \
                        state = $6, declared = $7, updated_at = $8, oauth = $9, \
-                       version = version + 1 WHERE id = $1 AND version = $10";
+                       slug = $10, version = version + 1 WHERE id = $1 AND version = $11";
             args.extend(args![client.version]);
             self.change_one(sql, args).await?;
         }

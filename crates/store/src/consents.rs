@@ -62,6 +62,21 @@ impl Record for ConsentRecord {
 }
 
 impl Tx {
+    /// What [`Reader::consent`] says, and goes on saying until the end of this transaction: whoever
+    /// takes it back meanwhile is made to wait.
+    pub async fn consent(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+        resource: &str,
+    ) -> Result<Option<String>, Error> {
+        // An update that changes nothing holds the row on both engines.
+        let sql = "UPDATE consents SET updated_at = updated_at WHERE user_id = $1 \
+                   AND client_id = $2 AND resource = $3 RETURNING scope";
+        let row = self.optional(sql, args![user, client, resource]).await?;
+        row.map(|row| row.text("scope")).transpose()
+    }
+
     /// Notes to which scopes a person consented.
     pub async fn put_consent(
         &mut self,
@@ -76,6 +91,12 @@ impl Tx {
         self.execute(sql, args![user, client, resource, scope, self.now]).await.map(drop)
     }
 
+    /// Takes back all that a person consented to.
+    pub(crate) async fn drop_consents_of(&mut self, user: UserId) -> Result<(), Error> {
+        let sql = "DELETE FROM consents WHERE user_id = $1";
+        self.execute(sql, args![user]).await.map(drop)
+    }
+
     /// Takes back what a person consented to for an app, and ends what comes of it. Whether there
     /// was anything.
     pub async fn withdraw_consent(
@@ -85,9 +106,7 @@ impl Tx {
     ) -> Result<bool, Error> {
         let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
         let consents = self.execute(sql, args![user, client]).await?;
-        let sql = "DELETE FROM auth_codes WHERE user_id = $1 AND client_id = $2 \
-                   AND used_at IS NULL";
-        self.execute(sql, args![user, client]).await?;
+        self.drop_codes_of(user, Some(client), None).await?;
         let grants = self.end_grants_of(user, Some(client)).await?;
         Ok(consents > 0 || grants > 0)
     }

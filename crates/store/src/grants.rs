@@ -245,7 +245,9 @@ impl Tx {
     pub async fn end_grant(&mut self, id: GrantId) -> Result<bool, Error> {
         let sql = "UPDATE oauth_grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
         let ended = self.execute(sql, args![id, self.now]).await? == 1;
-        self.announce(EventKind::Grant, id.to_string());
+        if ended {
+            self.announce(EventKind::Grant, id.to_string());
+        }
         Ok(ended)
     }
 
@@ -280,16 +282,19 @@ impl Tx {
         Ok(ended.len())
     }
 
-    /// Revokes one access token, which ends at `expires_at` by itself.
+    /// Revokes one access token, which ends at `expires_at` by itself; whether it was not revoked
+    /// yet.
     pub async fn revoke_token(
         &mut self,
         token: TokenId,
         expires_at: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let sql = "INSERT INTO revoked_tokens (id, expires_at) VALUES ($1, $2) \
                    ON CONFLICT (id) DO NOTHING";
-        self.execute(sql, args![token, expires_at]).await?;
-        self.announce(EventKind::Token, token.to_string());
-        Ok(())
+        let revoked = self.execute(sql, args![token, expires_at]).await? == 1;
+        if revoked {
+            self.announce(EventKind::Token, token.to_string());
+        }
+        Ok(revoked)
     }
 }

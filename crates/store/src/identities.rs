@@ -4,7 +4,7 @@ use tollgate_kernel::{Error, IdentityId, Kind, Slug, Timestamp, UserId};
 
 use crate::page::page_of;
 use crate::sql::{Record, Row, args, columns};
-use crate::users::user_columns;
+use crate::users::{canonical_email, user_columns};
 use crate::{Owner, Page, PageRequest, Reader, Tx, UserRecord};
 
 /// An account at a provider. Issuer and subject together say whose it is, and nothing else does:
@@ -23,6 +23,8 @@ pub struct IdentityRecord {
     pub provider: Slug,
     /// The e-mail address that the provider told last. It is shown, and decides nothing.
     pub email: Option<String>,
+    /// Whether the provider vouched for that address.
+    pub email_verified: bool,
     /// When it was linked.
     pub created_at: Timestamp,
     /// When it last signed its person in.
@@ -44,12 +46,14 @@ pub struct NewIdentity {
     pub provider: Slug,
     /// The e-mail address that the provider told.
     pub email: Option<String>,
+    /// Whether it vouched for that address.
+    pub email_verified: bool,
 }
 
 macro_rules! identity_columns {
     ($table:literal) => {
-        columns!($table, ""; id, issuer, subject, user_id, provider_id, email, created_at,
-            last_used_at)
+        columns!($table, ""; id, issuer, subject, user_id, provider_id, email, email_verified,
+            created_at, last_used_at)
     };
 }
 
@@ -64,6 +68,7 @@ impl Record for IdentityRecord {
             user: row.id("user_id")?,
             provider: row.id("provider_id")?,
             email: row.opt_text("email")?,
+            email_verified: row.flag("email_verified")?,
             created_at: row.time("created_at")?,
             last_used_at: row.time("last_used_at")?,
         })
@@ -88,6 +93,19 @@ impl Reader {
         let row = self.db.optional(sql, args![issuer, subject]).await?;
         let read = |row: Row| Ok((row.record()?, UserRecord::read(&row.part("users", "u_"))?));
         row.map(read).transpose()
+    }
+
+    /// Whether a sign-in provider vouched for the address that an account has now. An address that
+    /// somebody typed was shown by nobody to be theirs.
+    pub async fn is_email_vouched(&self, user: &UserRecord) -> Result<bool, Error> {
+        let sql = "SELECT email FROM identities WHERE user_id = $1 AND email_verified = 1";
+        let email = canonical_email(&user.email);
+        for row in self.db.all(sql, args![user.id]).await? {
+            if row.opt_text("email")?.is_some_and(|told| canonical_email(&told) == email) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One identity, if `owner` may know of it.
@@ -137,9 +155,10 @@ impl Reader {
 impl Tx {
     /// Links an account at a provider. A conflict when it is linked already, to whomever.
     pub async fn insert_identity(&mut self, identity: NewIdentity) -> Result<(), Error> {
-        let NewIdentity { id, issuer, subject, user, provider, email } = identity;
+        let NewIdentity { id, issuer, subject, user, provider, email, email_verified } = identity;
         let sql = "INSERT INTO identities (id, issuer, subject, user_id, provider_id, email, \
-                   created_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+                   email_verified, created_at, last_used_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
         let args = args![
             id,
             issuer.as_str(),
@@ -147,22 +166,28 @@ impl Tx {
             user,
             provider,
             email.as_deref(),
+            email_verified,
             self.now
         ];
         self.execute(sql, args).await.map(drop)
     }
 
-    /// Notes that an identity signed its person in, with the address that the provider told. None
-    /// is there when it was unlinked meanwhile.
+    /// Unlinks all accounts at providers from the account of a person.
+    pub async fn delete_identities_of(&mut self, user: UserId) -> Result<(), Error> {
+        self.execute("DELETE FROM identities WHERE user_id = $1", args![user]).await.map(drop)
+    }
+
+    /// Notes that an identity signed its person in, with the address that the provider told and
+    /// whether it vouched for it. None is there when it was unlinked meanwhile.
     pub async fn use_identity(
         &mut self,
         id: IdentityId,
         provider: &Slug,
-        email: Option<&str>,
+        (email, verified): (Option<&str>, bool),
     ) -> Result<(), Error> {
-        let sql = "UPDATE identities SET provider_id = $2, email = $3, last_used_at = $4 \
-                   WHERE id = $1";
-        self.change_named(sql, args![id, provider, email, self.now]).await
+        let sql = "UPDATE identities SET provider_id = $2, email = $3, email_verified = $4, \
+                   last_used_at = $5 WHERE id = $1";
+        self.change_named(sql, args![id, provider, email, verified, self.now]).await
     }
 
     /// Unlinks an identity that `owner` may know of, and gives it. A conflict when its person could

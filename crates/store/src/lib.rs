@@ -5,6 +5,7 @@
 //! [`AuditEvent`]; the announcements that revoke credentials on every node are part of it.
 //! Secrets come here hashed or sealed, never in clear.
 
+mod app_users;
 mod audit;
 mod auth_codes;
 mod clients;
@@ -48,7 +49,7 @@ mod value;
 use std::path::PathBuf;
 
 pub use audit::{AuditFilter, AuditRecord, AuditVerdict};
-pub use auth_codes::{CodeRecord, NewCode};
+pub use auth_codes::{CodeRecord, NewCode, Used};
 pub use clients::{ClientKind, ClientRecord};
 pub use consents::ConsentRecord;
 pub use descent::{Descent, GENERATIONS_MAX, Origin};

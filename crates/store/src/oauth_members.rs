@@ -1,14 +1,18 @@
 //! What an app says of itself as a client of the authorization server (RFC 7591, 2).
 
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::Error;
+use tollgate_kernel::{Error, Scope};
 
+use crate::ClientKind;
 use crate::sql::Row;
 
 /// How long an access token lasts where nothing is said, in seconds.
 const ACCESS_TOKEN_S: u32 = 300;
 /// How long a grant lasts where nothing is said, in seconds: 90 days.
 const REFRESH_TOKEN_S: u32 = 90 * 86_400;
+
+/// The grant type of an app that acts for itself (RFC 6749, 4.4).
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// How an app shows that it is the one (RFC 7591, 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +77,40 @@ impl Default for OAuthMembers {
 }
 
 impl OAuthMembers {
+    /// Refuses what an app of this type cannot have; the error names the member.
+    pub fn check(&self, kind: ClientKind) -> Result<(), Error> {
+        let refused = |param: &str, what: &'static str| Err(Error::invalid(what).with_param(param));
+        match (kind, self.auth_method) {
+            (ClientKind::Public, Some(AuthMethod::Basic | AuthMethod::Post)) => {
+                refused("auth_method", "A public app has no secret: its auth_method is none.")
+            }
+            (ClientKind::Confidential, Some(AuthMethod::None)) => refused(
+                "auth_method",
+                "A confidential app shows its secret: leave auth_method out.",
+            ),
+            (ClientKind::Public, _) if self.legacy => {
+                refused("legacy", "Only a confidential app may come without PKCE.")
+            }
+            (ClientKind::Public, _) if self.user_header => {
+                refused("user_header", "Only a confidential app may name its people.")
+            }
+            (ClientKind::Public, _)
+                if self.grants.iter().flatten().any(|grant| grant == CLIENT_CREDENTIALS) =>
+            {
+                refused("grants", "A public app gets no token for itself.")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the app may have `scope`, where the resource knows it.
+    pub fn may_have(&self, scope: &str) -> bool {
+        match &self.scopes {
+            Some(list) => list.iter().any(|listed| listed == scope),
+            None => scope != Scope::MANAGE,
+        }
+    }
+
     /// The members in the column `oauth` of an app's row.
     pub(crate) fn read(row: &Row) -> Result<Self, Error> {
         row.json("oauth")

@@ -2,7 +2,7 @@
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
 pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS];
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, APPS_ACT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -364,4 +364,19 @@ const TOOLS: &[&str] = &[
     "ALTER TABLE keys ADD COLUMN tool_id TEXT REFERENCES tools (id) ON DELETE CASCADE",
     "CREATE INDEX keys_tool ON keys (tool_id, id) WHERE tool_id IS NOT NULL",
     "CREATE INDEX keys_service ON keys (id) WHERE kind = 'tool'",
+];
+
+/// People whom apps name, addresses that a sign-in provider vouched for, names of declared apps.
+const APPS_ACT: &[&str] = &[
+    "CREATE TABLE app_users (
+        client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        user_id TEXT NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (client_id, name)
+    ) {clustered}",
+    "ALTER TABLE identities ADD COLUMN email_verified BIGINT NOT NULL DEFAULT 0",
+    // What an app that the configuration file declares is called as a client.
+    "ALTER TABLE clients ADD COLUMN slug TEXT",
+    "CREATE UNIQUE INDEX clients_slug ON clients (slug)",
 ];

@@ -162,25 +162,28 @@ impl Tx {
         Ok(SessionRecord { id, user, created_at, last_seen_at, expires_at, network, agent })
     }
 
-    /// Ends a session, if `owner` may know of it, and the grants that end with it.
+    /// Ends a session, if `owner` may know of it, with the codes that were given in it and the
+    /// grants that end with it.
     pub async fn end_session(&mut self, owner: Owner, id: SessionId) -> Result<(), Error> {
-        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)";
-        self.change_named(sql, args![id, owner.value()]).await?;
+        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) \
+                   RETURNING user_id";
+        let ended = self.optional(sql, args![id, owner.value()]).await?;
+        let user: UserId = ended.ok_or_else(Error::not_found)?.id("user_id")?;
         self.announce(EventKind::Session, id.to_string());
+        self.drop_codes_of(user, None, Some(id)).await?;
         self.end_grants_of_session(id).await
     }
 
-    /// Replaces a session by the one that the same browser gets when its person signs in anew: what
-    /// apps were allowed in it stays.
-    pub async fn give_way(&mut self, owner: Owner, id: SessionId) -> Result<(), Error> {
-        let sql = "DELETE FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)";
-        self.change_named(sql, args![id, owner.value()]).await?;
-        self.announce(EventKind::Session, id.to_string());
-        Ok(())
+    /// Whether the session is its person's and not over. If so it lasts until this transaction
+    /// ends.
+    pub async fn keep_session(&mut self, user: UserId, id: SessionId) -> Result<bool, Error> {
+        let sql = "UPDATE sessions SET expires_at = expires_at \
+                   WHERE id = $1 AND user_id = $2 AND expires_at > $3";
+        Ok(self.execute(sql, args![id, user, self.now]).await? == 1)
     }
 
-    /// Ends all sessions of a person but one, and all that they allowed apps; says how many
-    /// sessions.
+    /// Ends all sessions of a person but one, and all that they allowed apps, which ask them anew;
+    /// says how many sessions.
     pub async fn end_sessions_of(
         &mut self,
         user: UserId,
@@ -192,6 +195,8 @@ impl Tx {
         for session in &ended {
             self.announce(EventKind::Session, session.text("id")?);
         }
+        self.drop_consents_of(user).await?;
+        self.drop_codes_of(user, None, None).await?;
         self.end_grants_of(user, None).await?;
         Ok(ended.len())
     }

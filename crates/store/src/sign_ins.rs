@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use tollgate_kernel::{Error, Slug, Timestamp, UserId};
 
-use crate::Writer;
 use crate::sql::{Record, Row, args, columns};
+use crate::{Reader, Writer};
 
 /// What a browser was sent to a provider for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,14 @@ impl Record for SignInRecord {
             next: row.text("next")?,
             expires_at: row.time("expires_at")?,
         })
+    }
+}
+
+impl Reader {
+    /// Whether a sign-in with this state is under way.
+    pub async fn is_under_way(&self, state: &[u8; 32]) -> Result<bool, Error> {
+        let sql = "SELECT state FROM sign_ins WHERE state = $1";
+        Ok(self.db.optional(sql, args![state]).await?.is_some())
     }
 }
 

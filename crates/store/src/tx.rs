@@ -22,6 +22,8 @@ pub struct Actor {
     pub network: Option<String>,
     /// The request's id.
     pub request: Option<String>,
+    /// The app that acts for the subject, where one does, for example `app:0193…`.
+    pub client: Option<String>,
 }
 
 /// What was done, for the audit record.

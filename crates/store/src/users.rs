@@ -326,6 +326,13 @@ impl Tx {
         Ok(changed == 1)
     }
 
+    /// Whether the account is active. If so it stays that until this transaction ends, so that a
+    /// sign-in and the end of the account have an order.
+    pub async fn keep_active(&mut self, id: UserId) -> Result<bool, Error> {
+        let sql = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND state = 'active'";
+        Ok(self.execute(sql, args![id]).await? == 1)
+    }
+
     /// Removes an account with its keys, sessions, links and memberships. A conflict while it owns
     /// an app, or when it is not the version that was read.
     pub async fn delete_user(&mut self, user: &UserRecord) -> Result<(), Error> {

@@ -20,6 +20,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tollgate_kernel::{Clock, SystemClock};
 use url::Url;
@@ -50,6 +51,8 @@ pub enum ProviderFault {
     Silence,
     /// Bytes that are nothing.
     Garbage,
+    /// Codes are exchanged when it is bent again, or no more.
+    Pause,
 }
 
 /// A provider on loopback.
@@ -65,6 +68,7 @@ struct Shared {
     key: Pair,
     other: Pair,
     state: Mutex<State>,
+    bent: Notify,
 }
 
 #[derive(Default)]
@@ -132,8 +136,8 @@ impl FakeProvider {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let origin = format!("http://{}", listener.local_addr()?);
-        let state = Mutex::default();
-        let shared = Arc::new(Shared { origin: origin.clone(), key, other, state });
+        let (state, bent) = (Mutex::default(), Notify::new());
+        let shared = Arc::new(Shared { origin: origin.clone(), key, other, state, bent });
         let answering = shared.clone();
         let app = axum::Router::new().fallback(move |request: Request| {
             let shared = answering.clone();
@@ -183,6 +187,22 @@ impl FakeProvider {
     /// How it misbehaves from now on, if it does.
     pub fn bend(&self, fault: Option<ProviderFault>) {
         self.shared.state().fault = fault;
+        self.shared.bent.notify_waiters();
+    }
+
+    /// Waits until somebody wants to exchange a code, for five seconds at most.
+    pub async fn exchanging(&self) -> Result<()> {
+        let asked = async {
+            loop {
+                let mut came = std::pin::pin!(self.shared.bent.notified());
+                came.as_mut().enable();
+                if self.seen().iter().any(|request| request.starts_with("POST /token")) {
+                    break;
+                }
+                came.await;
+            }
+        };
+        Ok(tokio::time::timeout(std::time::Duration::from_secs(5), asked).await?)
     }
 
     /// Every request that came, as method, path and query; bodies are left out.
@@ -287,8 +307,22 @@ impl Shared {
         }
     }
 
+    /// How it misbehaves, once it does not pause.
+    async fn fault(&self) -> Option<ProviderFault> {
+        self.bent.notify_waiters();
+        loop {
+            let mut bent = std::pin::pin!(self.bent.notified());
+            bent.as_mut().enable();
+            let fault = self.state().fault;
+            if fault != Some(ProviderFault::Pause) {
+                return fault;
+            }
+            bent.await;
+        }
+    }
+
     async fn token(&self, headers: &HeaderMap, body: &[u8]) -> Response {
-        let fault = self.state().fault;
+        let fault = self.fault().await;
         match fault {
             Some(ProviderFault::Status(status)) => {
                 let status = StatusCode::from_u16(status).unwrap_or_default();

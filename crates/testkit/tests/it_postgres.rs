@@ -10,6 +10,8 @@ mod both;
 mod canaries;
 #[path = "it/models/cut.rs"]
 mod cut;
+#[path = "it/identity/mod.rs"]
+mod identity;
 #[path = "it/logged.rs"]
 mod logged;
 #[path = "postgres/meanwhile.rs"]

@@ -46,13 +46,15 @@ pub enum Purpose {
     RefreshSuccessor,
     /// The seal on an authorization request that waits for a person.
     AuthorizationTicket,
+    /// An app's credential together with its name for somebody, as caches know the pair.
+    NamedUser,
     /// Service tokens of tools that their owners gave.
     ToolToken,
 }
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
@@ -69,6 +71,7 @@ impl Purpose {
         Self::AuthorizationCode,
         Self::RefreshSuccessor,
         Self::AuthorizationTicket,
+        Self::NamedUser,
         Self::ToolToken,
     ];
 
@@ -91,6 +94,7 @@ impl Purpose {
             Self::AuthorizationCode => "authorization code",
             Self::RefreshSuccessor => "refresh successor",
             Self::AuthorizationTicket => "authorization ticket",
+            Self::NamedUser => "named user",
             Self::ToolToken => "tool token",
         }
     }
@@ -171,6 +175,7 @@ pub(crate) struct Macs {
     authorization_code: hmac::Key,
     refresh_successor: hmac::Key,
     authorization_ticket: hmac::Key,
+    named_user: hmac::Key,
     tool_token: hmac::Key,
 }
 
@@ -194,6 +199,7 @@ impl Macs {
             authorization_code: key(Purpose::AuthorizationCode)?,
             refresh_successor: key(Purpose::RefreshSuccessor)?,
             authorization_ticket: key(Purpose::AuthorizationTicket)?,
+            named_user: key(Purpose::NamedUser)?,
             tool_token: key(Purpose::ToolToken)?,
         })
     }
@@ -216,6 +222,7 @@ impl Macs {
             Purpose::AuthorizationCode => &self.authorization_code,
             Purpose::RefreshSuccessor => &self.refresh_successor,
             Purpose::AuthorizationTicket => &self.authorization_ticket,
+            Purpose::NamedUser => &self.named_user,
             Purpose::ToolToken => &self.tool_token,
         }
     }
@@ -229,7 +236,7 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 17] = [
+    const KNOWN: [(Purpose, &str); 18] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
@@ -258,6 +265,7 @@ mod tests {
             Purpose::AuthorizationTicket,
             "3a80f005e1c588fd5f9d9306d04e690b883b0db9463195bf026a3a5be8c431b6",
         ),
+        (Purpose::NamedUser, "1f7a61b03b1667e98ca52d6b08e6dffc2342691e6b194d012995fa705d4515ca"),
         (Purpose::ToolToken, "6613debd97a68fb68a987b99c38640e9d1a11db4fe0c3975f0fa18b6036a3aa7"),
     ];
 

@@ -1,20 +1,11 @@
 // Walks a person's pages in Chromium; see ../README.md for what goes in and what comes out.
 
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { AXE, ORIGIN, open, say, walking } from "./browser.mjs";
+import { FOLDER, ORIGIN, faults, open, say, walking } from "./browser.mjs";
 
 const LINK = process.env.TOLLGATE_LINK;
 const ADMIN = process.env.TOLLGATE_ADMIN_PAGES.split(" ");
-const FOLDER = process.env.TOLLGATE_SHOTS;
-
-/** What axe finds, run outside the page's own policy. */
-async function faults(page) {
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const found = await page.evaluate(() => globalThis.axe.run(document));
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
-}
 
 /** Looks at pages of the administration, with axe at each width. */
 async function administer(page, prefix, paths, sizes) {
@@ -62,7 +53,6 @@ async function resized(page) {
   return widths;
 }
 
-if (FOLDER) mkdirSync(FOLDER, { recursive: true });
 await walking(async (browser) => {
   const sizes = [1280, 360];
   const { context, page, noted } = await open(browser, { bypassCSP: false, locale: "en-US" });

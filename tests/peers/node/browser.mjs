@@ -1,6 +1,9 @@
 // What the walks through the pages share: a browser, and notes of what it asks for and says.
 
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+
 import { chromium } from "playwright-core";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -8,6 +11,9 @@ const ARGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
+
+export const FOLDER = process.env.TOLLGATE_SHOTS;
+if (FOLDER) mkdirSync(FOLDER, { recursive: true });
 
 export const ORIGIN = process.env.TOLLGATE_URL.replace(/\/$/, "");
 export const say = (value) => console.log(JSON.stringify(value));
@@ -40,4 +46,36 @@ export async function open(browser, options) {
   return { context, page, noted };
 }
 
-export { AXE };
+/** Opens a context in which nothing but loopback is reached, the providers' fonts among it. */
+export async function start(browser, locale = "en-US") {
+  const opened = await open(browser, { bypassCSP: false, locale });
+  const near = (url) => url.hostname === "localhost" || url.hostname === "127.0.0.1";
+  await opened.context.route((url) => !near(url), (route) => route.abort());
+  return opened;
+}
+
+/** What axe finds, run outside the page's own policy. */
+export async function faults(page) {
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  const found = await page.evaluate(() => globalThis.axe.run(document));
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+}
+
+/** Looks at the page as it stands, at both widths and in both themes. */
+export async function look(page, name) {
+  for (const width of [1280, 360]) {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      const axe = await faults(page);
+      say({ page: name, width, wide, colorScheme, title: await page.title(), axe });
+      if (FOLDER) {
+        const path = join(FOLDER, `${name}-${colorScheme}-${width}.png`);
+        await page.screenshot({ path, fullPage: true });
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 900 });
+}

@@ -1,69 +1,13 @@
 // Somebody signs in at providers that others wrote, links one to their account, and ends a session;
 // and looks at the forms that ask for a password. See ../README.md for what goes in and comes out.
 
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { AXE, ORIGIN, open, say, walking } from "./browser.mjs";
+import { FOLDER, ORIGIN, look, say, start, walking } from "./browser.mjs";
+import { AT } from "./providers.mjs";
 
-const { TOLLGATE_PASSWORD: PASSWORD, TOLLGATE_SHOTS: FOLDER, TOLLGATE_EMAIL: EMAIL } = process.env;
+const { TOLLGATE_PASSWORD: PASSWORD, TOLLGATE_EMAIL: EMAIL } = process.env;
 const THEIRS = process.env.TOLLGATE_PROVIDERS.split(" ");
-
-/** How each provider's own pages are passed: by the id that it has with us. */
-const AT = {
-  async idp(page) {
-    await page.fill("input[name=login]", "cleo");
-    await page.fill("input[name=password]", "any will do there");
-    await page.click("button[type=submit]");
-    // Its own consent.
-    await page.click("button[type=submit]");
-  },
-  async github(page) {
-    await page.fill("input[name=email]", "octo@example.com");
-    await page.click("button[type=submit]");
-  },
-  async google(page) {
-    await page.fill("input[name=email]", "gina@example.com");
-    await page.click("button[type=submit]");
-  },
-  async facebook(page) {
-    await page.click("button[type=submit]");
-  },
-};
-
-/** What axe finds, run outside the page's own policy. */
-async function faults(page) {
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const found = await page.evaluate(() => globalThis.axe.run(document));
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
-}
-
-/** Looks at the page as it stands, at both widths and in both themes. */
-async function look(page, name) {
-  for (const width of [1280, 360]) {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height: 900 });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      const axe = await faults(page);
-      say({ page: name, width, wide, colorScheme, title: await page.title(), axe });
-      if (FOLDER) {
-        const path = join(FOLDER, `${name}-${colorScheme}-${width}.png`);
-        await page.screenshot({ path, fullPage: true });
-      }
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 900 });
-}
-
-/** Opens a context in which nothing but loopback is reached, the providers' fonts among it. */
-async function start(browser, locale = "en-US") {
-  const opened = await open(browser, { bypassCSP: false, locale });
-  const near = (url) => url.hostname === "localhost" || url.hostname === "127.0.0.1";
-  await opened.context.route((url) => !near(url), (route) => route.abort());
-  return opened;
-}
 
 const who = (page) => page.evaluate(async () => {
   const answer = await fetch("/api/v1/me");
@@ -103,7 +47,6 @@ async function signIn(browser, id) {
   return { context, page };
 }
 
-if (FOLDER) mkdirSync(FOLDER, { recursive: true });
 await walking(async (browser) => {
   // The forms that ask for a new password, with and without a script.
   for (const locale of ["en-US", "ja-JP", "zh-CN"]) {

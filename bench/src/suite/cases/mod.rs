@@ -5,6 +5,7 @@ mod credentials;
 mod idle;
 mod many_keys;
 mod sign_ins;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -68,6 +69,12 @@ pub(crate) const CASES: &[Case] = &[
         what: "CPU per call, 1,000,000 keys of which 100,000 are in use, over 10 keys",
         bar: (1.25, "×"),
         run: |bench| Box::pin(many_keys::compare(bench)),
+    },
+    Case {
+        name: "tokens",
+        what: "CPU per token by client credentials, over a bare server that makes one signature",
+        bar: (2.0, "×"),
+        run: |bench| Box::pin(tokens::compare(bench)),
     },
     Case {
         name: "start",

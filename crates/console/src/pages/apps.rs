@@ -11,6 +11,7 @@ use tollgate_gate::Warrant;
 use tollgate_kernel::{ClientId, Error, Slug, Timestamp};
 use tollgate_store::{AccountState, ClientKind, ClientRecord, Owner};
 
+use super::app_oauth;
 use super::collection::Collection;
 use super::form::{About, Control, FormPage, Part, Select, Wrong, saved_to};
 use super::parts::{Section, saved};
@@ -257,6 +258,10 @@ async fn facts(
         (w.get("column-type"), Cell::Text(w.get(&format!("type-{}-long", app.kind.as_str())))),
         (w.get("column-made"), Cell::ago(w.locale(), app.created_at, state.now())),
         (w.get("column-id"), Cell::Code(app.id.to_string())),
+        (
+            w.get("app-oauth"),
+            Cell::Link(Link { href: app_oauth::place(app.id), text: w.get("app-oauth-link") }),
+        ),
     ];
     if let Some(owner) = app.owner {
         let user = state.read(warrant).user(Owner::All, owner).await?;

@@ -1,5 +1,6 @@
 //! The pages of those who run the installation, one file for each noun.
 
+mod app_oauth;
 mod apps;
 mod audit;
 mod budgets;
@@ -24,6 +25,7 @@ use tollgate_edge::{Row, Visit};
 use tollgate_kernel::{Access, Manage, Noun};
 
 use crate::entries::RELEASE;
+use crate::pages::app_oauth::AppOAuthForm;
 use crate::pages::apps::{AppForm, NewAppForm};
 use crate::pages::audit::AuditPage;
 use crate::pages::entries::{EntriesPage, Sure};
@@ -113,6 +115,27 @@ fn policy() -> Rows {
         Row::get("/admin/apps/{id}", read(Clients), "One app", apps::show).asks::<form::Part>(),
         Row::post("/admin/apps/{id}", write(Clients), "Change an app", apps::update)
             .takes::<AppForm>(),
+        Row::get(
+            "/admin/apps/{id}/sign-in",
+            read(Clients),
+            "How an app signs people in",
+            app_oauth::show,
+        )
+        .asks::<form::Part>(),
+        Row::post(
+            "/admin/apps/{id}/sign-in",
+            write(Clients),
+            "Change how an app signs people in",
+            app_oauth::update,
+        )
+        .takes::<AppOAuthForm>(),
+        Row::post(
+            "/admin/apps/{id}/secret",
+            write(Clients),
+            "Give an app a new secret, shown once",
+            app_oauth::secret,
+        )
+        .takes::<AppOAuthForm>(),
     ]
 }
 

@@ -9,7 +9,7 @@ use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Banner, Cell, Column, Command, Definitions, Field, Link, Tone};
 use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_gate::{Finding, PROVIDER_ENDPOINTS, PROVIDER_FIELDS};
+use tollgate_gate::{Finding, PROVIDER_ENDPOINTS, PROVIDER_FIELDS, redirect_uri_of};
 use tollgate_kernel::{Error, ProviderKind, Secret, Slug};
 use tollgate_store::ProviderRecord;
 
@@ -18,7 +18,7 @@ use super::form::{About, Also, Area, Control, FormPage, Part, Select, Wrong, sav
 use super::parts::Section;
 use super::words;
 use crate::listing::Cursors;
-use crate::providers::{self, EndpointsChange, FieldsChange, ProviderChange, redirect_uri};
+use crate::providers::{self, EndpointsChange, FieldsChange, ProviderChange};
 use crate::state::ConsoleState;
 
 /// A provider as a form has it.
@@ -318,7 +318,7 @@ fn controls(
         controls.push(Control::Copy {
             label: w.get("redirect-uri"),
             hint: w.get(if known.is_some() { "redirect-uri-hint" } else { "redirect-uri-new" }),
-            command: Command::new(w.locale(), redirect_uri(origin, id)),
+            command: Command::new(w.locale(), redirect_uri_of(origin, id)),
         });
     }
     let has_secret = known.is_some_and(|record| record.client_secret_sealed.is_some());

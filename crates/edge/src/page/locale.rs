@@ -82,7 +82,7 @@ impl Locale {
         best.1
     }
 
-    fn for_range(range: &str) -> Option<Self> {
+    pub(crate) fn for_range(range: &str) -> Option<Self> {
         let tag: LanguageIdentifier = range.parse().ok()?;
         let script = tag.script.map(|s| s.as_str().to_owned());
         let region = tag.region.map(|r| r.as_str().to_owned());

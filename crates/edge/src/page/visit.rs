@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use tollgate_gate::Principal;
 use tollgate_kernel::{Access, Error, SessionId};
 
-use super::{Locale, Texts, Theme, Words, preferences, shell_words};
+use super::{Locale, Texts, Theme, Words, chose_language, preferences, shell_words};
 use crate::context::Exchange;
 use crate::csrf;
 use crate::error::Fault;
@@ -33,6 +33,7 @@ pub struct Visit {
     exchange: Exchange,
     caller: Option<Arc<Principal>>,
     locale: Locale,
+    chose_language: bool,
     theme: Theme,
     path: String,
     binding: String,
@@ -59,6 +60,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         Ok(Self {
             caller: exchange.caller().cloned(),
             path: csrf::safe_next(path).unwrap_or("/").to_owned(),
+            chose_language: chose_language(&parts.headers, names),
             exchange,
             locale,
             theme,
@@ -110,6 +112,18 @@ impl Visit {
     pub fn leading_to(mut self, next: &str) -> Self {
         next.clone_into(&mut self.path);
         self
+    }
+
+    /// The same visit in the first language of `wanted`, tags with blanks between, that pages have
+    /// (OpenID Connect Core, 3.1.2.1, `ui_locales`), with a cookie for the pages that follow. Who
+    /// chose a language here keeps it.
+    pub fn asked_in(mut self, wanted: &str) -> Result<(Self, Option<HeaderValue>), Error> {
+        let wanted = wanted.split(' ').find_map(Locale::for_range);
+        let Some(locale) = wanted.filter(|_| !self.chose_language) else { return Ok((self, None)) };
+        self.locale = locale;
+        let names = self.exchange.edge().cookies();
+        let cookie = names.set(names.language(), locale.tag(), None)?;
+        Ok((self, Some(cookie)))
     }
 
     /// 200 with the page inside the shell.

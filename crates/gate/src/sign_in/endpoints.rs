@@ -160,3 +160,56 @@ fn ways(provider: &Provider, metadata: Option<&Discovery>) -> Result<Ways, Error
         iss_promised: metadata.is_some_and(|it| it.authorization_response_iss_parameter_supported),
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+    use tollgate_kernel::{ProviderKind, Slug};
+    use tollgate_store::ProviderRecord;
+
+    use super::*;
+
+    /// The ways of a provider that is described by its kind alone, with the metadata that it
+    /// published in 2026, as far as it is read.
+    fn ways_of(kind: ProviderKind, metadata: &serde_json::Value) -> Ways {
+        let id = Slug::parse(kind.as_str()).unwrap();
+        let provider = Provider::of(&ProviderRecord::new(id, kind, "us".to_owned())).unwrap();
+        let issuer = provider.issuer.clone().unwrap();
+        let metadata = read_metadata(&provider, &issuer, metadata.to_string().as_bytes()).unwrap();
+        let needed = provider.endpoints.needs_metadata().then_some(&metadata);
+        ways(&provider, needed).unwrap()
+    }
+
+    #[test]
+    fn google_needs_nothing_beside_id_and_secret() {
+        let metadata = json!({
+            "issuer": "https://accounts.google.com",
+            "authorization_endpoint": "https://accounts.google.com/o/oauth2/v2/auth",
+            "token_endpoint": "https://oauth2.googleapis.com/token",
+            "userinfo_endpoint": "https://openidconnect.googleapis.com/v1/userinfo",
+            "jwks_uri": "https://www.googleapis.com/oauth2/v3/certs",
+        });
+        let ways = ways_of(ProviderKind::Google, &metadata);
+        assert_eq!(ways.authorize.as_str(), metadata["authorization_endpoint"]);
+        assert_eq!(ways.token.url().as_str(), metadata["token_endpoint"]);
+        assert_eq!(ways.userinfo.unwrap().url().as_str(), metadata["userinfo_endpoint"]);
+        assert_eq!(ways.jwks.unwrap().url().as_str(), metadata["jwks_uri"]);
+    }
+
+    #[test]
+    fn microsoft_needs_nothing_beside_id_and_secret() {
+        let tenant = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad";
+        let metadata = json!({
+            "issuer": format!("{tenant}/v2.0"),
+            "authorization_endpoint": format!("{tenant}/oauth2/v2.0/authorize"),
+            "token_endpoint": format!("{tenant}/oauth2/v2.0/token"),
+            "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
+            "jwks_uri": format!("{tenant}/discovery/v2.0/keys"),
+        });
+        let ways = ways_of(ProviderKind::Microsoft, &metadata);
+        assert_eq!(ways.token.url().as_str(), metadata["token_endpoint"]);
+        assert_eq!(ways.jwks.unwrap().url().as_str(), metadata["jwks_uri"]);
+        assert!(ways.userinfo.is_none(), "elsewhere, and not needed");
+    }
+}

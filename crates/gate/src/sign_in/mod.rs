@@ -12,7 +12,7 @@ mod userinfo;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tollgate_kernel::{Error, Kind, PlainToken, Secret, Slug};
 use tollgate_protocol::sign_in::Profile;
 use tollgate_store::AuditEvent;
@@ -111,9 +111,10 @@ pub struct Returned {
 /// Who came back. Issuer and subject together say who; nothing else of it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The issuer of the ID token. Of a provider without one: the origin of its profile and its
-    /// name here, as in `https://api.github.com#github`, so that who sets another address there
-    /// makes other people of its subjects.
+    /// The issuer of the ID token. Of a provider without one: the origin of its profile, its name
+    /// here and the member that says who it is, as in `https://api.github.com#github.id`. So
+    /// whoever sets another origin or member makes other people of its subjects; the path may
+    /// change, since some carry a version in it.
     pub issuer: String,
     /// Whom that issuer means.
     pub subject: String,
@@ -146,6 +147,11 @@ impl SignIn {
     pub(crate) fn new(client: Arc<Client>) -> Self {
         let (budget, writers) = (Budget::new(AT_ONCE, AT_ONCE_EACH), Semaphore::new(WRITERS));
         Self { client, budget, keys: Keys::default(), writers }
+    }
+
+    /// Waits until it is this sign-in's turn to write.
+    pub(crate) async fn writer_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.writers.acquire().await.map_err(Error::internal)
     }
 }
 
@@ -228,10 +234,16 @@ impl Gate {
         action: &'static str,
         provider: &Provider,
     ) -> Result<(), Error> {
-        let _turn = self.sign_in.writers.acquire().await.map_err(Error::internal)?;
+        let _turn = self.sign_in.writer_turn().await?;
         let tx = self.writer.begin(principal.actor()).await?;
         tx.commit(AuditEvent::new(action, format!("provider:{}", provider.id))).await
     }
+}
+
+/// Where a provider sends browsers back to, on an installation at `origin`: the redirect URI that
+/// is registered there.
+pub fn redirect_uri_of(origin: &str, provider: &Slug) -> String {
+    format!("{origin}/callback/{provider}")
 }
 
 /// Where a client secret is sealed.

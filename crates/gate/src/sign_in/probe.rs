@@ -8,7 +8,7 @@ use url::Url;
 
 use super::endpoints::{Part, Place, TERMS, metadata_url, place, read_metadata};
 use super::outset::{outset, random};
-use super::{Provider, Returned};
+use super::{Provider, Returned, redirect_uri_of};
 use crate::fetch::{Ask, DocumentUrl, Fault};
 use crate::{Gate, Warrant};
 
@@ -126,7 +126,7 @@ impl Gate {
     }
 
     fn redirect_uri(&self, provider: &Provider) -> Result<Url, Error> {
-        let redirect_uri = format!("{}/callback/{}", self.tokens.issuer(), provider.id);
+        let redirect_uri = redirect_uri_of(self.tokens.issuer(), &provider.id);
         Url::parse(&redirect_uri).map_err(Error::internal)
     }
 

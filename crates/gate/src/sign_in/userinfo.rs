@@ -35,7 +35,8 @@ impl Gate {
             profile.email_verified = verified.unwrap_or(false);
         }
         let origin = userinfo.url().origin().ascii_serialization();
-        Ok(Identity::new(format!("{origin}#{}", provider.id), subject, profile))
+        let issuer = format!("{origin}#{}.{}", provider.id, provider.fields.subject);
+        Ok(Identity::new(issuer, subject, profile))
     }
 
     pub(super) fn read_profile(&self, provider: &Provider, body: &[u8]) -> Result<Profile, Error> {

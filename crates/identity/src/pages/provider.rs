@@ -8,14 +8,18 @@ use axum::extract::State;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tollgate_edge::page::Words;
-use tollgate_edge::page::parts::{Banner, Head, Link, Tone};
+use tollgate_edge::page::parts::{Banner, Field, Head, Link, Summary, Tone};
 use tollgate_edge::{Caller, Cookies, Edge, Form, Path, Query, Reply, Visit, reply, safe_next};
 use tollgate_gate::{Gate, Principal, SIGN_IN_LIFE};
-use tollgate_kernel::{Error, IdentityId, Kind, PlainToken, Slug};
+use tollgate_kernel::{Error, IdentityId, Kind, Manage, Noun, PlainToken, Secret, Slug};
+use tollgate_store::{ProviderRecord, UserRecord};
 
 use super::login::{HOME, is_signed_in};
 use super::{TEXTS, agent_of, banner, signed_in, style};
+use crate::change_me::me;
+use crate::check::Mistake;
 use crate::complete_sign_in::{Back, Outcome, Refusal, Why, complete_sign_in};
+use crate::require_current::require_current;
 use crate::start_sign_in::{Browser, Start, offered, start_sign_in};
 use crate::state::IdentityState;
 use crate::unlink_identity::unlink_identity;
@@ -48,7 +52,7 @@ impl Buttons {
     ) -> Result<Option<Self>, Error> {
         let w = visit.words(&TEXTS);
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        let button = |provider: tollgate_store::ProviderRecord| {
+        let button = |provider: ProviderRecord| {
             let words = w.with("sign-in-with", &[("provider", provider.title().into())]);
             let place = format!("/login/{}?next={next}", provider.id);
             (provider.id.to_string(), place, words)
@@ -87,6 +91,61 @@ pub(crate) struct Answered {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sure {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkTyped {
+    /// Shown so that password managers know whose password it is; not read.
+    #[serde(default, rename = "username")]
+    _username: String,
+    current_password: Option<Secret>,
+}
+
+/// Asks for the password before an account is linked.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct Confirm {
+    style: String,
+    head: Head,
+    summary: Option<Summary>,
+    action: String,
+    csrf: String,
+    email: String,
+    password: Field,
+    button: String,
+}
+
+impl Confirm {
+    fn show(
+        visit: Visit,
+        provider: &ProviderRecord,
+        user: &UserRecord,
+        wrong: Option<Mistake>,
+    ) -> Reply {
+        let w = visit.words(&TEXTS);
+        let name = [("provider", provider.title().into())];
+        let password = Field::new("current_password", "password", w.get("field-current-password"))
+            .autocomplete("current-password")
+            .error(wrong.map(|wrong| wrong.words(&w)));
+        let title = w.get("provider-confirm-title");
+        let lead = w.with("provider-confirm-lead", &name);
+        let page = Self {
+            style: style(&visit),
+            summary: Summary::of(w.locale(), &[&password]),
+            head: Head { title: title.clone(), lead, action: None },
+            action: format!("/account/providers/{}/link", provider.id),
+            csrf: visit.csrf(),
+            email: user.email.clone(),
+            password,
+            button: w.with("link-with", &name),
+        };
+        let status = match wrong {
+            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            None => StatusCode::OK,
+        };
+        visit.leading_to(LINKED_AT).show_as(status, None, &title, &page)
+    }
+}
 
 /// `GET /login/{provider}`.
 pub(crate) async fn leave(
@@ -186,18 +245,33 @@ fn refused(visit: Visit, refusal: &Refusal) -> Reply {
     visit.leading_to(back).show_as(status, None, &title, &page)
 }
 
-/// `POST /account/providers/{id}/link`.
+/// `POST /account/providers/{id}/link`. What is linked lets somebody in for good, so that whoever
+/// has but the browser is asked for the password first.
 pub(crate) async fn link(
     State(state): State<IdentityState>,
     Caller(caller): Caller,
     Path(provider): Path<Slug>,
     visit: Visit,
-    Form(Sure {}): Form<Sure>,
+    Form(typed): Form<LinkTyped>,
 ) -> Reply {
     let Some(browser) = Browser::of_session(&caller) else {
         let what = "Accounts are linked from the pages of a signed-in browser.";
         return Err(Error::new(Kind::Forbidden, what).into());
     };
+    let warrant = state.gate.allow(&caller, Manage::write(Noun::Identities))?;
+    let record = state.gate.read(&warrant).provider(&provider).await?;
+    let record = record.filter(|record| record.enabled).ok_or_else(Error::not_found)?;
+    let user = me(&state.gate, &caller).await?;
+    let current = typed.current_password.map(|it| PlainToken::new(it.expose().to_owned()));
+    if user.has_password && current.is_none() {
+        return Confirm::show(visit, &record, &user, None);
+    }
+    match require_current(&state, &warrant, &user, current).await {
+        Err(error) if error.param() == Some(Mistake::PasswordWrong.param()) => {
+            return Confirm::show(visit, &record, &user, Some(Mistake::PasswordWrong));
+        }
+        known => known?,
+    }
     let edge = visit.exchange().edge();
     let start = Start { provider: &provider, origin: edge.origin(), browser, next: LINKED_AT };
     let place = start_sign_in(&state, &caller, start).await?;

@@ -35,3 +35,15 @@ sign-out-cancel = Stay signed in
 signed-out-title = You are signed out
 signed-out-lead = You can close this page.
 signed-out-button = Sign in
+
+# What a person allowed apps.
+apps-title = Apps with access
+apps-lead = What you allowed apps to do for you here. Taking it back ends their access within a second.
+apps-caption = Apps by name
+apps-empty = Apps that you sign in to with this account will be here.
+apps-end = Take back from { $app }
+column-app = App
+column-may = It can
+column-resource = Valid for
+column-since = Since
+column-end = End

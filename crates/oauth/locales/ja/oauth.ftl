@@ -35,3 +35,15 @@ sign-out-cancel = サインインしたままにする
 signed-out-title = サインアウトしました
 signed-out-lead = このページを閉じてかまいません。
 signed-out-button = サインイン
+
+# アプリに許可した内容
+apps-title = アクセスできるアプリ
+apps-lead = あなたがアプリに許可した内容です。取り消すと、1 秒以内にアクセスできなくなります。
+apps-caption = アプリ（名前順）
+apps-empty = このアカウントでサインインしたアプリがここに表示されます。
+apps-end = { $app } への許可を取り消す
+column-app = アプリ
+column-may = できること
+column-resource = 対象
+column-since = 開始
+column-end = 終了

@@ -35,3 +35,15 @@ sign-out-cancel = 保持登录
 signed-out-title = 您已退出登录
 signed-out-lead = 您可以关闭此页面。
 signed-out-button = 登录
+
+# 允许应用做的事
+apps-title = 有访问权的应用
+apps-lead = 您允许应用在此代您做的事。收回后，它们在一秒内失去访问权。
+apps-caption = 应用（按名称）
+apps-empty = 用此账号登录的应用会显示在这里。
+apps-end = 收回给 { $app } 的许可
+column-app = 应用
+column-may = 它可以
+column-resource = 适用于
+column-since = 开始时间
+column-end = 结束

@@ -13,8 +13,9 @@ use tollgate_kernel::{Error, Manage, Noun, Scope, UserId};
 use tollgate_protocol::oauth::RedirectUri;
 use tollgate_store::Owner;
 
-use crate::consider::{Asker, Request};
+use crate::consider::{Answer, Asker, Request};
 
+pub(crate) mod apps;
 #[cfg(test)]
 mod tests;
 
@@ -146,6 +147,23 @@ pub(crate) fn onward(visit: Visit, place: &str) -> Reply {
     let refresh = HeaderValue::from_str(&format!("0; url={place}")).map_err(Error::internal)?;
     response.headers_mut().insert(REFRESH, refresh);
     Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "by_form.html")]
+struct FormPage<'a> {
+    w: Words,
+    head: Head,
+    answer: &'a Answer,
+}
+
+/// Takes an answer to an app as a form, which a script sends, or whoever looks at it.
+pub(crate) fn by_form(visit: Visit, answer: &Answer) -> Reply {
+    let w = visit.words(&TEXTS);
+    let title = w.get("onward-title");
+    let head = Head { title: title.clone(), lead: String::new(), action: None };
+    let response = visit.show(&title, &FormPage { w, head, answer })?;
+    Ok(reply::with_forms_to(response, &RedirectUri::source(&answer.place))?)
 }
 
 #[derive(Template)]

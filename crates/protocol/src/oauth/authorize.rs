@@ -18,6 +18,9 @@ pub struct Addressed {
     pub redirect_uri: Option<String>,
     /// What the answer has to repeat.
     pub state: Option<String>,
+    /// Whether the answer comes as a form (OAuth 2.0 Form Post Response Mode) and not in the
+    /// address.
+    pub by_form: bool,
 }
 
 impl Addressed {
@@ -29,7 +32,8 @@ impl Addressed {
             return Err(invalid("state is too long.").with_param("state"));
         }
         let client_id = params.needed("client_id")?.to_owned();
-        Ok(Self { client_id, redirect_uri: text("redirect_uri"), state })
+        let by_form = params.text("response_mode") == Some("form_post");
+        Ok(Self { client_id, redirect_uri: text("redirect_uri"), state, by_form })
     }
 }
 
@@ -74,8 +78,9 @@ impl Wish {
             let detail = format!("response_type {response_type:?} is not offered; code is.");
             return Err(Error::oauth(OAuthCode::UnsupportedResponseType, detail));
         }
-        if params.text("response_mode").is_some_and(|mode| mode != "query") {
-            let detail = "response_mode can only be query.";
+        let mode = params.text("response_mode");
+        if mode.is_some_and(|mode| !["query", "form_post"].contains(&mode)) {
+            let detail = "response_mode can only be query or form_post.";
             return Err(invalid(detail).with_param("response_mode"));
         }
         let text = |name| params.text(name).map(str::to_owned);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::GrantType;
 
-const RESPONSE_MODES: [&str; 1] = ["query"];
+const RESPONSE_MODES: [&str; 2] = ["query", "form_post"];
 const AUTH_METHODS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"];
 const SECRETS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 const CLAIMS: [&str; 13] = [
@@ -36,7 +36,7 @@ pub struct Metadata {
     end_session_endpoint: String,
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 2],
     grant_types_supported: [&'static str; 3],
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],

@@ -77,6 +77,9 @@ pub enum Verb {
     /// Print the manual page
     #[command(after_help = "Example:\n  tollgate man > tollgate.1")]
     Man,
+    /// Look at the installation: what is wrong, and what to do about it
+    #[command(after_help = "Example:\n  tollgate doctor --config tollgate.toml")]
+    Doctor,
     /// Ask a running server whether it is ready; for containers
     #[command(after_help = "Example:\n  tollgate healthcheck")]
     Healthcheck(HealthcheckArgs),

@@ -90,9 +90,15 @@ pub struct ClientOAuth {
     /// An address that its tokens may be for; can be given again
     #[arg(long, value_name = "URI")]
     pub resource: Vec<String>,
+    /// An origin of its pages; can be given again
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Vec<String>,
     /// Whether it may come without PKCE and with JSON bodies
     #[arg(long, value_name = "BOOL")]
     pub legacy: Option<bool>,
+    /// Whether it may name its people in the header Tollgate-User
+    #[arg(long, value_name = "BOOL")]
+    pub user_header: Option<bool>,
     /// How long its access tokens last, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub access_token_s: Option<u32>,
@@ -113,6 +119,9 @@ pub enum RotateVerb {
 #[derive(Debug, Args)]
 pub struct RotateKeys {
     /// After how many seconds the new keys sign; until then they are only published
-    #[arg(long, value_name = "SECONDS", default_value_t = 1_200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_200, conflicts_with = "revoke")]
     pub lead_s: u32,
+    /// For keys that were stolen: remove the ones before at once, with all that they signed
+    #[arg(long)]
+    pub revoke: bool,
 }

@@ -51,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
             version(global.json);
             Ok(())
         }
+        Verb::Doctor => block_on(crate::doctor::run(&global)),
         Verb::Manage(verb) => block_on(manage::run(&global, &verb)),
         Verb::Healthcheck(args) => block_on(healthcheck::run(&global, &args)),
     }

@@ -1,17 +1,16 @@
-//! The objects that the file declares: upstreams, models, plans, providers, clients.
+//! The objects that the file declares: upstreams, models, plans, providers.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use tollgate_gate::check_provider;
 use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug, ToolPattern};
-use tollgate_protocol::oauth::RedirectUri;
 use tollgate_store::ProviderRecord;
 use url::Url;
 
 use super::check::{Checker, is_loopback, web_url};
-use super::raw::{RawBudget, RawClient, RawModel, RawPlan, RawProvider, RawRates, RawUpstream};
-use super::{ClientDecl, ModelDecl, ProviderDecl, UpstreamDecl};
+use super::raw::{RawBudget, RawModel, RawPlan, RawProvider, RawRates, RawUpstream};
+use super::{ModelDecl, ProviderDecl, UpstreamDecl};
 
 impl Checker<'_> {
     /// The declared upstreams; `in_the_clear` if keys may go out unencrypted.
@@ -141,35 +140,6 @@ impl Checker<'_> {
             return None;
         }
         Some(ProviderDecl { provider, client_secret })
-    }
-
-    pub(super) fn clients(&mut self, raw: &[RawClient]) -> Vec<ClientDecl> {
-        self.no_name_twice("client", "id", raw.iter().map(|client| &client.id));
-        let all = raw.iter().enumerate();
-        all.filter_map(|(at, client)| self.client(&format!("client[{at}]"), client)).collect()
-    }
-
-    fn client(&mut self, path: &str, raw: &RawClient) -> Option<ClientDecl> {
-        let id = self.slug(&format!("{path}.id"), &raw.id);
-        let plan = self.optional_slug(&format!("{path}.plan"), &raw.plan);
-        let redirects = raw.redirect_uris.iter().enumerate().filter_map(|(at, text)| {
-            let path = format!("{path}.redirect_uris[{at}]");
-            self.parsed(&path, text, |text| match web_url(text)? {
-                url if url.fragment().is_some() => Err("should have no fragment (RFC 6749, 3.1.2)"),
-                url if url.scheme() == "http" && !is_loopback(&url) => Err("should be https"),
-                _ => Ok(()),
-            })?;
-            // Kept as it stands: it is compared byte for byte.
-            self.parsed(&path, text, |text| {
-                RedirectUri::parse(text)
-                    .map(|uri| uri.as_str().to_owned())
-                    .map_err(|error| error.detail().to_owned())
-            })
-        });
-        let redirect_uris = redirects.collect();
-        let id = id?;
-        let name = raw.name.clone().unwrap_or_else(|| id.to_string());
-        Some(ClientDecl { id, name, plan, redirect_uris })
     }
 
     /// The budgets under `path`.

@@ -3,6 +3,7 @@
 
 mod check;
 mod declare;
+mod declare_clients;
 mod problem;
 mod raw;
 mod raw_tool;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::NetworkLimits;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Plan, Secret, Slug};
-use tollgate_store::ProviderRecord;
+use tollgate_store::{ClientKind, OAuthMembers, ProviderRecord};
 use tollgate_tools::ToolChange;
 use url::Url;
 
@@ -195,6 +196,14 @@ pub struct Shown {
     pub origin: String,
 }
 
+impl Shown {
+    /// Whether it is a secret that the file itself holds.
+    pub fn is_secret_in_file(&self) -> bool {
+        let elsewhere = self.origin.starts_with('$') || self.origin.starts_with("--");
+        self.value == "\"(secret)\"" && !elsewhere
+    }
+}
+
 /// Where the server listens.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -338,16 +347,19 @@ pub struct ProviderDecl {
 }
 
 /// A declared app.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDecl {
-    /// Its name in the file.
+    /// Its name in the file, which is its client id.
     pub id: Slug,
     /// Its name for people.
     pub name: String,
     /// Its plan; it may be declared here or live in the store.
     pub plan: Option<Slug>,
-    /// Where its users may be sent back to.
-    pub redirect_uris: Vec<String>,
+    /// Whether it can keep a secret.
+    pub kind: ClientKind,
+    /// Its secret, if the file has it.
+    pub client_secret: Option<Secret>,
+    /// How it signs people in, and gets tokens.
+    pub oauth: OAuthMembers,
 }
 
 #[cfg(test)]

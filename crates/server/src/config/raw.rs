@@ -448,13 +448,51 @@ fn yes() -> bool {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawClient {
-    /// Its name in this file.
+    /// Its name in this file, which is its client id.
     pub(super) id: String,
     /// Its name for people; left out: the id.
     pub(super) name: Option<String>,
     /// Its plan; without one it calls no model.
     pub(super) plan: Option<String>,
+    /// Whether it can keep a secret: `public` or `confidential`.
+    #[serde(default = "confidential", rename = "type")]
+    #[schemars(extend("enum" = ["public", "confidential"]))]
+    pub(super) kind: String,
+    /// Its secret; left out: the one that the API or a page made.
+    pub(super) client_secret: Option<RawSecret>,
+    /// How it shows its secret; left out: by either.
+    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", null]))]
+    pub(super) auth_method: Option<String>,
     /// Where its users may be sent back to.
     #[serde(default)]
     pub(super) redirect_uris: Vec<String>,
+    /// Where its users may be sent back to after a sign-out.
+    #[serde(default)]
+    pub(super) post_logout_redirect_uris: Vec<String>,
+    /// The origins of its pages.
+    #[serde(default)]
+    pub(super) origins: Vec<String>,
+    /// The grant types that it may use; left out: all that its type can.
+    pub(super) grants: Option<Vec<String>>,
+    /// The scopes that it may have; left out: all but `manage`.
+    pub(super) scopes: Option<Vec<String>>,
+    /// The addresses that its tokens may be for; left out: all that are known.
+    #[serde(default)]
+    pub(super) resources: Vec<String>,
+    /// Whether it may come without PKCE and with JSON bodies.
+    #[serde(default)]
+    pub(super) legacy: bool,
+    /// Whether it may name its people in the header `Tollgate-User`.
+    #[serde(default)]
+    pub(super) user_header: bool,
+    /// How long its access tokens last, in seconds; left out: 300.
+    #[schemars(range(min = 1, max = 3_600))]
+    pub(super) access_token_s: Option<u32>,
+    /// How long what a person allowed it lasts, in seconds; left out: 90 days.
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub(super) refresh_token_s: Option<u32>,
+}
+
+fn confidential() -> String {
+    "confidential".to_owned()
 }

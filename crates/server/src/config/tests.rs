@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use tollgate_store::AuthMethod;
+
 use super::*;
 
 fn sources(text: &str) -> Sources {
@@ -132,6 +134,15 @@ openapi_url = "http://127.0.0.1:9000/openapi.yaml"
 auth = { type = "oauth", scope = "todo.read" }
 manifest = { name_for_human = "Todo" }
 verification_tokens = { openai = "abc" }
+[[client]]
+id = "shop"
+type = "confidential"
+client_secret = "shop-canary"
+auth_method = "client_secret_post"
+grants = ["authorization_code", "refresh_token"]
+origins = ["https://shop.example.com"]
+user_header = true
+access_token_s = 60
 "#;
 
 #[test]
@@ -166,7 +177,13 @@ fn the_file_of_the_reference_is_read() {
     assert!(bare.allows_tool(&todo) && bare.allows_tool(&other));
     assert!(bare.budgets.is_empty() && bare.rates == tollgate_kernel::Rates::default());
     assert_eq!(bare.max_output_tokens, 4_096);
-    assert_eq!(config.clients[0].name, "flask");
+    let [flask, shop] = &config.clients[..] else { panic!("two apps") };
+    assert_eq!((&*flask.name, flask.kind), ("flask", ClientKind::Confidential));
+    assert_eq!(flask.oauth.redirect_uris, ["https://app.example.com/callback"]);
+    assert_eq!(flask.oauth.access_token_s, 300);
+    assert_eq!(shop.client_secret.as_ref().unwrap().expose(), "shop-canary");
+    assert_eq!(shop.oauth.auth_method, Some(AuthMethod::Post));
+    assert!(shop.oauth.user_header && shop.oauth.access_token_s == 60);
 }
 
 /// A file, where its mistake stands (line, key), and a word of what is told.
@@ -337,6 +354,17 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "tool[1].host",
         "another tool",
     ),
+    ("[[client]]\nid = \"a\"\ntype = \"private\"", 3, "client[0].type", "public"),
+    (
+        "[[client]]\nid = \"a\"\ntype = \"public\"\nclient_secret = \"x\"",
+        4,
+        "client[0].client_secret",
+        "no secret",
+    ),
+    ("[[client]]\nid = \"a\"\ntype = \"public\"\nlegacy = true", 4, "client[0].legacy", "PKCE"),
+    ("[[client]]\nid = \"a\"\ngrants = [\"password\"]", 3, "client[0].grants[0]", "grant type"),
+    ("[[client]]\nid = \"a\"\norigins = [\"https://x/y\"]", 3, "client[0].origins[0]", "origin"),
+    ("[[client]]\nid = \"a\"\naccess_token_s = 3601", 3, "client[0].access_token_s", "3600"),
 ];
 
 #[test]

@@ -11,6 +11,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, Stream};
+use serde_json::Value;
 
 use crate::{PATIENCE, Running, Shell, program, until};
 
@@ -83,6 +84,13 @@ fn serve_speaks_https_and_takes_new_certificates_without_a_restart() {
     assert!(cookie.starts_with("__Host-") && cookie.contains("; Secure"), "{cookie}");
     // The command line goes by the socket, whatever the certificate.
     assert!(shell.says("healthcheck").contains("ready"));
+    // So does the doctor, who finds all well but that nobody owns it yet.
+    let (code, found, _) = shell.run("doctor --json");
+    let found: Vec<Value> = serde_json::from_str(&found).unwrap();
+    let bad = found.iter().filter(|it| it["verdict"] == "bad").map(|it| it["check"].clone());
+    assert_eq!((code, bad.collect::<Vec<_>>()), (1, vec!["owner".into()]), "{found:?}");
+    let of = |check| found.iter().find(|it| it["check"] == check).unwrap()["what"].to_string();
+    assert!(of("server").contains("ready") && of("address").contains("a server answers"));
 
     // The chain alone does not fit the key: what served before serves on, until the key comes too.
     let said = || std::fs::read_to_string(&talk).unwrap();

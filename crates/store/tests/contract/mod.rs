@@ -63,13 +63,19 @@ macro_rules! suite {
                 settings_are_set_once_or_over, signing_keys_retire;
             links: of_a_hundred_that_use_a_link_one_wins, a_link_serves_its_purpose_and_time_alone,
                 a_rolled_back_use_is_none, all_links_of_a_person_end;
-            oauth: an_app_keeps_its_oauth_members, t3_of_a_hundred_redemptions_one_wins,
+            oauth: an_app_has_one_person_of_a_name, an_app_keeps_its_oauth_members,
+                t3_of_a_hundred_redemptions_one_wins,
                 a_code_is_bound_to_what_it_was_made_for, t20_of_fifty_refreshes_one_wins,
                 a_family_ends_whole_and_is_announced, t24_grants_end_with_what_they_rest_on,
-                consents_are_kept_until_they_are_withdrawn, resources_have_addresses,
+                t29_codes_that_wait_end_with_what_they_were_given_in,
+                consents_are_kept_until_they_are_withdrawn,
+                t29_a_consent_is_taken_back_for_good, resources_have_addresses,
                 a_revoked_token_is_known_until_its_end, a_sweep_removes_what_is_over;
             providers: a_provider_is_read_as_it_was_written,
-                t44_an_identity_is_its_issuer_and_subject, the_last_way_in_stays,
+                t44_an_identity_is_its_issuer_and_subject,
+                an_address_is_vouched_for_by_a_provider_that_told_that_very_one,
+                the_last_way_in_stays,
+                what_a_way_in_rests_on_is_kept_while_it_is_made,
                 of_two_last_ways_in_one_stays, t92_an_identity_goes_with_its_account,
                 t46_of_a_hundred_that_take_a_sign_in_one_gets_it,
                 t45_sign_ins_end_with_a_change_of_their_provider,
@@ -329,6 +335,7 @@ pub(crate) fn actor() -> Actor {
         subject: "local".to_owned(),
         network: Some("192.0.2.7".to_owned()),
         request: Some("a-request".to_owned()),
+        client: None,
     }
 }
 

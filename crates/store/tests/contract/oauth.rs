@@ -4,7 +4,7 @@ use std::time::Duration;
 use tollgate_kernel::{Clock as _, GrantId, Kind, Timestamp, UserId};
 use tollgate_store::{
     AuthMethod, ClientKind, ClientRecord, EventKind, NewCode, NewGrant, OAuthMembers, Owner,
-    PageRequest, ResourceRecord, Swept,
+    PageRequest, ResourceRecord, Swept, Used,
 };
 
 use super::{Bench, Outcome, act, assert_kind};
@@ -47,6 +47,33 @@ fn new_grant(bench: &Bench, user: UserId, app: &ClientRecord) -> NewGrant {
         auth_time: now,
         expires_at: now.plus(Duration::from_secs(3_600)),
     }
+}
+
+pub(crate) async fn an_app_has_one_person_of_a_name(bench: &Bench) -> Outcome<()> {
+    let (app, other) = (app(bench).await?, app(bench).await?);
+    let mut tx = bench.begin().await?;
+    let made = tx.insert_app_user(app.id, "u-1", bench.user_id()).await?.unwrap();
+    tx.commit(act("user.appear")).await?;
+    assert_eq!((made.name.as_str(), made.has_password), ("u-1", false));
+    assert_eq!(bench.reader.app_user(app.id, "u-1").await?.unwrap().id, made.id);
+    assert!(bench.reader.app_user(app.id, "U-1").await?.is_none());
+    assert!(bench.reader.app_user(other.id, "u-1").await?.is_none());
+    // Who comes second finds it made, and leaves no account behind.
+    let mut tx = bench.begin().await?;
+    let second = bench.user_id();
+    assert!(tx.insert_app_user(app.id, "u-1", second).await?.is_none());
+    drop(tx);
+    assert!(bench.reader.user(Owner::All, second).await?.is_none());
+    let mut tx = bench.begin().await?;
+    let theirs = tx.insert_app_user(other.id, "u-1", bench.user_id()).await?.unwrap();
+    tx.commit(act("user.appear")).await?;
+    assert_ne!(theirs.id, made.id);
+    // The account takes its name along.
+    let mut tx = bench.begin().await?;
+    tx.delete_user(&made).await?;
+    tx.commit(act("user.delete")).await?;
+    assert!(bench.reader.app_user(app.id, "u-1").await?.is_none());
+    Ok(())
 }
 
 /// A grant whose first refresh token has this hash.
@@ -109,7 +136,7 @@ pub(crate) async fn t3_of_a_hundred_redemptions_one_wins(bench: &Bench) -> Outco
     });
     let mut won = 0;
     for tried in tries.collect::<Vec<_>>() {
-        won += u32::from(tried.await.unwrap()?);
+        won += u32::from(tried.await.unwrap()? == Used::Now);
     }
     assert_eq!(won, 1);
     assert!(bench.reader.code(&[1; 32]).await?.unwrap().used_at.is_some());
@@ -121,7 +148,7 @@ pub(crate) async fn a_code_is_bound_to_what_it_was_made_for(bench: &Bench) -> Ou
     let code = new_code(bench, user, &app, 1).await?;
     let mut tx = bench.begin().await?;
     tx.insert_code(code.clone()).await?;
-    assert!(!tx.use_code(&[2; 32]).await?);
+    assert_eq!(tx.use_code(&[2; 32]).await?, Used::Gone);
     tx.commit(act("code.create")).await?;
     let read = bench.reader.code(&[1; 32]).await?.unwrap();
     assert_eq!((read.grant, read.client, read.user), (code.grant, app.id, user));
@@ -129,6 +156,47 @@ pub(crate) async fn a_code_is_bound_to_what_it_was_made_for(bench: &Bench) -> Ou
     assert_eq!((read.scope, read.resource, read.nonce), (code.scope, code.resource, code.nonce));
     assert_eq!((read.expires_at, read.used_at), (code.expires_at, None));
     assert!(bench.reader.code(&[2; 32]).await?.is_none());
+    Ok(())
+}
+
+pub(crate) async fn t29_codes_that_wait_end_with_what_they_were_given_in(
+    bench: &Bench,
+) -> Outcome<()> {
+    let (user, app) = (bench.user("ada@example.com").await?.id, app(bench).await?);
+    let mut codes = Vec::new();
+    for hash in 1..=4 {
+        let code = new_code(bench, user, &app, hash).await?;
+        let mut tx = bench.begin().await?;
+        tx.insert_code(code.clone()).await?;
+        tx.commit(act("code.create")).await?;
+        codes.push(code);
+    }
+    let mut tx = bench.begin().await?;
+    assert_eq!(tx.use_code(&[1; 32]).await?, Used::Now);
+    tx.commit(act("code.use")).await?;
+    let mut tx = bench.begin().await?;
+    tx.end_session(Owner::User(user), codes[0].session).await?;
+    tx.end_session(Owner::User(user), codes[1].session).await?;
+    assert_eq!(tx.use_code(&[1; 32]).await?, Used::Before, "a replay is still found");
+    assert_eq!(tx.use_code(&[2; 32]).await?, Used::Gone);
+    tx.commit(act("session.end")).await?;
+
+    // One is being used while all sessions end: its grant ends with them.
+    let mut using = bench.begin().await?;
+    assert_eq!(using.use_code(&[3; 32]).await?, Used::Now);
+    let writer = Arc::clone(&bench.writer);
+    let ending = tokio::spawn(async move {
+        let mut tx = writer.begin(super::actor()).await?;
+        tx.end_sessions_of(user, None).await?;
+        tx.commit(act("user.change_password")).await?;
+        Outcome::Ok(())
+    });
+    let grant = NewGrant { id: codes[2].grant, ..new_grant(bench, user, &app) };
+    using.insert_grant(&grant).await?;
+    using.commit(act("grant.create")).await?;
+    ending.await.unwrap()?;
+    assert!(has_ended(bench, grant.id).await?);
+    assert!(bench.reader.code(&[4; 32]).await?.is_none());
     Ok(())
 }
 
@@ -172,6 +240,9 @@ pub(crate) async fn a_family_ends_whole_and_is_announced(bench: &Bench) -> Outco
     assert!(tx.end_grant(grant).await?);
     assert!(!tx.end_grant(grant).await?);
     tx.commit(act("grant.revoke")).await?;
+    let mut tx = bench.begin().await?;
+    assert!(!tx.end_grant(grant).await?, "nor is it told twice");
+    tx.commit(act("grant.revoke")).await?;
     let told = bench.reader.events_after(before).await?;
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].kind, &told[0].id), (EventKind::Grant, &grant.to_string()));
@@ -193,11 +264,11 @@ pub(crate) async fn t24_grants_end_with_what_they_rest_on(bench: &Bench) -> Outc
     tx.insert_grant(&bound).await?;
     tx.commit(act("grant.create")).await?;
 
-    // Who signs in anew ends nothing; who signs out ends what belongs to the session.
-    let again = bench.session(user, 2).await?;
+    // Who signs out ends what belongs to the session.
+    let other = bench.session(user, 2).await?;
     let mut tx = bench.begin().await?;
-    tx.give_way(Owner::User(user), again).await?;
-    tx.commit(act("session.renew")).await?;
+    tx.end_session(Owner::User(user), other).await?;
+    tx.commit(act("session.end")).await?;
     assert!(!has_ended(bench, bound.id).await?);
     let mut tx = bench.begin().await?;
     tx.end_session(Owner::User(user), session).await?;
@@ -247,6 +318,41 @@ pub(crate) async fn consents_are_kept_until_they_are_withdrawn(bench: &Bench) ->
     Ok(())
 }
 
+pub(crate) async fn t29_a_consent_is_taken_back_for_good(bench: &Bench) -> Outcome<()> {
+    let (user, app) = (bench.user("ada@example.com").await?.id, app(bench).await?);
+    let here = "https://id.example/v1";
+    let mut tx = bench.begin().await?;
+    assert_eq!(tx.consent(user, app.id, here).await?, None);
+    tx.put_consent(user, app.id, here, "models").await?;
+    tx.commit(act("consent.give")).await?;
+
+    // It is taken back while a code is given by it.
+    let code = new_code(bench, user, &app, 1).await?;
+    let mut giving = bench.begin().await?;
+    assert_eq!(giving.consent(user, app.id, here).await?.as_deref(), Some("models"));
+    let (writer, client) = (Arc::clone(&bench.writer), app.id);
+    let withdrawing = tokio::spawn(async move {
+        let mut tx = writer.begin(super::actor()).await?;
+        tx.withdraw_consent(user, client).await?;
+        tx.commit(act("consent.withdraw")).await?;
+        Outcome::Ok(())
+    });
+    giving.insert_code(code).await?;
+    giving.put_consent(user, app.id, here, "models openid").await?;
+    giving.commit(act("consent.give")).await?;
+    withdrawing.await.unwrap()?;
+    assert!(bench.reader.code(&[1; 32]).await?.is_none());
+    assert_eq!(bench.reader.consent(user, app.id, here).await?, None);
+
+    // A new password takes all of them back.
+    let mut tx = bench.begin().await?;
+    tx.put_consent(user, app.id, here, "models").await?;
+    tx.end_sessions_of(user, None).await?;
+    tx.commit(act("user.change_password")).await?;
+    assert_eq!(bench.reader.consent(user, app.id, here).await?, None);
+    Ok(())
+}
+
 pub(crate) async fn resources_have_addresses(bench: &Bench) -> Outcome<()> {
     let mut resource = ResourceRecord::new("https://todo.example".to_owned());
     resource.aliases = vec!["https://todo.example/mcp".to_owned()];
@@ -277,9 +383,9 @@ pub(crate) async fn a_revoked_token_is_known_until_its_end(bench: &Bench) -> Out
     let grant = granted(bench, user, &app, 1).await?;
     let (token, other) = (bench.token_id(), bench.token_id());
     let ends = bench.clock.now().plus(Duration::from_secs(300));
-    for _ in 0..2 {
+    for is_new in [true, false] {
         let mut tx = bench.begin().await?;
-        tx.revoke_token(token, ends).await?;
+        assert_eq!(tx.revoke_token(token, ends).await?, is_new);
         tx.commit(act("token.revoke")).await?;
     }
     assert!(bench.reader.is_revoked(token).await? && !bench.reader.is_revoked(other).await?);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tollgate_kernel::{Clock, IdentityId, Kind, ProviderKind, UserId};
 use tollgate_store::{
-    NewIdentity, NewSignIn, Owner, PageRequest, ProviderRecord, SignInPurpose, Tx,
+    AccountState, NewIdentity, NewSignIn, Owner, PageRequest, ProviderRecord, SignInPurpose, Tx,
 };
 
 use super::{Bench, Outcome, act, assert_kind, slug};
@@ -26,6 +26,7 @@ fn identity(bench: &Bench, subject: &str, user: UserId) -> NewIdentity {
         user,
         provider: slug("there"),
         email: None,
+        email_verified: false,
     }
 }
 
@@ -108,15 +109,58 @@ pub(crate) async fn t44_an_identity_is_its_issuer_and_subject(bench: &Bench) -> 
     assert_kind(tx.insert_identity(again).await, Kind::Conflict);
     drop(tx);
     let mut tx = bench.begin().await?;
-    tx.use_identity(id, &slug("there"), Some("ada@there")).await?;
+    tx.use_identity(id, &slug("there"), (Some("ada@there"), true)).await?;
     tx.commit(act("identity.use")).await?;
     let page = bench.reader.identities(Owner::User(ada), &PageRequest::first(9)).await?;
     assert_eq!(page.items[0].email.as_deref(), Some("ada@there"));
+    assert!(page.items[0].email_verified);
     let request = PageRequest::first(9);
     assert!(bench.reader.identities(Owner::User(ben), &request).await?.items.is_empty());
     assert_eq!(bench.reader.identities(Owner::All, &request).await?.items.len(), 1);
     assert!(bench.reader.identity_by_id(Owner::User(ben), id).await?.is_none());
     assert!(bench.reader.identity_by_id(Owner::User(ada), id).await?.is_some());
+    Ok(())
+}
+
+pub(crate) async fn what_a_way_in_rests_on_is_kept_while_it_is_made(bench: &Bench) -> Outcome<()> {
+    put(bench, &provider("there")).await?;
+    let mut ada = bench.user("ada@example.com").await?;
+    let ben = bench.user("ben@example.com").await?.id;
+    let session = bench.session(ada.id, 7).await?;
+    let mine = link(bench, "1", ada.id).await?;
+    link(bench, "2", ben).await?;
+    let mut tx = bench.begin().await?;
+    assert!(tx.keep_active(ada.id).await? && tx.keep_session(ada.id, session).await?);
+    assert!(!tx.keep_session(ben, session).await?, "it is somebody else's");
+    tx.end_session(Owner::User(ada.id), session).await?;
+    assert!(!tx.keep_session(ada.id, session).await?);
+    ada.state = AccountState::Disabled;
+    tx.update_user(&ada).await?;
+    assert!(!tx.keep_active(ada.id).await?);
+    tx.delete_identities_of(ada.id).await?;
+    tx.commit(act("user.update")).await?;
+    assert!(bench.reader.identity_by_id(Owner::All, mine).await?.is_none());
+    assert_eq!(bench.reader.identities(Owner::All, &PageRequest::first(9)).await?.items.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn an_address_is_vouched_for_by_a_provider_that_told_that_very_one(
+    bench: &Bench,
+) -> Outcome<()> {
+    put(bench, &provider("there")).await?;
+    let mut ada = bench.user("Ada@example.com").await?;
+    let id = link(bench, "1", ada.id).await?;
+    assert!(!bench.reader.is_email_vouched(&ada).await?, "nobody told it");
+    let cases = [("ada@EXAMPLE.com", false, false), ("b@example.com", true, false)];
+    for (told, verified, vouched) in cases.into_iter().chain([("ada@EXAMPLE.com", true, true)]) {
+        let mut tx = bench.begin().await?;
+        tx.use_identity(id, &slug("there"), (Some(told), verified)).await?;
+        tx.commit(act("identity.use")).await?;
+        assert_eq!(bench.reader.is_email_vouched(&ada).await?, vouched, "{told} {verified}");
+    }
+    // Another address, which somebody typed.
+    ada.email = "other@example.com".to_owned();
+    assert!(!bench.reader.is_email_vouched(&ada).await?);
     Ok(())
 }
 

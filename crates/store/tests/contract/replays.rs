@@ -92,8 +92,8 @@ pub(crate) async fn a_replay_ends_after_its_time(bench: &Bench) -> Outcome<()> {
 }
 
 pub(crate) async fn an_act_is_found_by_its_request(bench: &Bench) -> Outcome<()> {
-    let actor =
-        Actor { subject: "user:x".to_owned(), network: None, request: Some("r1".to_owned()) };
+    let request = Some("r1".to_owned());
+    let actor = Actor { subject: "user:x".to_owned(), network: None, request, client: None };
     let tx = bench.writer.begin(actor.clone()).await?;
     assert!(!bench.reader.has_acted("r1").await?);
     drop(tx);

@@ -3,8 +3,9 @@
 //! `cargo xtask test` says where Node and Chromium are; without that this test fails. With
 //! `TOLLGATE_SHOTS` it leaves its screenshots in that folder.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod flask_app;
 mod sign_in;
 
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ async fn administration(server: &TestServer) -> Vec<String> {
         format!("/admin/users/{user}/link"),
         format!("/admin/apps/{app}"),
         format!("/admin/apps/{app}/keys"),
+        format!("/admin/apps/{app}/sign-in"),
+        "/account/apps".to_owned(),
         format!("/admin/upstreams/{upstream}"),
         format!("/admin/entries/{call}"),
     ]);

@@ -16,14 +16,14 @@ const SECRET: &str = "a-client-secret-of-the-browser-test";
 const THEIRS: [&str; 4] = ["idp", "google", "github", "facebook"];
 
 /// A program of others that serves until it is dropped.
-struct Peer {
+pub(crate) struct Peer {
     /// What it said when it was ready.
     ready: Value,
     _child: Child,
 }
 
 impl Peer {
-    async fn start(command: &mut Command) -> Self {
+    pub(crate) async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next_line().await.unwrap().unwrap_or_default();
@@ -33,7 +33,7 @@ impl Peer {
         Self { ready, _child: child }
     }
 
-    fn origin(&self, name: &str) -> &str {
+    pub(crate) fn origin(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap()
     }
 }

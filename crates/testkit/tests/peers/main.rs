@@ -1,9 +1,11 @@
-//! The official OpenAI SDKs, Python and Node, unmodified, against a whole server.
+//! Software that others wrote, unmodified, against a whole server: the official OpenAI SDKs, and
+//! libraries that apps sign people in with.
 //!
 //! `cargo xtask test` says where the interpreters are; without that these tests fail.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod apps;
 mod demo;
 mod sdk;
 

@@ -98,6 +98,11 @@ impl Vault {
         Ok(Imported::take(hash, &self.peppers)?.text())
     }
 
+    /// Whether `stored` was hashed elsewhere: checking it takes as long as whoever hashed it chose.
+    pub fn is_imported(stored: &str) -> bool {
+        Imported::read(stored).is_some()
+    }
+
     /// Checks `password` against what [`Vault::hash_password`] or [`Vault::import_password`] gave.
     /// Text that neither gave is an internal error; a password of more than 1,024 bytes is an
     /// invalid request.

@@ -149,7 +149,7 @@ async fn j22_j23_a_provider_like_github_is_known_by_its_profile() {
     idp.can("/user/emails", emails(value!(true)));
     let identity = house.come_back(&provider, "alice").await.unwrap();
     let wanted = Identity {
-        issuer: format!("{}#idp", idp.origin),
+        issuer: format!("{}#idp.id", idp.origin),
         subject: "583231".to_owned(),
         email: Some("octo@example.com".to_owned()),
         email_verified: true,

@@ -89,7 +89,9 @@ fn with_oauth(body: Body, args: &ClientOAuth) -> Body {
         .list("grants", grant)
         .list("scopes", scope)
         .list("resources", &args.resource)
+        .list("origins", &args.origin)
         .maybe("legacy", args.legacy)
+        .maybe("user_header", args.user_header)
         .maybe("access_token_s", args.access_token_s)
         .maybe("refresh_token_s", args.refresh_token_s)
 }

@@ -233,6 +233,19 @@ async fn a_keys_secret_stands_alone_and_its_words_elsewhere() {
 }
 
 #[tokio::test]
+async fn signing_keys_are_replaced_or_revoked() {
+    let list = ("GET /api/v1/signing-keys?limit=500", json!(null));
+    for (line, body, said) in [
+        ("tollgate rotate signing-keys", json!({ "lead_s": 1_200 }), "in 1200 seconds"),
+        ("tollgate rotate signing-keys --revoke", json!({ "revoke": true }), "are gone"),
+    ] {
+        let wanted = [("POST /api/v1/signing-keys/rotate", body), list.clone()];
+        let seen = asks(line, &[page([]), page([])], &wanted).await;
+        assert!(seen.talk.contains(said), "{}", seen.talk);
+    }
+}
+
+#[tokio::test]
 async fn apps_are_made_and_changed() {
     let app = json!({ "client_id": "c", "name": "bot", "state": "active" });
     let wanted = [("POST /api/v1/clients", json!({ "name": "bot", "plan": "standard" }))];

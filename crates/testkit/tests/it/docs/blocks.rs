@@ -66,7 +66,7 @@ fn pages() -> Vec<PathBuf> {
         }
     }
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        pages.extend(Some(entry.unwrap().path().join("README.md")).filter(|page| page.exists()));
+        pages.push(entry.unwrap().path().join("README.md"));
     }
     pages.sort();
     pages
@@ -240,6 +240,10 @@ async fn run(stage: Option<&Stage>, words: &[String], page: &str) {
     let shown = words.join(" ");
     match words.as_slice() {
         [] | ["export", ..] | ["cargo", "xtask", "test" | "check" | "bench"] => {}
+        // The tests of the example start it by these words.
+        ["pip", "install", "-r", file] | ["flask", "--app", file, "run"] => {
+            assert!(root().join(file).is_file(), "{page}: {shown}");
+        }
         ["tollgate", rest @ ..] | ["cargo", "run", "--release", "--", rest @ ..] => {
             let config = stage.map(|stage| stage.config.display().to_string());
             let mut all = vec!["tollgate"];

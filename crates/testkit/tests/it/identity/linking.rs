@@ -1,15 +1,15 @@
 //! Accounts at providers are linked from a session, and unlinked but for the last way in.
 
 use serde_json::{Value, json};
-use tollgate_testkit::{Answer, Browser};
+use tollgate_testkit::{Answer, Browser, ProviderFault};
 
-use super::{House, person};
+use super::{House, PASSWORD, person};
 
 /// Begins linking from this browser's page; where it is sent.
 async fn begin(browser: &Browser, provider: &str) -> String {
     let path = format!("/account/providers/{provider}/link");
-    let request = browser.request("POST", &path).form(&[("csrf", &browser.csrf)]);
-    let answer = browser.send(request).await.unwrap();
+    let fields = [("csrf", &*browser.csrf), ("current_password", PASSWORD)];
+    let answer = browser.send(browser.request("POST", &path).form(&fields)).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
     let place = answer.header("refresh").strip_prefix("0; url=").unwrap().to_owned();
     let link = place.replace('&', "&#38;");
@@ -72,6 +72,69 @@ async fn t43_an_account_is_linked_in_the_session_that_began_it() {
     assert_eq!(here.get(&back).await.unwrap().status, 303);
     assert_eq!(house.identities().await.len(), 1);
     assert_ne!(ada, ben);
+    house.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn t41_who_has_but_the_browser_links_nothing() {
+    let house = House::new().await;
+    let (_, ada) = house.member("ada@example.com").await;
+    let path = "/account/providers/idp/link";
+    let asked = async |fields: &[(&str, &str)]| {
+        ada.send(ada.request("POST", path).form(fields)).await.unwrap()
+    };
+    let answer = asked(&[("csrf", &ada.csrf)]).await;
+    assert_eq!((answer.status, answer.header("refresh")), (200, ""), "{}", answer.text);
+    assert!(answer.text.contains("name=\"current_password\""), "{}", answer.text);
+    for wrong in ["", "guessed"] {
+        let answer = asked(&[("csrf", &ada.csrf), ("current_password", wrong)]).await;
+        assert_eq!((answer.status, answer.header("refresh")), (422, ""), "{}", answer.text);
+    }
+    assert!(house.idp.seen().iter().all(|request| !request.contains("/authorize")));
+    house.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn t41_who_gets_their_account_back_has_no_strangers_way_in_left() {
+    let house = House::new().await;
+    // Somebody signed up with the victim's address, and linked an account of their own.
+    let (victim, squatter) = house.member("victim@example.com").await;
+    let back = house.idp.approve(&begin(&squatter, "idp").await, &person("squatter")).unwrap();
+    assert_eq!(squatter.get(&back).await.unwrap().status, 303);
+    let links = format!("/api/v1/users/{victim}/links");
+    let link = house.done("POST", &links, json!({ "purpose": "reset" })).await;
+    let link = link["url"].as_str().unwrap().strip_prefix(&house.server.url).unwrap().to_owned();
+    let owner = house.browser();
+    let password = [("password", "nine kingfishers on a wire")];
+    assert_eq!(owner.send(&link, &link, &password).await.status, 303);
+    assert_eq!(owner.who().await, "victim@example.com");
+    assert_eq!(house.identities().await, Vec::<Value>::new());
+    let (browser, _) = house.come_as("idp", &person("squatter")).await;
+    assert_ne!(browser.who().await, "victim@example.com");
+    house.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn t43_a_session_that_ends_while_the_provider_thinks_links_nothing() {
+    let house = House::new().await;
+    let (ada, thief) = house.member("ada@example.com").await;
+    let own = house.server.signed_in(ada).await.unwrap();
+    let back = house.idp.approve(&begin(&thief, "idp").await, &person("thief")).unwrap();
+    house.idp.bend(Some(ProviderFault::Pause));
+    let (answer, ()) = tokio::join!(async { thief.get(&back).await.unwrap() }, async {
+        house.idp.exchanging().await.unwrap();
+        let sessions = own.get("/api/v1/sessions").await.unwrap().json();
+        for session in sessions["items"].as_array().unwrap() {
+            if session["current"] != json!(true) {
+                let path = format!("/api/v1/sessions/{}", session["id"].as_str().unwrap());
+                own.send(own.request("DELETE", &path)).await.unwrap();
+            }
+        }
+        house.idp.bend(None);
+    });
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert_eq!(thief.get("/api/v1/me").await.unwrap().status, 401);
+    assert_eq!(house.identities().await, Vec::<Value>::new());
     house.server.stop().await.unwrap();
 }
 

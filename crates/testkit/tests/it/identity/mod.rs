@@ -4,13 +4,17 @@ mod linking;
 mod manage;
 mod providers;
 mod refusals;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 use tollgate_kernel::{Role, UserId};
-use tollgate_testkit::{Answer, Browser, Client, Engine, FakeProvider, TestServer};
+use tollgate_testkit::{Answer, Browser, Client, FakeProvider, TestServer};
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "four herons under one umbrella";
 
 /// A server with a provider `idp` of OpenID Connect, where everybody may sign up.
 pub(crate) struct House {
@@ -30,7 +34,7 @@ impl House {
 
     /// The same around a provider that nobody has described yet.
     pub(crate) async fn around(idp: FakeProvider) -> Self {
-        let server = TestServer::start(Engine::Sqlite).await.unwrap();
+        let server = TestServer::start(crate::ENGINE).await.unwrap();
         let owner = server.add_user("owner@example.com", None).await.unwrap();
         server.set_role(owner, Role::Owner).await.unwrap();
         let owner = server.signed_in(owner).await.unwrap();
@@ -102,7 +106,7 @@ impl House {
 
     /// Somebody with a password, and their session.
     pub(crate) async fn member(&self, email: &str) -> (UserId, Browser) {
-        let wish = json!({ "email": email, "password": "four herons under one umbrella" });
+        let wish = json!({ "email": email, "password": PASSWORD });
         let made = self.done("POST", "/api/v1/users", wish).await;
         let id: UserId = made["id"].as_str().unwrap().parse().unwrap();
         (id, self.server.signed_in(id).await.unwrap())

@@ -241,7 +241,7 @@ async fn t52_a_token_of_somebody_else_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn what_the_provider_refuses_is_said_in_our_own_words() {
+async fn v9_what_the_provider_refuses_is_said_in_our_own_words() {
     let house = House::new().await;
     for (error, words) in [
         ("access_denied", "You did not allow idp"),
@@ -253,13 +253,24 @@ async fn what_the_provider_refuses_is_said_in_our_own_words() {
         let place = url::Url::parse(&place).unwrap();
         let (_, state) = place.query_pairs().find(|(name, _)| name == "state").unwrap();
         let error: String = url::form_urlencoded::byte_serialize(error.as_bytes()).collect();
-        let back =
-            format!("/callback/idp?error={error}&error_description=call+0900-12345&state={state}");
+        let issuer = &house.idp.origin;
+        let query = format!("error={error}&error_description=call+0900-12345&state={state}");
+        let back = format!("/callback/idp?{query}&iss={issuer}");
         let answer = browser.get(&back).await;
         assert_eq!(answer.status, 403, "{}", answer.text);
         assert!(answer.text.contains(words), "{}", answer.text);
         assert!(!answer.text.contains("0900") && !answer.text.contains("alert(1)"));
         assert_eq!(browser.get(&back).await.status, 400, "used up");
+    }
+    // It promises to say that it is the one who answers (RFC 9207), and here it is another.
+    for iss in ["", "&iss=https://evil.example"] {
+        let browser = house.browser();
+        let place = url::Url::parse(&browser.sent("/login/idp").await).unwrap();
+        let (_, state) = place.query_pairs().find(|(name, _)| name == "state").unwrap();
+        let back = format!("/callback/idp?error=access_denied&state={state}{iss}");
+        let answer = browser.get(&back).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.text.contains("does not come from"), "{}", answer.text);
     }
     // In the language of the page.
     let browser = house.browser();

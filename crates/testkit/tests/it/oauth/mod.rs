@@ -1,6 +1,8 @@
 //! The authorization server, on each engine.
 
+mod bounds;
 mod codes;
+mod named;
 mod people;
 mod refresh;
 mod requests;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tollgate_edge::NetworkLimits;
 use tollgate_kernel::{LeapingClock, UserId};
 use tollgate_testkit::{Answer, Browser, Client, Setup, TestServer};
 use url::form_urlencoded;
@@ -42,8 +45,12 @@ type Pairs<'a> = Vec<(&'a str, String)>;
 
 impl House {
     async fn new() -> Self {
+        Self::limited(NetworkLimits::LAX).await
+    }
+
+    async fn limited(network_limits: NetworkLimits) -> Self {
         let clock = Arc::new(LeapingClock::at_noon());
-        let setup = Setup { clock: clock.clone(), ..Setup::on(crate::ENGINE) };
+        let setup = Setup { clock: clock.clone(), network_limits, ..Setup::on(crate::ENGINE) };
         let server = TestServer::start_as(setup).await.unwrap();
         let (alice, _) = server.caller("alice", Vec::new()).await.unwrap();
         let browser = server.signed_in(alice).await.unwrap();
@@ -62,6 +69,15 @@ impl House {
         let made = made.json();
         let text = |name: &str| made[name].as_str().map(str::to_owned);
         App { id: text("client_id").unwrap(), secret: text("client_secret") }
+    }
+
+    /// A wish for tokens for an address of others: it is what it was when the server has another.
+    async fn elsewhere(&self) -> [(&'static str, &'static str); 2] {
+        let uri = "https://todo.example";
+        let resource = json!({"uri": uri, "scopes": ["todo.read"]});
+        let made = self.root.post("/api/v1/resources", &resource).await.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text);
+        [("resource", uri), ("scope", "openid todo.read")]
     }
 
     async fn public(&self) -> App {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{CALLBACK, House, between, text, told};
+use crate::both::bites;
 
 #[tokio::test]
 async fn t7_who_signs_in_first_goes_on_as_it_was_asked() {
@@ -181,5 +182,87 @@ async fn t17_signing_out_leads_to_registered_addresses_alone() {
     assert!(ended.header("clear-site-data").contains("cache"));
     assert_eq!(house.browser.get("/account").await.unwrap().status, 303, "signed out");
     assert_eq!(house.calls(&tokens).await, 401, "and so is the app");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_app_asks_for_a_language() {
+    let house = House::new().await;
+    let app = house.public().await;
+    let nobody = house.server.anonymous();
+    let request = house.request(&app, &[("ui_locales", "fr-CA ja-JP en")]);
+    let answer = nobody.get(&request).await.unwrap();
+    let cookie = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    assert!(cookie.into_iter().any(|line| line.starts_with("tollgate-lang=ja;")), "{answer:?}");
+    let asked = house.browser.get(&house.request(&app, &[("ui_locales", "zh-CN")])).await.unwrap();
+    assert!(asked.text.contains("lang=\"zh-Hans\""), "{}", asked.text);
+    // Whoever chose one keeps it.
+    let request = house.browser.request("GET", &request).header("cookie", "tollgate-lang=en");
+    let asked = house.browser.send(request).await.unwrap();
+    assert!(
+        asked
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .all(|line| { !line.to_str().unwrap().starts_with("tollgate-lang") })
+    );
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_sees_the_apps_with_access_and_takes_it_back() {
+    let house = House::new().await;
+    let empty = house.browser.get("/account/apps").await.unwrap();
+    assert!(empty.status == 200 && empty.text.contains("Apps that you sign in to"));
+    let app = house.app(json!({"name": "<b>Flask</b>"})).await;
+    let other = house.app(json!({"name": "Other"})).await;
+    let tokens = house.tokens(&app, &[]).await;
+    let kept = house.tokens(&other, &[]).await;
+    let page = house.browser.get("/account/apps").await.unwrap();
+    for shown in ["&#60;b&#62;Flask", "Other", "call AI models", "/v1"] {
+        assert!(page.text.contains(shown), "{shown} in {}", page.text);
+    }
+    let security = house.browser.get("/account/security").await.unwrap();
+    assert!(security.text.contains("href=\"/account/apps\""));
+    let path = format!("/account/apps/{}/end", app.id);
+    assert!(page.text.contains(&path));
+    let send = async |csrf: &str| {
+        let request = house.browser.request("POST", &path).form(&[("csrf", csrf)]);
+        house.browser.send(request).await.unwrap().status
+    };
+    assert_eq!(send("forged").await, 403);
+    assert_eq!(house.calls(&tokens).await, 200);
+    assert_eq!(send(&house.browser.csrf).await, 303);
+    bites("what it was allowed is over", async || house.calls(&tokens).await == 401).await;
+    assert_eq!(house.calls(&kept).await, 200, "other apps go on");
+    let page = house.browser.get("/account/apps").await.unwrap();
+    assert!(!page.text.contains("Flask") && page.text.contains("Other"));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_comes_as_a_form_where_an_app_asks_for_one() {
+    let house = House::new().await;
+    let app = house.public().await;
+    let request = house.request(&app, &[("response_mode", "form_post")]);
+    let asked = house.browser.get(&request).await.unwrap();
+    let consented = house.said("allow", asked).await;
+    let known = house.browser.get(&request).await.unwrap();
+    for page in [&consented, &known] {
+        assert_eq!((page.status, page.header("location")), (200, ""), "{}", page.text);
+        assert!(page.text.contains(&format!("action=\"{CALLBACK}\" data-onward")), "{}", page.text);
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("form-action 'self' https://app.example"), "{policy}");
+        assert_eq!(page.header("cache-control"), "no-store");
+        let value = |name: &str| between(&page.text, &format!("name=\"{name}\" value=\""), "\"");
+        assert_eq!(value("state"), "s p&#38;a=c/e");
+        assert_eq!(value("iss"), house.server.url);
+        let tokens = house.token(&house.redemption(&app, value("code"))).await;
+        assert_eq!(tokens.status, 200, "{}", tokens.text);
+    }
+    // Errors too.
+    let changes = [("response_mode", "form_post"), ("scope", "unknown")];
+    let refused = house.browser.get(&house.request(&app, &changes)).await.unwrap();
+    assert!(refused.text.contains("name=\"error\" value=\"invalid_scope\""), "{}", refused.text);
     house.stop().await;
 }

@@ -75,7 +75,7 @@ async fn t20_fifty_refreshes_at_once_make_no_forks() {
 async fn t23_reuse_is_found_after_a_restart() {
     let mut house = House::new().await;
     let app = house.public().await;
-    let first = house.tokens(&app, &[]).await;
+    let first = house.tokens(&app, &house.elsewhere().await).await;
     let second = house.refreshed(&app, &first).await.json();
     house.server = house.server.restart().await.unwrap();
     // The key of successors is the same.

@@ -1,6 +1,9 @@
 //! Authorization requests: what is refused, where, and how.
 
-use super::{App, CALLBACK, House, told};
+use serde_json::json;
+use tollgate_testkit::Answer;
+
+use super::{App, CALLBACK, House, text, told};
 
 #[tokio::test]
 async fn t19_an_unknown_app_or_address_is_told_to_the_person() {
@@ -136,6 +139,52 @@ async fn a_request_by_form_and_by_the_old_address_is_the_same() {
         assert!(asked.text.contains("consent-form"), "{}", asked.text);
         let asked = house.browser.get(&format!("/authorize?{query}")).await.unwrap();
         assert!(asked.text.contains("consent-form"));
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_an_app_read_answers_by_its_origins() {
+    let house = House::new().await;
+    let ours = "https://spa.example";
+    let app = house.app(json!({"type": "public", "origins": [ours]})).await;
+    let other = house.public().await;
+    let nobody = house.server.anonymous();
+    let readable = |answer: &Answer| answer.header("access-control-allow-origin").to_owned();
+    for path in ["/oauth/token", "/token", "/oauth/userinfo", "/oauth/revoke"] {
+        let request = nobody.request("OPTIONS", path).header("origin", ours);
+        let request = request.header("access-control-request-method", "POST");
+        let answer = nobody.send(request).await.unwrap();
+        assert_eq!((answer.status, &*readable(&answer)), (204, ours), "{path}");
+        assert!(answer.header("access-control-allow-headers").contains("authorization"));
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+    }
+    let refresh = async |app: &App, origin: &str, token: String| {
+        let form = [
+            ("grant_type", "refresh_token".to_owned()),
+            ("client_id", app.id.clone()),
+            ("refresh_token", token),
+        ];
+        let request = nobody.request("POST", "/oauth/token").header("origin", origin);
+        nobody.send(request.form(&form)).await.unwrap()
+    };
+    let tokens = house.tokens(&app, &[]).await;
+    let answer = refresh(&app, ours, text(&tokens, "refresh_token")).await;
+    assert_eq!((answer.status, &*readable(&answer)), (200, ours));
+    assert!(answer.header("vary").to_ascii_lowercase().contains("origin"));
+    let fresh = answer.json();
+    // Errors are read too; by nobody else's pages, nor for another app.
+    let answer = refresh(&app, ours, "tg_refresh_x".to_owned()).await;
+    assert_eq!((answer.status, &*readable(&answer)), (400, ours));
+    for (app, origin) in [(&app, "https://evil.example"), (&other, ours)] {
+        let answer = refresh(app, origin, "tg_refresh_x".to_owned()).await;
+        assert_eq!((answer.status, &*readable(&answer)), (400, ""), "{origin}");
+    }
+    let bearer = house.server.with_bearer(&text(&fresh, "access_token"));
+    for (origin, said) in [(ours, ours), ("https://evil.example", "")] {
+        let request = bearer.request("GET", "/oauth/userinfo").header("origin", origin);
+        let answer = bearer.send(request).await.unwrap();
+        assert_eq!((answer.status, &*readable(&answer)), (200, said));
     }
     house.stop().await;
 }

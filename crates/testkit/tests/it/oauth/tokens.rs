@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tollgate_root::Root;
+use tollgate_vault::{MasterKey, Place, Sealed};
 
 use super::codes::claims;
 use super::{House, posted, refused, text};
@@ -205,7 +207,7 @@ async fn t72_only_whom_a_token_concerns_is_told_about_it() {
 async fn t39_a_new_key_is_published_before_it_signs_and_the_old_one_after() {
     let mut house = House::new().await;
     let app = house.app(json!({})).await;
-    let before = house.tokens(&app, &[]).await;
+    let before = house.tokens(&app, &house.elsewhere().await).await;
     let kid = |token: &str| -> String {
         use base64::Engine as _;
         let header = token.split('.').next().expect("a header");
@@ -242,6 +244,69 @@ async fn t39_a_new_key_is_published_before_it_signs_and_the_old_one_after() {
     house.clock.leap(Duration::from_secs(3_600 + 901));
     let last = published(&house).await;
     assert!(last.len() == 2 && old.iter().all(|kid| !last.contains(kid)));
+    house.stop().await;
+}
+
+/// A token like this one, signed just now by somebody who has the key.
+async fn forged(house: &House, token: &str) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let server = &house.server;
+    let records = server.gate.read(&server.system).signing_keys().await.unwrap();
+    let record = records.into_iter().find(|record| record.alg == "ES256").unwrap();
+    let master = MasterKey::from_text(server.master_key().expose()).unwrap();
+    let (_, opener) = tollgate_vault::unlock(&Root::new(), master).unwrap();
+    let place = Place {
+        table: "signing_keys",
+        column: "sealed",
+        row: record.kid,
+        owner: "installation".to_owned(),
+        version: 1,
+    };
+    let signer = opener.signer(&place, &Sealed::from_bytes(record.sealed)).unwrap();
+    let mut said = claims(token);
+    said["jti"] = json!("01939000-0000-7000-8000-000000000001");
+    let (header, _) = token.split_once('.').unwrap();
+    let input = format!("{header}.{}", BASE64.encode(said.to_string()));
+    let signature = signer.sign(input.as_bytes()).unwrap();
+    format!("{input}.{}", BASE64.encode(signature))
+}
+
+#[tokio::test]
+async fn j26_t39_what_a_stolen_key_signed_ends_with_it_at_once() {
+    let house = House::new().await;
+    let home = "https://app.example/bye";
+    let app = house.app(json!({"post_logout_redirect_uris": [home]})).await;
+    let before = house.tokens(&app, &[]).await;
+    let forged = json!({"access_token": forged(&house, &text(&before, "access_token")).await});
+    for token in [&before, &forged] {
+        assert_eq!(house.calls(token).await, 200);
+    }
+    let rotate = async |body| house.root.post("/api/v1/signing-keys/rotate", &body).await.unwrap();
+    // A rotation alone ends nothing.
+    assert_eq!(rotate(json!({"lead_s": 0})).await.status, 200);
+    assert_eq!(house.calls(&forged).await, 200);
+    assert_eq!(rotate(json!({"lead_s": 60, "revoke": true})).await.status, 400);
+    let revoked = rotate(json!({"revoke": true})).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text);
+    let keys = revoked.json()["items"].as_array().unwrap().clone();
+    assert!(keys.len() == 2 && keys.iter().all(|key| key["state"] == "in_use"), "{keys:?}");
+    let jwks = house.server.anonymous().get("/oauth/jwks.json").await.unwrap().json();
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 2);
+    for token in [&before, &forged] {
+        assert_eq!(house.calls(token).await, 401, "remembered or not");
+        let told = house.introspected(&app, &text(token, "access_token")).await;
+        assert_eq!(told, json!({"active": false}));
+    }
+    // Nor does an ID token of it say who is meant.
+    let (hint, id) = (text(&before, "id_token"), &app.id);
+    let query = format!("?id_token_hint={hint}&client_id={id}&post_logout_redirect_uri={home}");
+    let asked = house.browser.get(&format!("/oauth/end-session{query}")).await.unwrap();
+    assert!(asked.text.contains("end-session-form"), "{}", asked.text);
+    let after = house.refreshed(&app, &before).await;
+    assert_eq!(after.status, 200, "{}", after.text);
+    assert_eq!(house.calls(&after.json()).await, 200);
+    assert_eq!(house.acts("signing_key.revoke").await, 1);
     house.stop().await;
 }
 
