@@ -120,6 +120,7 @@ async fn admins_leave_owners_alone_and_become_none() {
     assert_eq!(kind(make_link(gate, &admin, id, SignIn).await.err()), forbidden);
     // A key that an admin made is an admin's; the owner's key is an owner's.
     let wish = |name: &str| KeyWish {
+        tool: None,
         name: name.to_owned(),
         holder: Some(tollgate_store::KeyHolder::Admin),
         models: Vec::new(),
@@ -220,6 +221,7 @@ async fn me_says_who_asks_and_changes_by_patch() {
         &house.gate,
         &house.signed_in_with(NEW).await,
         KeyWish {
+            tool: None,
             name: "k".into(),
             holder: None,
             models: Vec::new(),

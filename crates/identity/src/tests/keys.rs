@@ -21,6 +21,7 @@ use crate::update_user::{UserChange, update_user};
 
 pub(super) fn wish(holder: Option<KeyHolder>) -> KeyWish {
     KeyWish {
+        tool: None,
         name: "laptop".to_owned(),
         holder,
         models: Vec::new(),
