@@ -8,7 +8,7 @@ use tollgate_kernel::{
     Scopes, Timestamp, TokenId, UserId,
 };
 use tollgate_protocol::jwt::AccessClaims;
-use tollgate_store::{AccountState, AuditEvent, KeyHolder, Owner};
+use tollgate_store::{AccountState, AuditEvent, KeyHolder, Owner, ToolAuth};
 
 /// How long a token lasts where nothing is said, in seconds.
 const LIFE_S: u32 = 300;
@@ -54,8 +54,9 @@ pub(crate) async fn issue_token(
     let warrant = gate.allow(caller, Manage::write(Noun::Tokens))?;
     let source = source(gate, &warrant, wish.user).await?;
     let (audience, allowed) = audience(gate, wish.audience)?;
-    if source.lends && allowed != Scope::MODELS {
-        let detail = "A token for somebody else calls models alone. Leave audience out.";
+    let allowed = allowed.as_str();
+    if source.lends && allowed == Scope::MANAGE {
+        let detail = "A token for somebody else calls models or a tool. Leave audience out.";
         return Err(Error::invalid(detail).with_param("audience"));
     }
     let scope = scope(allowed, wish.scope.as_deref())?;
@@ -77,7 +78,7 @@ pub(crate) async fn issue_token(
         nbf: None,
         jti: TokenId::new(&**gate.clock(), &**gate.rng()).to_string(),
         client_id: CLIENT.to_owned(),
-        scope: Some(scope.clone()),
+        scope: Some(scope.clone()).filter(|scope| !scope.is_empty()),
         sid: source.credential.session().map(|session| session.to_string()),
         models,
         key: source.credential.key().map(|key| key.to_string()),
@@ -132,28 +133,45 @@ async fn source(gate: &Gate, warrant: &Warrant, user: Option<UserId>) -> Result<
     Ok(Source { user, credential, lends, ends })
 }
 
-/// The audience, and the one scope that it knows.
-fn audience(gate: &Gate, wished: Option<String>) -> Result<(String, &'static str), Error> {
+/// The audience, and the scopes that it knows: one of our own doors, or those of a tool that takes
+/// access tokens.
+fn audience(gate: &Gate, wished: Option<String>) -> Result<(String, String), Error> {
     let models = gate.models_audience();
+    let tool = wished.as_deref().and_then(|wished| tool_scope(gate, wished));
     match wished {
-        None => Ok((models, Scope::MODELS)),
-        Some(wished) if wished == models => Ok((models, Scope::MODELS)),
-        Some(wished) if gate.knows_audience(&wished) => Ok((wished, Scope::MANAGE)),
-        Some(_) => {
+        None => Ok((models, Scope::MODELS.to_owned())),
+        Some(wished) if wished == models => Ok((models, Scope::MODELS.to_owned())),
+        Some(wished) if gate.knows_audience(&wished) => Ok((wished, Scope::MANAGE.to_owned())),
+        Some(wished) => {
+            if let Some(scope) = tool {
+                return Ok((wished, scope));
+            }
             let detail = format!("No door has this address. Ask for {models}, or leave it out.");
             Err(Error::invalid(detail).with_param("audience"))
         }
     }
 }
 
+/// The scopes of the tool at this address, separated by spaces, if people sign in for it.
+fn tool_scope(gate: &Gate, address: &str) -> Option<String> {
+    let tools = gate.tools();
+    let tool = tools.iter().find(|tool| tool.address() == address)?;
+    match tool.auth() {
+        ToolAuth::OAuth { scope, .. } => Some(scope.clone()),
+        _ => None,
+    }
+}
+
 fn scope(allowed: &str, wished: Option<&str>) -> Result<String, Error> {
     let Some(wished) = wished else { return Ok(allowed.to_owned()) };
     let only = match Scopes::parse(wished)? {
-        Scopes::Only(scopes) => scopes.iter().map(Scope::as_str).eq([allowed]),
+        Scopes::Only(scopes) => {
+            scopes.iter().all(|scope| allowed.split(' ').any(|known| known == scope.as_str()))
+        }
         Scopes::All => false,
     };
     if only {
-        return Ok(allowed.to_owned());
+        return Ok(wished.to_owned());
     }
     let detail = format!("This audience knows the scope {allowed:?} alone.");
     Err(Error::invalid(detail).with_param("scope"))

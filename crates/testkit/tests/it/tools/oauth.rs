@@ -144,10 +144,7 @@ async fn g3_a_token_for_another_audience_is_refused_at_a_tool() {
     for audience in [format!("{}/v1", house.server.url), house.at("other"), house.at("todo")] {
         let body = json!({"audience": audience});
         let made = house.browser.post("/api/v1/tokens", &body).await.unwrap();
-        if made.status != 200 && made.status != 201 {
-            assert_ne!(audience, format!("{}/v1", house.server.url), "{}", made.text);
-            continue;
-        }
+        assert!(made.status < 300, "{audience}: {}", made.text);
         let token = made.json()["access_token"].as_str().unwrap().to_owned();
         let call = plugin.call("listTodos", Some(&plugin.header(&token)), None).await.unwrap();
         let wanted = if audience == house.at("todo") { 200 } else { 401 };
