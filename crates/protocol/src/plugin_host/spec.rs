@@ -80,7 +80,8 @@ fn parse(body: &[u8]) -> Result<Node, Refusal> {
     if body.len() > MAX_SPEC_BYTES {
         return Err(Refusal::new("too_large", "The OpenAPI document is too large."));
     }
-    let document = Node::parse(body).map_err(|error| unreadable(&plain(&error.to_string(), 200)))?;
+    let document =
+        Node::parse(body).map_err(|error| unreadable(&plain(&error.to_string(), 200)))?;
     if document.get("openapi").is_none() && document.get("paths").is_none() {
         return Err(unreadable("it has neither openapi nor paths"));
     }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use tollgate_kernel::Timestamp;
+use tollgate_protocol::document::Node;
 use tollgate_protocol::jwt::{AccessClaims, Unverified, compact};
 use tollgate_protocol::oauth::{
     Addressed, ClientAuth, Params, RedirectUri, TokenRequest, Wish, answer_url,
@@ -13,13 +14,14 @@ use tollgate_protocol::openai::{
 };
 use tollgate_protocol::plugin_host::{Auth, Root, Source, read, read_api};
 use tollgate_protocol::sse::{RawEvent, SseSplitter};
+use tollgate_protocol::tool::{OpenApi, Security};
 use tollgate_protocol::{api_key, openai};
 
 /// The name of a target, and what it does.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 11] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("api_key", api_key_target),
     ("jwt", jwt_target),
     ("request", request_target),
@@ -31,6 +33,7 @@ pub(crate) const TARGETS: [Target; 11] = [
     ("oauth_params", oauth_params_target),
     ("redirect_uri", redirect_uri_target),
     ("plugin_manifest", plugin_manifest_target),
+    ("openapi", openapi_target),
 ];
 
 /// A key has one spelling: ASCII, and no longer than it can be.
@@ -222,4 +225,19 @@ pub(crate) fn plugin_manifest_target(data: &[u8]) {
     if let Ok(api) = read_api(data, &url, &source) {
         assert!(url::Url::parse(&api.base).is_ok_and(|base| root.holds(&base)));
     }
+}
+
+/// What a document is read as can be written and read again, and what is published of it has our
+/// address alone.
+pub(crate) fn openapi_target(data: &[u8]) {
+    if let Ok(node) = Node::parse(data) {
+        assert_eq!(Node::parse(&node.to_json()).ok(), Some(node));
+    }
+    let Ok(document) = OpenApi::parse(data) else { return };
+    let published = document.published("https://todo.example", Security::None);
+    assert!(document.remarks().len() <= 100);
+    let again = OpenApi::parse(&published);
+    let Ok(again) = again else { panic!("what was made of it is refused") };
+    assert_eq!(again.operation_count(), document.operation_count());
+    assert_eq!(again.published("https://todo.example", Security::None), published);
 }
