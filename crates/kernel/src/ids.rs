@@ -111,6 +111,10 @@ ids! {
     IdentityId,
     /// An announcement that a credential or a policy changed.
     EventId,
+    /// Somebody else's tool, installed here.
+    InstallId,
+    /// A person's link to an installed tool.
+    ConnectionId,
 }
 
 /// The key of an entry: a call, and which attempt at an upstream.

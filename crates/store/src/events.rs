@@ -43,10 +43,14 @@ pub enum EventKind {
     Token,
     /// An address that tokens are made for.
     Resource,
+    /// Somebody else's tool.
+    Install,
+    /// A person's connection to one.
+    Connection,
 }
 
 impl EventKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::User,
         Self::Key,
         Self::Session,
@@ -60,6 +64,8 @@ impl EventKind {
         Self::Grant,
         Self::Token,
         Self::Resource,
+        Self::Install,
+        Self::Connection,
     ];
 
     /// The name in the store.
@@ -78,6 +84,8 @@ impl EventKind {
             Self::Grant => "grant",
             Self::Token => "token",
             Self::Resource => "resource",
+            Self::Install => "install",
+            Self::Connection => "connection",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The tables of `tollgate.db`.
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
-pub(crate) const MIGRATIONS: &[&[&str]] = &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH];
+pub(crate) const MIGRATIONS: &[&[&str]] =
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, CONNECTIONS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -329,4 +330,52 @@ const OAUTH: &[&str] = &[
         expires_at BIGINT NOT NULL
     ) {strict}",
     "CREATE INDEX revoked_tokens_expiry ON revoked_tokens (expires_at)",
+];
+
+/// Other people's tools, people's connections to them, and sign-ins there that are under way.
+const CONNECTIONS: &[&str] = &[
+    "CREATE TABLE installs (
+        id TEXT NOT NULL PRIMARY KEY,
+        domain TEXT NOT NULL,
+        name TEXT NOT NULL,
+        auth TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        state TEXT NOT NULL,
+        state_at BIGINT NOT NULL,
+        state_why TEXT,
+        client_id TEXT,
+        secret_sealed {blob},
+        secret_version BIGINT NOT NULL,
+        verification_token TEXT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE connections (
+        id TEXT NOT NULL PRIMARY KEY,
+        install_id TEXT NOT NULL REFERENCES installs (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        access_sealed {blob},
+        refresh_sealed {blob},
+        secret_version BIGINT NOT NULL,
+        expires_at BIGINT,
+        issuer TEXT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        UNIQUE (user_id, install_id)
+    ) {strict}",
+    "CREATE INDEX connections_install ON connections (install_id)",
+    "CREATE TABLE connection_flows (
+        state {blob} NOT NULL PRIMARY KEY,
+        browser {blob} NOT NULL,
+        connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+        install_version BIGINT NOT NULL,
+        verifier_sealed {blob} NOT NULL,
+        expires_at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX connection_flows_connection ON connection_flows (connection_id)",
+    "CREATE INDEX connection_flows_browser ON connection_flows (browser)",
+    "CREATE INDEX connection_flows_expiry ON connection_flows (expires_at)",
 ];

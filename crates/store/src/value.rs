@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, ClientId, Error, EventId, GrantId, IdentityId, KeyId, LinkId, RequestId, SessionId,
-    Slug, Timestamp, TokenId, UserId,
+    CallId, ClientId, ConnectionId, Error, EventId, GrantId, IdentityId, InstallId, KeyId, LinkId,
+    RequestId, SessionId, Slug, Timestamp, TokenId, UserId,
 };
 use uuid::Uuid;
 
@@ -83,6 +83,8 @@ value_from! { Text:
     TokenId => |v| v.to_string(),
     IdentityId => |v| v.to_string(),
     EventId => |v| v.to_string(),
+    InstallId => |v| v.to_string(),
+    ConnectionId => |v| v.to_string(),
 }
 
 value_from! { Int:
