@@ -104,6 +104,8 @@ impl Lives {
             | EventKind::Setting
             | EventKind::SigningKey
             | EventKind::Resource => Ok(true),
+            // What is kept of them is kept elsewhere.
+            EventKind::Install | EventKind::Connection => Ok(false),
         }
     }
 

@@ -58,7 +58,8 @@ impl Tokens {
     /// Tokens of the installation at `public_url`.
     pub(crate) fn new(public_url: &str) -> Self {
         let issuer = public_url.trim_end_matches('/').to_owned();
-        let audiences = vec![format!("{issuer}/v1"), format!("{issuer}/api/v1")];
+        let doors = ["v1", "api/v1", "connections"];
+        let audiences = doors.map(|door| format!("{issuer}/{door}")).into();
         Self { issuer, audiences, keys: ArcSwap::default() }
     }
 
@@ -77,6 +78,11 @@ impl Tokens {
         format!("{}/api/v1", self.issuer)
     }
 
+    /// The audience of the door to connected tools.
+    pub(crate) fn connections_audience(&self) -> String {
+        format!("{}/connections", self.issuer)
+    }
+
     /// Whether `audience` is one of our doors.
     pub(crate) fn knows(&self, audience: &str) -> bool {
         self.audiences.iter().any(|known| known == audience)
@@ -85,8 +91,11 @@ impl Tokens {
     /// What of `scopes` a token for `audience` has: what belongs to another door is worth nothing.
     pub(crate) fn scopes_at(&self, audience: &str, scopes: Scopes) -> Scopes {
         let Scopes::Only(mut scopes) = scopes else { return scopes };
-        let doors =
-            [(Scope::MODELS, self.models_audience()), (Scope::MANAGE, self.manage_audience())];
+        let doors = [
+            (Scope::MODELS, self.models_audience()),
+            (Scope::MANAGE, self.manage_audience()),
+            (Scope::CONNECTIONS, self.connections_audience()),
+        ];
         for (scope, door) in doors {
             if audience != door {
                 scopes.retain(|known| known.as_str() != scope);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tollgate_connections::ConnectionsState;
 use tollgate_console::ConsoleState;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, Listener, NetworkBook, NetworkLimits, Pace, Phase, RequestLog, Row,
@@ -122,7 +123,10 @@ impl Installation {
             csrf: Arc::new(FormKeys(gate.clone())),
             log: options.log,
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
-            nav: tollgate_identity::nav().into_iter().chain(tollgate_console::nav()).collect(),
+            nav: [tollgate_identity::nav(), tollgate_connections::nav(), tollgate_console::nav()]
+                .into_iter()
+                .flatten()
+                .collect(),
             networks: networks.clone(),
             replays: gate.clone(),
         });
@@ -227,6 +231,7 @@ impl Doors {
         rows.extend(tollgate_oauth::rows(&OAuthState::new(gate.clone(), networks)));
         let models = ModelsState { gate: gate.clone(), request_bytes };
         rows.extend(tollgate_models::rows(&models));
+        rows.extend(tollgate_connections::rows(&ConnectionsState::new(gate.clone())));
         let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);
         rows.extend(tollgate_console::rows(console));
         rows.push(health::description(&rows, origin));

@@ -1,7 +1,7 @@
 //! One request and its whole answer, over a connection of its own to an address that was checked.
 //! No proxy, no cookie, no redirect, no second use of a connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,10 @@ impl Client {
         self.guard.check_name(url)?;
         let addresses = match (url.literal(), url.host()) {
             (Some(address), _) => vec![address],
+            // Many resolvers do not know the names below `localhost`.
+            (None, Host::Domain(_)) if url.is_localhost() => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
             (None, Host::Domain(name)) => self.network.resolve(name).await.map_err(unreachable)?,
             (None, _) => Vec::new(),
         };
@@ -120,7 +124,7 @@ impl Client {
                 Ok(Ok(stream)) => {
                     let ends = (stream.local_addr(), stream.peer_addr());
                     if let (Ok(local), Ok(peer)) = ends {
-                        self.guard.check_made(local, peer)?;
+                        self.guard.check_made(url, local, peer)?;
                     }
                     return Ok(stream);
                 }

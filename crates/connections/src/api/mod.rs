@@ -1,0 +1,4 @@
+//! This door's part of the management API.
+
+pub(crate) mod connections;
+pub(crate) mod installs;
