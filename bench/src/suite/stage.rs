@@ -286,6 +286,7 @@ impl House {
         let mut record = PlanRecord::new(
             id,
             PlanBody {
+                tools: None,
                 models: vec![ModelPattern::parse("*")?],
                 rates: RATES,
                 budgets,
@@ -352,6 +353,7 @@ impl House {
                 id: KeyId::new(&**self.gate.clock(), &**self.gate.rng()),
                 name: "bench".to_owned(),
                 holder: KeyHolder::User(user),
+                tool: None,
                 models: None,
                 networks: None,
                 rates: RATES,

@@ -51,6 +51,10 @@ pub(crate) struct EntriesQuery {
     pub(crate) group: Option<String>,
     /// For this model.
     pub(crate) model: Option<String>,
+    /// For this tool.
+    pub(crate) tool: Option<String>,
+    /// Through this connection.
+    pub(crate) connection: Option<String>,
     /// At this upstream.
     pub(crate) upstream: Option<String>,
     /// Charged to this budget, as crash reserves are.
@@ -85,8 +89,12 @@ pub(crate) struct EntryView {
     key: Option<String>,
     /// The group whose plan was in effect.
     group: Option<String>,
-    /// The model that was asked for.
-    model: String,
+    /// The model that was asked for; `null` for calls of tools and through connections.
+    model: Option<String>,
+    /// The tool that was asked for.
+    tool: Option<String>,
+    /// The connection that was asked for.
+    connection: Option<String>,
     /// The upstream that was called.
     upstream: Option<String>,
     /// How it ended: `open` while it has not, `settled`, `estimated`, `interrupted`,
@@ -145,7 +153,9 @@ impl From<EntryRow> for EntryView {
             client: row.client,
             key: row.key,
             group: row.group,
-            model: row.model,
+            model: (row.tool.is_none() && row.connection.is_none()).then_some(row.model),
+            tool: row.tool,
+            connection: row.connection,
             upstream: row.upstream,
             state: row.state.as_str(),
             usage: row.usage,
@@ -225,6 +235,8 @@ fn filter(
         client: query.client.clone(),
         group: query.group.clone(),
         model: query.model.clone(),
+        tool: query.tool.clone(),
+        connection: query.connection.clone(),
         state: query.state.clone(),
         request: query.request_id.clone(),
         call: query.call_id.clone(),

@@ -9,7 +9,9 @@ use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::{BudgetShape, RatesShape, said};
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
-use tollgate_kernel::{Budget, Error, Manage, ModelPattern, Noun, Plan, Rates, Slug, Timestamp};
+use tollgate_kernel::{
+    Budget, Error, Manage, ModelPattern, Noun, Plan, Rates, Slug, Timestamp, ToolPattern,
+};
 use tollgate_store::{AuditEvent, PlanBody, PlanRecord};
 
 use crate::listing::{Cursors, ListQuery};
@@ -32,6 +34,10 @@ pub(crate) struct PlanChange {
     /// Models by name, or by the beginning of their names with a `*` after it.
     #[schemars(with = "Option<Vec<String>>")]
     pub(crate) models: Option<Vec<ModelPattern>>,
+    /// Tools by name, `*` for all of them; `null` is all.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) tools: Option<Option<Vec<ToolPattern>>>,
     /// Rates of each member.
     pub(crate) rates: Option<RatesChange>,
     /// Budgets of each member.
@@ -48,9 +54,12 @@ pub(crate) struct PlanChange {
 impl PlanChange {
     /// Makes the change, if all of it is good.
     pub(crate) fn apply(self, body: &mut PlanBody) -> Result<(), Error> {
-        let Self { id: _, models, rates, budgets, time_zone, max_output_tokens } = self;
+        let Self { id: _, models, tools, rates, budgets, time_zone, max_output_tokens } = self;
         if let Some(models) = models {
             body.models = models;
+        }
+        if let Some(tools) = tools {
+            body.tools = tools;
         }
         if let Some(rates) = rates {
             rates.apply(&mut body.rates)?;
@@ -78,6 +87,7 @@ impl PlanChange {
 pub(crate) fn unlimited() -> Result<PlanBody, Error> {
     Ok(PlanBody {
         models: vec![ModelPattern::parse("*")?],
+        tools: None,
         rates: Rates::default(),
         budgets: Vec::new(),
         time_zone: "UTC".to_owned(),
@@ -94,6 +104,9 @@ pub(crate) struct PlanView {
     /// The models that members may call.
     #[schemars(with = "Vec<String>")]
     models: Vec<ModelPattern>,
+    /// The tools that members may call; `null` is all of them.
+    #[schemars(with = "Option<Vec<String>>")]
+    tools: Option<Vec<ToolPattern>>,
     /// Rates of each member.
     #[schemars(with = "RatesShape")]
     rates: Rates,
@@ -117,10 +130,11 @@ pub(crate) struct PlanView {
 impl From<PlanRecord> for PlanView {
     fn from(record: PlanRecord) -> Self {
         let PlanRecord { id, body, declared, created_at, updated_at, version: _ } = record;
-        let PlanBody { models, rates, budgets, time_zone, max_output_tokens } = body;
+        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens } = body;
         Self {
             id,
             models,
+            tools,
             rates,
             budgets,
             time_zone,

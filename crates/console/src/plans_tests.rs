@@ -31,6 +31,13 @@ async fn a_plan_lives() {
     assert_eq!(merged["rates"], json!({"requests_per_minute": 20}));
     assert_eq!(merged["max_output_tokens"], 4_096);
     assert_eq!(merged["time_zone"], "Asia/Tokyo");
+    assert_eq!((&made["tools"], &merged["tools"]), (&Value::Null, &Value::Null));
+    for tools in [json!([]), json!(["*"]), json!(["todo", "notes"]), Value::Null] {
+        let named = json!({"tools": tools});
+        let named = house.done("PATCH", "/api/v1/plans/small", named).await;
+        assert_eq!(named["tools"], tools);
+    }
+    let merged = house.done("GET", "/api/v1/plans/small", Value::Null).await;
     assert_eq!(house.done("GET", "/api/v1/plans/small", Value::Null).await, merged);
 
     assert_eq!(house.admin("DELETE", "/api/v1/plans/small", Value::Null).await, (204, Value::Null));
@@ -48,8 +55,9 @@ async fn what_does_not_fit_is_refused_by_name() {
     let cases = [
         (json!({}), "id"),
         (json!({"id": "B"}), "id"),
-        (json!({"id": "b", "tools": []}), "tools"),
+        (json!({"id": "b", "tolls": []}), "tolls"),
         (json!({"id": "b", "models": ["a*b"]}), "models[0]"),
+        (json!({"id": "b", "tools": ["todo*"]}), "tools[0]"),
         (json!({"id": "b", "rates": {"concurrent": 0}}), "rates.concurrent"),
         (json!({"id": "b", "rates": {"per_hour": 1}}), "rates.per_hour"),
         (json!({"id": "b", "budgets": [budget("tokens", -1)]}), "budgets[0]"),

@@ -21,7 +21,7 @@ use tollgate_gate::{
     Purpose, Warrant, Works,
 };
 use tollgate_kernel::{
-    Charged, ClientId, Clock, EntryKey, EntryState, Error, Job, KeyId, Manage, ManualClock,
+    Called, Charged, ClientId, Clock, EntryKey, EntryState, Error, Job, KeyId, Manage, ManualClock,
     Network, Noun, Price, Rates, RequestId, Rng, Role, SeededRng, SessionId, Slug, Tally,
     Timestamp, Usage, UserId,
 };
@@ -242,6 +242,7 @@ impl House {
             id,
             name: "a key".to_owned(),
             holder,
+            tool: None,
             models: None,
             networks,
             rates: Rates::default(),
@@ -466,7 +467,7 @@ impl Call {
             client: self.client,
             api_key: self.key,
             group: None,
-            model: self.model.into(),
+            called: Called::Model(self.model.into()),
             upstream: Some(Slug::parse("openai").unwrap()),
             priced: true,
             hold: Charged { money: 5_000, tokens: 600, calls: 1 },
@@ -491,6 +492,8 @@ pub(crate) fn row(call: Call) -> EntryRow {
         key: None,
         group: None,
         model: call.model.to_owned(),
+        tool: None,
+        connection: None,
         upstream: Some("openai".to_owned()),
         state: call.state,
         usage: Usage::default(),

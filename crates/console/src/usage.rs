@@ -1,4 +1,4 @@
-//! What was used, as sums: by day, model, key, person, group, app.
+//! What was used, as sums: by day, model, key, person, group, app, tool, connection.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ pub(crate) struct UsageQuery {
     pub(crate) from: Option<String>,
     /// The last day, or the first moment after; without it today.
     pub(crate) to: Option<String>,
-    /// A comma list of `day`, `model`, `key`, `user`, `group`, `client`; `day` unless said.
+    /// A comma list of `day`, `model`, `key`, `user`, `group`, `client`, `tool`, `connection`; `day`
+    /// unless said.
     pub(crate) by: Option<String>,
     /// `json`, or `csv` for a spreadsheet.
     pub(crate) format: Option<String>,
@@ -44,6 +45,10 @@ pub(crate) struct UsageQuery {
     pub(crate) group: Option<String>,
     /// For this model alone.
     pub(crate) model: Option<String>,
+    /// For this tool alone.
+    pub(crate) tool: Option<String>,
+    /// Through this connection alone.
+    pub(crate) connection: Option<String>,
 }
 
 /// A sum of calls. A member by which was not split is left out.
@@ -52,9 +57,10 @@ pub(crate) struct UsageView {
     /// The day (UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<String>,
-    /// The model that was asked for.
+    /// The model that was asked for; `null` for calls of tools and through connections.
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
+    #[schemars(with = "Option<String>")]
+    model: Option<Option<String>>,
     /// The key's id; `null` for sessions and tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -71,6 +77,14 @@ pub(crate) struct UsageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     client: Option<Option<String>>,
+    /// The tool that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    tool: Option<Option<String>>,
+    /// The connection that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    connection: Option<Option<String>>,
     /// How many calls.
     calls: i64,
     /// Input tokens.
@@ -95,11 +109,13 @@ impl UsageView {
     fn new(row: UsageRow, split: UsageSplit) -> Self {
         Self {
             day: row.day.map(day_name),
-            model: row.model,
+            model: split.model.then_some(row.model.filter(|model| !model.is_empty())),
             key: split.key.then_some(row.key),
             user: split.user.then_some(row.user),
             group: split.group.then_some(row.group),
             client: split.client.then_some(row.client),
+            tool: split.tool.then_some(row.tool),
+            connection: split.connection.then_some(row.connection),
             calls: row.calls,
             input_tokens: row.input_tokens,
             cached_tokens: row.cached_tokens,
@@ -150,6 +166,8 @@ pub(crate) async fn sums(
         client: query.client.clone(),
         group: query.group.clone(),
         model: query.model.clone(),
+        tool: query.tool.clone(),
+        connection: query.connection.clone(),
         ..EntryFilter::default()
     };
     confine(warrant, &mut filter)?;
@@ -195,6 +213,8 @@ fn read_split(by: Option<&str>) -> Result<UsageSplit, Error> {
             "user" => split.user = true,
             "group" => split.group = true,
             "client" => split.client = true,
+            "tool" => split.tool = true,
+            "connection" => split.connection = true,
             _ => return Err(wrong_split()),
         }
         if !seen.insert(name) {
@@ -205,7 +225,8 @@ fn read_split(by: Option<&str>) -> Result<UsageSplit, Error> {
 }
 
 fn wrong_split() -> Error {
-    let what = "by is a comma list of day, model, key, user, group, client, each at most once.";
+    let what = "by is a comma list of day, model, key, user, group, client, tool, connection, each \
+                at most once.";
     Error::invalid(what).with_param("by")
 }
 
@@ -222,7 +243,7 @@ const FIGURES: [&str; 9] = [
 ];
 
 fn as_csv(rows: &[UsageRow], split: UsageSplit) -> Response {
-    let UsageSplit { day, model, key, user, group, client } = split;
+    let UsageSplit { day, model, key, user, group, client, tool, connection } = split;
     let names = [
         ("day", day),
         ("model", model),
@@ -230,6 +251,8 @@ fn as_csv(rows: &[UsageRow], split: UsageSplit) -> Response {
         ("user", user),
         ("group", group),
         ("client", client),
+        ("tool", tool),
+        ("connection", connection),
     ];
     let shown = names.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name);
     let mut out = String::new();
@@ -242,6 +265,8 @@ fn as_csv(rows: &[UsageRow], split: UsageSplit) -> Response {
             row.user.clone(),
             row.group.clone(),
             row.client.clone(),
+            row.tool.clone(),
+            row.connection.clone(),
         ];
         let cells = names.iter().zip(cells).filter(|((_, shown), _)| *shown);
         let mut cells: Vec<String> = cells.map(|(_, cell)| cell.unwrap_or_default()).collect();

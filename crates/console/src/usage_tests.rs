@@ -51,7 +51,7 @@ async fn usage_is_summed_by_what_is_asked() {
         }])
     );
     for (query, param) in [
-        ("by=tool", "by"),
+        ("by=upstream", "by"),
         ("by=day,day", "by"),
         ("by=", "by"),
         ("format=xml", "format"),

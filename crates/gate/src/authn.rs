@@ -113,6 +113,10 @@ impl Authn {
     /// What may change from one request to the next without an event: time and place.
     fn still_good(&self, known: &Known, network: Network) -> Result<(), Error> {
         let now = self.clock.now();
+        // What opens one tool opens nothing else.
+        if known.tool.is_some() {
+            return Err(Error::unauthenticated());
+        }
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
@@ -279,8 +283,10 @@ impl Authn {
                 let makers = self.reader.makers(&key).await?;
                 (None, makers.ok_or_else(Error::unauthenticated)?)
             }
+            // The owner's, whoever made it for them.
+            HolderRecord::Service => (None, Vec::new()),
         };
-        let id = key.id;
+        let (id, name, tool) = (key.id, key.name.clone(), key.tool.clone());
         let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
         let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
@@ -302,11 +308,18 @@ impl Authn {
                 (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
+            HolderRecord::Service => {
+                let tool = tool.clone().ok_or_else(Error::unauthenticated)?;
+                let subject = Subject::Service { tool, name: name.into() };
+                (subject, Client::FirstParty, Role::Member, None)
+            }
         };
         let live = self.lives.resting(id.uuid(), owner, line);
         let credential = CredentialId::Key(id);
         let whose = Whose { subject, client, role, method: Method::Key, credential };
-        Ok(whose.known(live, standing, self.clock.now()))
+        let mut known = whose.known(live, standing, self.clock.now());
+        known.tool = tool;
+        Ok(known)
     }
 
     async fn known_session(
@@ -353,6 +366,7 @@ impl Whose {
             scopes: Scopes::All,
             audience: None,
             foreign: false,
+            tool: None,
             app: None,
             method,
             at,

@@ -69,8 +69,9 @@ impl Gate {
         if rows.len() > stored {
             rows.sort_by(|a, b| {
                 let names = |row: &UsageRow| {
-                    let UsageRow { model, key, user, group, client, .. } = row.clone();
-                    (model, key, user, group, client)
+                    let UsageRow { model, key, user, group, client, tool, connection, .. } =
+                        row.clone();
+                    (model, key, user, group, client, tool, connection)
                 };
                 b.day.cmp(&a.day).then_with(|| names(a).cmp(&names(b)))
             });
@@ -171,7 +172,7 @@ impl Gate {
                 let mut standing = match key.holder {
                     KeyHolder::User(id) => self.standing_of_user(warrant, id).await?,
                     KeyHolder::App(id) => self.standing_of_client(warrant, id).await?,
-                    KeyHolder::Admin => Standing::default(),
+                    KeyHolder::Admin | KeyHolder::Service => Standing::default(),
                 };
                 // What a revoked key had left is nobody's business but its own.
                 let makers = self.read(warrant).makers(&key).await?.unwrap_or_default();
@@ -211,7 +212,7 @@ impl Gate {
 fn matches(call: &Opened, filter: &EntryFilter) -> bool {
     let EntryFilter { from, to, user, key, client, group, model, .. } = filter;
     let EntryFilter { state: _, request, call: id, before, attempt, upstream, .. } = filter;
-    let EntryFilter { budget, excess, cost_nano, hold_nano, .. } = filter;
+    let EntryFilter { budget, excess, cost_nano, hold_nano, tool, connection, .. } = filter;
     let same = |wanted: &Option<String>, found: Option<String>| {
         wanted.as_ref().is_none_or(|wanted| found.as_ref() == Some(wanted))
     };
@@ -221,7 +222,9 @@ fn matches(call: &Opened, filter: &EntryFilter) -> bool {
         && same(key, call.api_key.map(|id| id.to_string()))
         && same(client, call.client.map(|id| id.to_string()))
         && same(group, call.group.as_ref().map(ToString::to_string))
-        && same(model, Some(call.model.to_string()))
+        && same(model, Some(call.called.model().to_owned()))
+        && same(tool, call.called.tool().map(ToString::to_string))
+        && same(connection, call.called.connection().map(|id| id.to_string()))
         && same(request, Some(call.request.to_string()))
         && same(id, Some(call.key.call.to_string()))
         && same(upstream, call.upstream.as_ref().map(ToString::to_string))
@@ -245,7 +248,9 @@ fn open_row(call: &Opened) -> EntryRow {
         client: call.client.map(|id| id.to_string()),
         key: call.api_key.map(|id| id.to_string()),
         group: call.group.as_ref().map(ToString::to_string),
-        model: call.model.to_string(),
+        model: call.called.model().to_owned(),
+        tool: call.called.tool().map(ToString::to_string),
+        connection: call.called.connection().map(|id| id.to_string()),
         upstream: call.upstream.as_ref().map(ToString::to_string),
         state: EntryState::Open,
         usage: Usage::default(),
@@ -264,14 +269,16 @@ fn open_row(call: &Opened) -> EntryRow {
 /// The sum that a call in flight belongs to, with nothing in it but what it holds.
 fn held_row(call: &Opened, split: UsageSplit) -> UsageRow {
     const DAY_US: i64 = 86_400_000_000;
-    let UsageSplit { day, model, key, user, group, client } = split;
+    let UsageSplit { day, model, key, user, group, client, tool, connection } = split;
     UsageRow {
         day: day.then(|| call.at.micros().div_euclid(DAY_US)),
-        model: model.then(|| call.model.to_string()),
+        model: model.then(|| call.called.model().to_owned()),
         key: call.api_key.filter(|_| key).map(|id| id.to_string()),
         user: call.user.filter(|_| user).map(|id| id.to_string()),
         group: call.group.as_ref().filter(|_| group).map(ToString::to_string),
         client: call.client.filter(|_| client).map(|id| id.to_string()),
+        tool: call.called.tool().filter(|_| tool).map(ToString::to_string),
+        connection: call.called.connection().filter(|_| connection).map(|id| id.to_string()),
         held_nano: call.hold.money,
         ..UsageRow::default()
     }
@@ -279,8 +286,8 @@ fn held_row(call: &Opened, split: UsageSplit) -> UsageRow {
 
 fn same_group(a: &UsageRow, b: &UsageRow) -> bool {
     let of = |row: &UsageRow| {
-        let UsageRow { day, model, key, user, group, client, .. } = row.clone();
-        (day, model, key, user, group, client)
+        let UsageRow { day, model, key, user, group, client, tool, connection, .. } = row.clone();
+        (day, model, key, user, group, client, tool, connection)
     };
     of(a) == of(b)
 }

@@ -103,7 +103,8 @@ impl Lives {
             | EventKind::Model
             | EventKind::Setting
             | EventKind::SigningKey
-            | EventKind::Resource => Ok(true),
+            | EventKind::Resource
+            | EventKind::Tool => Ok(true),
             // What is kept of them is kept elsewhere.
             EventKind::Install | EventKind::Connection => Ok(false),
         }

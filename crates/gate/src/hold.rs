@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit, figures};
+use tollgate_kernel::{Called, Charged, EntryKey, Error, Kind, Unit, figures};
 use tollgate_store::ledger::Decision;
 
 use crate::Permit;
@@ -98,7 +98,7 @@ fn ask(decided: &Decided, hold: Charged, legs: &Arc<[LegAsk]>, left_out: &[usize
         client: known.client.app(),
         api_key: known.credential.key(),
         group: decided.resolved.in_effect.group.clone(),
-        model: decided.call.request.shared_model(),
+        called: Called::Model(decided.call.request.shared_model()),
         upstream: first.map(|(_, candidate)| candidate.upstream.id().clone()),
         priced: decided.is_priced(),
         hold,

@@ -27,6 +27,7 @@ mod load;
 mod metered;
 mod passwords;
 mod permit;
+mod plain;
 mod policy;
 mod pool;
 mod presented;
@@ -63,7 +64,7 @@ type FastSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 pub use books::BudgetsOf;
 pub use bounds::Bounds;
-pub use call::{Call, ModelCall};
+pub use call::{Call, ConnectionCall, ModelCall, PlainRequest, ToolCall};
 pub use catalogue::Listed;
 pub use connect::{
     Connected, Endpoints as ToolEndpoints, FLOW_LIFE, Facts, Install, Landing, Redeemed, Said,
@@ -78,6 +79,7 @@ pub use lists::UpstreamTest;
 pub use live::Live;
 pub use metered::Metered;
 pub use permit::Permit;
+pub use plain::{PLAIN_BODY_MAX, plain_headers};
 pub use presented::Presented;
 pub use prices::{ModelFacts, NoPrices, Prices};
 pub use principal::{Principal, Reach, Warrant};

@@ -148,7 +148,11 @@ pub(crate) struct Decider<'a> {
 impl Decider<'_> {
     /// Whether `principal` may make `call`, and with whom.
     pub(crate) fn decide(&self, principal: &Arc<Principal>, call: Call) -> Result<Permit, Error> {
-        let Call::Model(call) = call;
+        let call = match call {
+            Call::Model(call) => call,
+            // Whom nobody may know of is not there.
+            Call::Tool(_) | Call::Connection(_) => return Err(Error::not_found()),
+        };
         principal.admits(tollgate_kernel::Access::Models)?;
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         let model = call.request.model();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tollgate_kernel::{
     Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
-    RequestId, Role, Scope, Scopes, Subject, Timestamp, UserId,
+    RequestId, Role, Scope, Scopes, Slug, Subject, Timestamp, UserId,
 };
 use tollgate_store::Actor;
 use tollgate_store::ClientRecord;
@@ -29,6 +29,8 @@ pub(crate) struct Known {
     pub(crate) audience: Option<Audience>,
     /// Made for somebody else than our doors: it opens none of them.
     pub(crate) foreign: bool,
+    /// The one tool that the credential opens.
+    pub(crate) tool: Option<Slug>,
     /// The app that asks at the token endpoint.
     pub(crate) app: Option<Arc<ClientRecord>>,
     pub(crate) method: Method,
@@ -198,7 +200,7 @@ impl Principal {
         let all = match self.known.subject {
             Subject::Admin(_) | Subject::Local(_) | Subject::System(_) => true,
             Subject::User(_) => self.known.role >= Role::Admin,
-            Subject::App(_) | Subject::Anonymous(_) => false,
+            Subject::App(_) | Subject::Service { .. } | Subject::Anonymous(_) => false,
         };
         match (by_credential, all) {
             (true, true) => Ok(Reach::All),

@@ -255,6 +255,7 @@ pub(crate) const fn whose(holder: &Holder) -> &'static str {
         Holder::User(_) => "your plan",
         Holder::Client(_) => "this app",
         Holder::Model(_) => "this model",
+        Holder::Network(_) => "your network",
         Holder::Group(_) => "your group",
         Holder::Installation => "this installation",
     }

@@ -230,7 +230,7 @@ fn legs<'a>(
         // What several plans share follows one calendar.
         let zone = match holder {
             Holder::User(_) | Holder::Client(_) | Holder::Key(_) | Holder::Token(_) => own_zone,
-            Holder::Group(_) | Holder::Model(_) | Holder::Installation => &utc,
+            Holder::Group(_) | Holder::Model(_) | Holder::Installation | Holder::Network(_) => &utc,
         };
         let window = policy.window(now, budget.period, zone)?;
         let account = Account { holder, unit: budget.unit, period: budget.period, window };

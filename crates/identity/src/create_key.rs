@@ -47,6 +47,7 @@ pub(crate) async fn create_key(
         id: KeyId::new(&**gate.clock(), &**gate.rng()),
         name: check::key_name(&wish.name)?,
         holder,
+        tool: None,
         models: bounds.models(models(wish.models)?)?,
         networks: bounds.networks(check::networks(&wish.networks)?)?,
         rates: bounds.rates(wish.rates),
@@ -76,6 +77,7 @@ pub(crate) fn new_secret(gate: &Gate, holder: KeyHolder) -> (PlainToken, NewSecr
         KeyHolder::User(_) => TokenType::User,
         KeyHolder::App(_) => TokenType::App,
         KeyHolder::Admin => TokenType::Admin,
+        KeyHolder::Service => TokenType::Tool,
     };
     let (token, hash) = gate.new_token(kind);
     let secret = NewSecret { hash: *hash.as_bytes(), tail: token.tail() };
@@ -116,6 +118,8 @@ async fn holder(
         KeyHolder::User(user) if own == Some(user) => {}
         KeyHolder::User(_) => return Err(Error::not_found().with_param("user")),
         KeyHolder::App(_) => return Err(Error::not_found().with_param("client")),
+        // A tool's own affair, whatever the caller reaches.
+        KeyHolder::Service => return Err(Error::not_found()),
         KeyHolder::Admin => {
             let detail = "Only owners and admins make admin keys.";
             return Err(Error::new(Kind::Forbidden, detail).with_param("admin"));

@@ -103,6 +103,7 @@ async fn missing_standard(gate: &Gate, warrant: &Warrant) -> Result<Option<PlanR
     }
     let tokens = |limit, period| Budget { unit: Unit::Tokens, limit, period };
     let body = PlanBody {
+        tools: None,
         models: vec![ModelPattern::parse("*")?],
         rates: Rates {
             requests_per_minute: Some(600),
@@ -217,6 +218,7 @@ fn admin_key(gate: &Gate) -> (PlainToken, NewKey, NewSecret) {
         id: KeyId::new(&**gate.clock(), &**gate.rng()),
         name: "first admin key".to_owned(),
         holder: KeyHolder::Admin,
+        tool: None,
         models: None,
         networks: None,
         rates: Rates::default(),

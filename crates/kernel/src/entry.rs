@@ -1,8 +1,49 @@
 //! What is left of a call when it is over: one row, written exactly once.
 
+use std::sync::Arc;
+
 use crate::{
-    Charged, ClientId, EntryKey, Error, KeyId, Nano, RequestId, Slug, Timestamp, Usage, UserId,
+    Charged, ClientId, ConnectionId, EntryKey, Error, KeyId, Nano, RequestId, Slug, Timestamp,
+    Usage, UserId,
 };
+
+/// What a call is made to: exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// A model, by the name that the caller asked for. Empty where nothing was called, as in what a
+    /// crash may have hidden.
+    Model(Arc<str>),
+    /// A tool of ours.
+    Tool(Slug),
+    /// Somebody else's tool, with the credential of a person.
+    Connection(ConnectionId),
+}
+
+impl Called {
+    /// The model; empty where it is none.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::Model(model) => model,
+            Self::Tool(_) | Self::Connection(_) => "",
+        }
+    }
+
+    /// The tool, if it is one.
+    pub fn tool(&self) -> Option<&Slug> {
+        match self {
+            Self::Tool(tool) => Some(tool),
+            Self::Model(_) | Self::Connection(_) => None,
+        }
+    }
+
+    /// The connection, if it is one.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Connection(id) => Some(*id),
+            Self::Model(_) | Self::Tool(_) => None,
+        }
+    }
+}
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,8 +124,8 @@ pub struct Entry {
     pub api_key: Option<KeyId>,
     /// The group whose plan was in effect.
     pub group: Option<Slug>,
-    /// The model that the caller asked for.
-    pub model: String,
+    /// What the caller asked for.
+    pub called: Called,
     /// The upstream that was called.
     pub upstream: Option<Slug>,
     /// What was held.

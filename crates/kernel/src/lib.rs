@@ -23,7 +23,7 @@ mod window;
 
 pub use access::{Access, Action, Manage, Noun};
 pub use clock::{Clock, LeapingClock, ManualClock, SystemClock, Timestamp};
-pub use entry::{Entry, EntryState, Tally};
+pub use entry::{Called, Entry, EntryState, Tally};
 pub use error::{Blame, Error, Kind};
 pub use gcra::{Gcra, Verdict};
 pub use ids::{
@@ -34,7 +34,7 @@ pub use install::{ConnectionState, InstallState, Suspension};
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};
 pub use oauth_code::OAuthCode;
-pub use plan::{ModelPattern, Plan};
+pub use plan::{ModelPattern, Plan, ToolPattern};
 pub use principal::{
     Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject,
 };

@@ -1,6 +1,7 @@
 //! What is limited: rates and budgets, whom they count for, and in which unit.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,8 @@ pub enum Holder {
     Token(TokenId),
     /// A model alias, whoever calls it.
     Model(String),
+    /// Those who come from one network and say nothing of who they are.
+    Network(IpAddr),
 }
 
 impl Holder {
@@ -184,6 +187,7 @@ impl Holder {
             Self::Key(_) => "key",
             Self::Token(_) => "token",
             Self::Model(_) => "model",
+            Self::Network(_) => "network",
         }
     }
 
@@ -197,6 +201,7 @@ impl Holder {
             Self::Key(id) => id.to_string(),
             Self::Token(id) => id.to_string(),
             Self::Model(alias) => alias.clone(),
+            Self::Network(address) => address.to_string(),
         }
     }
 
@@ -212,6 +217,7 @@ impl Holder {
             "key" => id.parse().ok().map(Self::Key),
             "token" => id.parse().ok().map(Self::Token),
             "model" => Some(Self::Model(id.to_owned())),
+            "network" => id.parse().ok().map(Self::Network),
             _ => None,
         }
     }
@@ -330,6 +336,7 @@ mod tests {
             id().prop_map(|id| Holder::Key(id.parse().unwrap())),
             id().prop_map(|id| Holder::Token(id.parse().unwrap())),
             "[ -~é]{0,30}".prop_map(Holder::Model),
+            any::<IpAddr>().prop_map(Holder::Network),
         ]
     }
 

@@ -12,6 +12,8 @@ pub struct Plan {
     pub id: Slug,
     /// The models that members may call; none means none.
     pub models: Vec<ModelPattern>,
+    /// The tools that members may call; `None` is all of them.
+    pub tools: Option<Vec<ToolPattern>>,
     /// Rates for each member.
     pub rates: Rates,
     /// Budgets for each member.
@@ -29,6 +31,11 @@ impl Plan {
     /// Whether members may call `model`.
     pub fn allows(&self, model: &str) -> bool {
         self.models.iter().any(|pattern| pattern.matches(model))
+    }
+
+    /// Whether members may call `tool`.
+    pub fn allows_tool(&self, tool: &Slug) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|pattern| pattern.matches(tool)))
     }
 
     /// Looks a time zone up by its IANA name.
@@ -79,9 +86,75 @@ impl<'de> Deserialize<'de> for ModelPattern {
     }
 }
 
+/// A tool by its name, or `*` for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolPattern {
+    /// Every tool.
+    All,
+    /// The tool of this name.
+    One(Slug),
+}
+
+impl ToolPattern {
+    /// Reads `*` or the name of a tool.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        let tool = Slug::parse(text).map_err(|_| {
+            Error::invalid(format!("{text:?} is neither the name of a tool nor a * for all"))
+                .with_param("tools")
+        })?;
+        Ok(Self::One(tool))
+    }
+
+    /// Whether `tool` is meant.
+    pub fn matches(&self, tool: &Slug) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(name) => name == tool,
+        }
+    }
+
+    /// The pattern as it is written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::All => "*",
+            Self::One(tool) => tool.as_str(),
+        }
+    }
+}
+
+impl Serialize for ToolPattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ToolPattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|error| serde::de::Error::custom(error.detail()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn g9_tools_are_meant_by_name_or_all_together() {
+        let matches = |pattern: &str, tool: &str| {
+            let tool = Slug::parse(tool).ok();
+            let pattern = ToolPattern::parse(pattern).ok();
+            tool.zip(pattern).is_some_and(|(tool, pattern)| pattern.matches(&tool))
+        };
+        assert!(matches("*", "todo") && matches("todo", "todo"));
+        assert!(!matches("todo", "todos") && !matches("todo", "tod"));
+        for bad in ["", "**", "todo*", "To do"] {
+            assert!(ToolPattern::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn patterns_match_names_and_families() {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Error, GrantId, KeyId, SessionId, UserId};
+use crate::{ClientId, Error, GrantId, KeyId, SessionId, Slug, UserId};
 
 /// Whom a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,13 @@ pub enum Subject {
     App(ClientId),
     /// A service key with an admin's rights.
     Admin(KeyId),
+    /// A service that calls a tool with a service token of its own.
+    Service {
+        /// The tool, the only one that it may call.
+        tool: Slug,
+        /// The service's name, as the owner gave it.
+        name: Arc<str>,
+    },
     /// A process of this user on this machine, over the socket in the data folder.
     Local(u32),
     /// Nobody that we know, at this address.
@@ -44,6 +52,9 @@ impl fmt::Display for Subject {
             Self::User(id) => both("user:", id.write(&mut [0; UserId::LENGTH])),
             Self::App(id) => both("app:", id.write(&mut [0; ClientId::LENGTH])),
             Self::Admin(id) => both("admin_key:", id.write(&mut [0; KeyId::LENGTH])),
+            Self::Service { tool, name } => {
+                both("service:", tool.as_str()).and_then(|()| both("/", name))
+            }
             Self::Local(uid) => both("local:", itoa::Buffer::new().format(*uid)),
             Self::Anonymous(_) => f.write_str("anonymous"),
             Self::System(job) => both("system:", job.name()),

@@ -36,6 +36,7 @@ pub async fn reconcile(gate: &Arc<Gate>, jobs: &Jobs, config: &Config) -> Result
 async fn put_plan(gate: &Gate, warrant: &Warrant, plan: &Plan) -> Result<(), Error> {
     let body = PlanBody {
         models: plan.models.clone(),
+        tools: plan.tools.clone(),
         rates: plan.rates,
         budgets: plan.budgets.clone(),
         time_zone: plan.time_zone.iana_name().unwrap_or("UTC").to_owned(),

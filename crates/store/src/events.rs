@@ -43,6 +43,8 @@ pub enum EventKind {
     Token,
     /// An address that tokens are made for.
     Resource,
+    /// A tool, or who may call it.
+    Tool,
     /// Somebody else's tool.
     Install,
     /// A person's connection to one.
@@ -50,7 +52,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::User,
         Self::Key,
         Self::Session,
@@ -64,6 +66,7 @@ impl EventKind {
         Self::Grant,
         Self::Token,
         Self::Resource,
+        Self::Tool,
         Self::Install,
         Self::Connection,
     ];
@@ -84,6 +87,7 @@ impl EventKind {
             Self::Grant => "grant",
             Self::Token => "token",
             Self::Resource => "resource",
+            Self::Tool => "tool",
             Self::Install => "install",
             Self::Connection => "connection",
         }

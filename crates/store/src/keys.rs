@@ -1,7 +1,7 @@
 //! API keys and their secrets. Only hashes come here: a key in clear exists in memory alone.
 
 use tollgate_kernel::{
-    Budget, ClientId, Error, KeyId, Kind, ModelPattern, Rates, Timestamp, UserId,
+    Budget, ClientId, Error, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp, UserId,
 };
 
 use crate::clients::client_columns;
@@ -20,15 +20,19 @@ pub enum KeyHolder {
     App(ClientId),
     /// A service with an admin's rights.
     Admin,
+    /// A service that calls one tool: the key is a service token of that tool, and its name is the
+    /// service's.
+    Service,
 }
 
 impl KeyHolder {
-    /// The kind's name in the store: `user`, `app`, `admin`.
+    /// The kind's name in the store: `user`, `app`, `admin`, `tool`.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
             Self::App(_) => "app",
             Self::Admin => "admin",
+            Self::Service => "tool",
         }
     }
 
@@ -69,6 +73,8 @@ pub struct KeyRecord {
     pub holder: KeyHolder,
     /// The subject that made it.
     pub created_by: String,
+    /// The one tool that it opens, and then nothing else; `None` is a key for everything else.
+    pub tool: Option<Slug>,
     /// The models that it may call; `None` is no restriction of its own.
     pub models: Option<Vec<ModelPattern>>,
     /// The networks it may come from, in CIDR form; `None` is everywhere.
@@ -102,6 +108,8 @@ pub struct NewKey {
     pub name: String,
     /// Whom it speaks for.
     pub holder: KeyHolder,
+    /// The one tool that it opens, and then nothing else. A service has one.
+    pub tool: Option<Slug>,
     /// The models that it may call.
     pub models: Option<Vec<ModelPattern>>,
     /// The networks it may come from.
@@ -152,24 +160,30 @@ pub enum HolderRecord {
     App(ClientRecord),
     /// Nobody: a service key.
     Admin,
+    /// Nobody: a service token of a tool.
+    Service,
 }
 
 macro_rules! key_columns {
     () => {
-        columns!("k", ""; id, name, kind, user_id, client_id, created_by, models, networks, rates,
-            budgets, expires_at, state, tail, last_used_at, last_used_from, created_at, revoked_at,
+        columns!("k", ""; id, name, kind, user_id, client_id, created_by, tool_id, models, networks,
+            rates, budgets, expires_at, state, tail, last_used_at, last_used_from, created_at, revoked_at,
             version)
     };
 }
+pub(crate) use key_columns;
 
 impl Record for KeyRecord {
     const TABLE: &'static str = "keys";
 
     fn read(row: &Row) -> Result<Self, Error> {
-        let holder = match (&*row.text("kind")?, row.opt_id("user_id")?, row.opt_id("client_id")?) {
-            ("user", Some(user), None) => KeyHolder::User(user),
-            ("app", None, Some(client)) => KeyHolder::App(client),
-            ("admin", None, None) => KeyHolder::Admin,
+        let tool: Option<Slug> = row.opt_id("tool_id")?;
+        let (user, client) = (row.opt_id("user_id")?, row.opt_id("client_id")?);
+        let holder = match (&*row.text("kind")?, user, client, &tool) {
+            ("user", Some(user), None, _) => KeyHolder::User(user),
+            ("app", None, Some(client), None) => KeyHolder::App(client),
+            ("admin", None, None, None) => KeyHolder::Admin,
+            ("tool", None, None, Some(_)) => KeyHolder::Service,
             _ => return Err(row.wrong("kind", "does not fit to the holder")),
         };
         let state = match (&*row.text("state")?, row.opt_time("revoked_at")?) {
@@ -182,6 +196,7 @@ impl Record for KeyRecord {
             name: row.text("name")?,
             holder,
             created_by: row.text("created_by")?,
+            tool,
             models: row.opt_json("models")?,
             networks: row.opt_json("networks")?,
             rates: row.json("rates")?,
@@ -220,6 +235,7 @@ impl Reader {
             KeyHolder::User(_) => HolderRecord::User(UserRecord::read(&row.part("users", "u_"))?),
             KeyHolder::App(_) => HolderRecord::App(ClientRecord::read(&row.part("clients", "c_"))?),
             KeyHolder::Admin => HolderRecord::Admin,
+            KeyHolder::Service => HolderRecord::Service,
         };
         Ok(Some(KeyCredential {
             key,
@@ -254,7 +270,8 @@ impl Reader {
         row.map(|row| row.record()).transpose()
     }
 
-    /// The keys that `owner` may know of, oldest first.
+    /// The keys that `owner` may know of, oldest first. Service tokens of tools are not among them:
+    /// [`Reader::service_keys`].
     pub async fn keys(
         &self,
         owner: Owner,
@@ -266,7 +283,7 @@ impl Reader {
             "SELECT ",
             key_columns!(),
             " FROM keys k WHERE k.id > $1 AND ($2 = 0 OR k.state = 'active') \
-             ORDER BY k.id LIMIT $3"
+             AND k.kind <> 'tool' ORDER BY k.id LIMIT $3"
         );
         const OF_USER: &str = concat!(
             "SELECT ",
@@ -299,12 +316,13 @@ impl Reader {
 impl Tx {
     /// Makes a key with its first secret. It says who made it: the actor.
     pub async fn insert_key(&mut self, key: NewKey, secret: NewSecret) -> Result<KeyRecord, Error> {
-        let NewKey { id, name, holder, models, networks, rates, budgets, expires_at } = key;
+        let NewKey { id, name, holder, tool, models, networks, rates, budgets, expires_at } = key;
         let record = KeyRecord {
             id,
             name,
             holder,
             created_by: self.actor.subject.clone(),
+            tool,
             models,
             networks,
             rates,
@@ -318,8 +336,9 @@ impl Tx {
             version: 1,
         };
         let sql = "INSERT INTO keys (id, name, kind, user_id, client_id, created_by, models, \
-                   networks, rates, budgets, expires_at, state, tail, created_at, version) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $13, 1)";
+                   networks, rates, budgets, expires_at, state, tail, created_at, version, \
+                   tool_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, \
+                   $13, 1, $14)";
         let args = args![
             record.id,
             &record.name,
@@ -334,6 +353,7 @@ impl Tx {
             record.expires_at,
             &record.tail,
             record.created_at,
+            record.tool.as_ref(),
         ];
         self.execute(sql, args).await?;
         self.insert_secret(id, secret).await?;
@@ -343,7 +363,7 @@ impl Tx {
     /// How many keys of `holder` work: neither revoked nor ended. What this transaction made counts
     /// too; it is not counted further than one beyond `most`.
     pub async fn live_keys(&mut self, holder: KeyHolder, most: u32) -> Result<u32, Error> {
-        // Three texts, so that each walks along an index.
+        // A text for each, so that each walks along an index.
         const OF_USER: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
             WHERE user_id = $3 AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
             LIMIT $2) AS found";
@@ -352,6 +372,9 @@ impl Tx {
             LIMIT $2) AS found";
         const OF_ADMIN: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
             WHERE kind = 'admin' AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
+            LIMIT $2) AS found";
+        const OF_SERVICES: &str = "SELECT COUNT(*) AS live FROM (SELECT id FROM keys \
+            WHERE kind = 'tool' AND state = 'active' AND (expires_at IS NULL OR expires_at > $1) \
             LIMIT $2) AS found";
         let mut args = args![self.now, i64::from(most) + 1];
         let sql = match holder {
@@ -364,6 +387,7 @@ impl Tx {
                 OF_CLIENT
             }
             KeyHolder::Admin => OF_ADMIN,
+            KeyHolder::Service => OF_SERVICES,
         };
         let row = self.optional(sql, args).await?;
         let row = row.ok_or_else(|| Error::internal("a count without an answer"))?;

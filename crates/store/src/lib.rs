@@ -40,6 +40,7 @@ pub mod settings;
 mod sign_ins;
 mod signing_keys;
 mod sql;
+mod tools;
 mod tx;
 mod upkeep;
 mod upstreams;
@@ -75,6 +76,10 @@ pub use resources::ResourceRecord;
 pub use sessions::{NewSession, SessionRecord};
 pub use sign_ins::{NewSignIn, SignInPurpose, SignInRecord};
 pub use signing_keys::{NewSigningKey, SigningKeyRecord, SigningKeyState};
+pub use tools::{
+    HttpScheme, TokenBody, ToolAuth, ToolCallback, ToolManifest, ToolRecord, ToolState,
+    UpstreamAuth,
+};
 pub use tx::{Actor, AuditEvent, Tx};
 pub use upkeep::Swept;
 pub use upstreams::UpstreamRecord;

@@ -1,7 +1,9 @@
 //! Plans.
 
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::{Budget, Error, Kind, ModelPattern, Plan, Rates, Slug, Timestamp};
+use tollgate_kernel::{
+    Budget, Error, Kind, ModelPattern, Plan, Rates, Slug, Timestamp, ToolPattern,
+};
 
 use crate::page::page_of;
 use crate::sql::{Record, Row, args, columns};
@@ -13,6 +15,9 @@ use crate::{EventKind, Page, PageRequest, Reader, Tx, settings};
 pub struct PlanBody {
     /// The models that members may call.
     pub models: Vec<ModelPattern>,
+    /// The tools that members may call; `None` is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<ToolPattern>>,
     /// Rates for each member.
     pub rates: Rates,
     /// Budgets for each member.
@@ -52,6 +57,7 @@ impl PlanRecord {
         Ok(Plan {
             id: self.id.clone(),
             models: self.body.models.clone(),
+            tools: self.body.tools.clone(),
             rates: self.body.rates,
             budgets: self.body.budgets.clone(),
             time_zone: Plan::zone(&self.body.time_zone)?,

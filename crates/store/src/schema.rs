@@ -2,7 +2,7 @@
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
 pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, CONNECTIONS];
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, CONNECTIONS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -330,6 +330,40 @@ const OAUTH: &[&str] = &[
         expires_at BIGINT NOT NULL
     ) {strict}",
     "CREATE INDEX revoked_tokens_expiry ON revoked_tokens (expires_at)",
+];
+
+/// Tools, the plugins at a host that asked for sign-ins at one, and keys that open one tool alone.
+/// A key goes with its tool: were it to lose its bond, it would open everything else.
+const TOOLS: &[&str] = &[
+    "CREATE TABLE tools (
+        id TEXT NOT NULL PRIMARY KEY,
+        host TEXT UNIQUE,
+        path TEXT UNIQUE,
+        upstream_url TEXT NOT NULL,
+        upstream_auth TEXT,
+        upstream_auth_sealed {blob},
+        openapi_url TEXT,
+        openapi TEXT,
+        auth TEXT NOT NULL,
+        manifest TEXT NOT NULL,
+        verification_tokens TEXT NOT NULL,
+        timeouts TEXT NOT NULL,
+        state TEXT NOT NULL,
+        declared BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE tool_callbacks (
+        tool_id TEXT NOT NULL REFERENCES tools (id) ON DELETE CASCADE,
+        plugin_id TEXT NOT NULL,
+        accepted BIGINT NOT NULL,
+        seen_at BIGINT NOT NULL,
+        PRIMARY KEY (tool_id, plugin_id)
+    ) {clustered}",
+    "ALTER TABLE keys ADD COLUMN tool_id TEXT REFERENCES tools (id) ON DELETE CASCADE",
+    "CREATE INDEX keys_tool ON keys (tool_id, id) WHERE tool_id IS NOT NULL",
+    "CREATE INDEX keys_service ON keys (id) WHERE kind = 'tool'",
 ];
 
 /// Other people's tools, people's connections to them, and sign-ins there that are under way.

@@ -90,6 +90,7 @@ impl TestServer {
             id,
             name: "test".to_owned(),
             holder,
+            tool: None,
             models: None,
             networks: None,
             rates: Rates::default(),

@@ -48,6 +48,7 @@ impl PlanSpec {
     fn body(&self) -> Result<PlanBody> {
         let names = if self.models.is_empty() { vec!["*"] } else { self.models.clone() };
         Ok(PlanBody {
+            tools: None,
             models: names.into_iter().map(ModelPattern::parse).collect::<Result<_, _>>()?,
             rates: self.rates,
             budgets: self.budgets.clone(),
@@ -270,6 +271,7 @@ impl TestServer {
             id,
             name: "test".to_owned(),
             holder: KeyHolder::User(user),
+            tool: None,
             models: models.transpose()?,
             networks: spec.networks.clone(),
             rates: spec.rates,

@@ -324,7 +324,11 @@ impl Names {
             Holder::User(_) => self.people.get(&id),
             Holder::Client(_) => self.apps.get(&id),
             Holder::Key(_) => self.keys.get(&id),
-            Holder::Installation | Holder::Group(_) | Holder::Token(_) | Holder::Model(_) => None,
+            Holder::Installation
+            | Holder::Group(_)
+            | Holder::Token(_)
+            | Holder::Model(_)
+            | Holder::Network(_) => None,
         };
         let name = say::budget_name(w, unit, period);
         let holder = match holder {

@@ -50,7 +50,7 @@ const FIELDS: [&str; 7] = [
 
 impl PlanForm {
     fn of(record: &PlanRecord) -> Self {
-        let PlanBody { models, rates, budgets, time_zone, max_output_tokens } = &record.body;
+        let PlanBody { models, rates, budgets, time_zone, max_output_tokens, .. } = &record.body;
         let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
         let Rates { requests_per_minute, tokens_per_minute, concurrent } = rates;
         let rate = |rate: &Option<u32>| rate.map_or_else(String::new, |rate| rate.to_string());
@@ -90,7 +90,9 @@ impl PlanForm {
         let time_zone = Some(zone.to_owned());
         if wrong.is_empty() {
             let (rates, budgets) = (Some(rates), Some(budgets));
-            Ok(PlanChange { id, models, rates, budgets, time_zone, max_output_tokens })
+            // The form has no field for tools: they stay as they are.
+            let tools = None;
+            Ok(PlanChange { id, models, tools, rates, budgets, time_zone, max_output_tokens })
         } else {
             Err(wrong)
         }

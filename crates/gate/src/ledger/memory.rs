@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tollgate_kernel::{
-    Account, CallId, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
+    Account, CallId, Called, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Timestamp, UserId,
 };
 use tollgate_store::ledger::{AccountRef, Decision, Fold, Leg, Opened, Record};
 
@@ -42,8 +42,8 @@ pub(crate) struct Ask {
     pub(crate) api_key: Option<KeyId>,
     /// The group whose plan is in effect.
     pub(crate) group: Option<Slug>,
-    /// The model that was asked for.
-    pub(crate) model: Arc<str>,
+    /// What was asked for.
+    pub(crate) called: Called,
     /// The upstream that would be called first.
     pub(crate) upstream: Option<Slug>,
     /// Whether the model has a price.
@@ -82,7 +82,7 @@ impl Ask {
             client: self.client,
             api_key: self.api_key,
             group: self.group.clone(),
-            model: self.model.clone(),
+            called: self.called.clone(),
             upstream,
             priced: self.priced,
             hold: self.hold,

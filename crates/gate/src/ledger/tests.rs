@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use tollgate_kernel::{
-    CallId, Charged, EntryKey, EntryState, Holder, LeapingClock, Period, RequestId, Rng, SeededRng,
-    Slug, Tally, Timestamp, Unit, Usage, UserId, Window,
+    CallId, Called, Charged, EntryKey, EntryState, Holder, LeapingClock, Period, RequestId, Rng,
+    SeededRng, Slug, Tally, Timestamp, Unit, Usage, UserId, Window,
 };
 use tollgate_root::Root;
 use tollgate_store::Target;
@@ -104,7 +104,7 @@ fn ask(number: u128, hold: Charged, mut legs: Vec<LegAsk>) -> Ask {
         client: None,
         api_key: None,
         group: None,
-        model: "model".into(),
+        called: Called::Model("model".into()),
         upstream: None,
         priced: true,
         hold,

@@ -74,6 +74,8 @@ mod tests {
             user: None,
             group: None,
             client: None,
+            tool: None,
+            connection: None,
             calls: 1,
             input_tokens: tokens,
             cached_tokens: 0,

@@ -122,7 +122,7 @@ impl Shelf {
 pub(super) fn place_of(holder: KeyHolder) -> String {
     match holder {
         KeyHolder::App(app) => format!("/admin/apps/{app}/keys"),
-        KeyHolder::User(_) | KeyHolder::Admin => "/account/keys".to_owned(),
+        KeyHolder::User(_) | KeyHolder::Admin | KeyHolder::Service => "/account/keys".to_owned(),
     }
 }
 
@@ -136,7 +136,7 @@ impl Shown {
             format!("export OPENAI_BASE_URL={origin}/v1\nexport OPENAI_API_KEY=tg_{kind}_…");
         let done = match holder {
             KeyHolder::App(_) => "app-key-done",
-            KeyHolder::User(_) | KeyHolder::Admin => "key-done",
+            KeyHolder::User(_) | KeyHolder::Admin | KeyHolder::Service => "key-done",
         };
         let done = Link { href: place_of(holder), text: w.get(done) };
         Self {

@@ -293,6 +293,7 @@ async fn a_person_has_so_many_keys_that_work() {
             id: KeyId::new(&**gate.clock(), &**gate.rng()),
             name: "one of many".to_owned(),
             holder: own,
+            tool: None,
             models: None,
             networks: None,
             rates: Rates::default(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tollgate_gate::check_provider;
-use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug};
+use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug, ToolPattern};
 use tollgate_protocol::oauth::RedirectUri;
 use tollgate_store::ProviderRecord;
 use url::Url;
@@ -86,6 +86,13 @@ impl Checker<'_> {
             pattern.map_err(|e| self.fault(&format!("{path}.models[{at}]"), e.detail())).ok()
         });
         let models = patterns.collect();
+        let tools = raw.tools.as_ref().map(|tools| {
+            let patterns = tools.iter().enumerate().filter_map(|(at, text)| {
+                let pattern = ToolPattern::parse(text);
+                pattern.map_err(|e| self.fault(&format!("{path}.tools[{at}]"), e.detail())).ok()
+            });
+            patterns.collect()
+        });
         let budgets = self.budgets(path, &raw.budgets);
         let zone = Plan::zone(&raw.time_zone);
         let zone = zone.map_err(|e| self.fault(&format!("{path}.time_zone"), e.detail())).ok();
@@ -93,6 +100,7 @@ impl Checker<'_> {
         Some(Plan {
             id: id?,
             models,
+            tools,
             rates: Rates { requests_per_minute, tokens_per_minute, concurrent },
             budgets,
             time_zone: zone?,

@@ -343,6 +343,8 @@ pub(super) struct RawPlan {
     /// Models by name, or by the beginning of their names with a `*` after it.
     #[serde(default = "all_models")]
     pub(super) models: Vec<String>,
+    /// Tools by name, `*` for all of them; left out, all of them too.
+    pub(super) tools: Option<Vec<String>>,
     /// Rates of each member.
     #[serde(default)]
     pub(super) rates: RawRates,

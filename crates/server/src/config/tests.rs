@@ -99,6 +99,7 @@ model = "gpt-4o-mini"
 [[plan]]
 id = "standard"
 models = ["*"]
+tools = ["todo"]
 rates = { requests_per_minute = 60, concurrent = 4 }
 budgets = [{ unit = "tokens", limit = 100, period = "day" }]
 time_zone = "Europe/Berlin"
@@ -147,6 +148,9 @@ fn the_file_of_the_reference_is_read() {
     assert_eq!(standard.rates.concurrent, Some(4));
     assert_eq!(standard.time_zone.iana_name(), Some("Europe/Berlin"));
     assert!(bare.allows("anything"), "what a plan leaves out is unlimited");
+    let [todo, other] = ["todo", "other"].map(|id| tollgate_kernel::Slug::parse(id).unwrap());
+    assert!(standard.allows_tool(&todo) && !standard.allows_tool(&other));
+    assert!(bare.allows_tool(&todo) && bare.allows_tool(&other));
     assert!(bare.budgets.is_empty() && bare.rates == tollgate_kernel::Rates::default());
     assert_eq!(bare.max_output_tokens, 4_096);
     assert_eq!(config.clients[0].name, "flask");

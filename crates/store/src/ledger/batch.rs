@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    Account, CallId, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Tally, Timestamp, UserId,
-    Window,
+    Account, CallId, Called, Charged, ClientId, EntryKey, KeyId, RequestId, Slug, Tally, Timestamp,
+    UserId, Window,
 };
 
 /// A row of the table of accounts, by its key.
@@ -52,8 +52,8 @@ pub struct Opened {
     pub api_key: Option<KeyId>,
     /// The group whose plan is in effect.
     pub group: Option<Slug>,
-    /// The model that was asked for.
-    pub model: Arc<str>,
+    /// What was asked for.
+    pub called: Called,
     /// The upstream that is called.
     pub upstream: Option<Slug>,
     /// Whether the model has a price.

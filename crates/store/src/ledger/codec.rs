@@ -6,14 +6,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    CallId, Charged, ClientId, EntryKey, Error, KeyId, RequestId, Slug, Timestamp, UserId,
+    CallId, Called, Charged, ClientId, ConnectionId, EntryKey, Error, KeyId, RequestId, Slug,
+    Timestamp, UserId,
 };
 
 use super::batch::{AccountRef, Decision, Grant, Leg, Opened, Outcome, Record};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Before there were tools: what a call is made to is the name of a model, without a tag.
+const MODELS_ONLY: u8 = 1;
 const OPEN: u8 = 1;
 const VOID: u8 = 2;
+const MODEL: u8 = 0;
+const TOOL: u8 = 1;
+const CONNECTION: u8 = 2;
 
 /// Writes `records`.
 pub(super) fn encode<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<u8> {
@@ -43,12 +49,14 @@ pub(super) fn encode<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<u8> {
     out.0
 }
 
-/// Reads what [`encode`] wrote. An error means that the journal was damaged.
+/// Reads what [`encode`] wrote, in this form or the one before. An error means that the journal was damaged.
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     let mut reader = Reader(bytes);
-    if reader.u8()? != VERSION {
-        return Err(damaged());
-    }
+    let read_called = match reader.u8()? {
+        VERSION => read_called,
+        MODELS_ONLY => read_model,
+        _ => return Err(damaged()),
+    };
     let mut accounts = Vec::new();
     for _ in 0..reader.u32()? {
         let budget: Arc<str> = reader.text()?.into();
@@ -57,7 +65,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     let mut records = Vec::new();
     for _ in 0..reader.u32()? {
         records.push(match reader.u8()? {
-            OPEN => Record::Open(Arc::new(read_open(&mut reader, &accounts)?)),
+            OPEN => Record::Open(Arc::new(read_open(&mut reader, &accounts, read_called)?)),
             VOID => Record::Void(reader.key()?),
             _ => return Err(damaged()),
         });
@@ -96,7 +104,7 @@ fn write_open<'a>(out: &mut Writer, opened: &'a Opened, accounts: &mut Accounts<
         client,
         api_key,
         group,
-        model,
+        called,
         upstream,
         priced,
         hold,
@@ -110,7 +118,20 @@ fn write_open<'a>(out: &mut Writer, opened: &'a Opened, accounts: &mut Accounts<
     out.option(client.map(ClientId::uuid), Writer::uuid);
     out.option(api_key.map(KeyId::uuid), Writer::uuid);
     out.option(group.as_ref().map(Slug::as_str), Writer::text);
-    out.text(model);
+    match called {
+        Called::Model(model) => {
+            out.u8(MODEL);
+            out.text(model);
+        }
+        Called::Tool(tool) => {
+            out.u8(TOOL);
+            out.text(tool.as_str());
+        }
+        Called::Connection(id) => {
+            out.u8(CONNECTION);
+            out.uuid(id.uuid());
+        }
+    }
     out.option(upstream.as_ref().map(Slug::as_str), Writer::text);
     out.u8(u8::from(*priced));
     out.charged(hold);
@@ -121,7 +142,26 @@ fn write_open<'a>(out: &mut Writer, opened: &'a Opened, accounts: &mut Accounts<
     }
 }
 
-fn read_open(reader: &mut Reader<'_>, accounts: &[AccountRef]) -> Result<Opened, Error> {
+type ReadCalled = for<'a> fn(&mut Reader<'a>) -> Result<Called, Error>;
+
+fn read_called(reader: &mut Reader<'_>) -> Result<Called, Error> {
+    match reader.u8()? {
+        MODEL => read_model(reader),
+        TOOL => reader.slug().map(Called::Tool),
+        CONNECTION => reader.uuid().map(ConnectionId::from_uuid).map(Called::Connection),
+        _ => Err(damaged()),
+    }
+}
+
+fn read_model(reader: &mut Reader<'_>) -> Result<Called, Error> {
+    Ok(Called::Model(reader.text()?.into()))
+}
+
+fn read_open(
+    reader: &mut Reader<'_>,
+    accounts: &[AccountRef],
+    read_called: ReadCalled,
+) -> Result<Opened, Error> {
     let key = reader.key()?;
     let at = Timestamp::from_micros(reader.i64()?);
     let request = RequestId::from_uuid(reader.uuid()?);
@@ -129,7 +169,7 @@ fn read_open(reader: &mut Reader<'_>, accounts: &[AccountRef]) -> Result<Opened,
     let client = reader.option(Reader::uuid)?.map(ClientId::from_uuid);
     let api_key = reader.option(Reader::uuid)?.map(KeyId::from_uuid);
     let group = reader.option(Reader::slug)?;
-    let model = reader.text()?.into();
+    let called = read_called(reader)?;
     let upstream = reader.option(Reader::slug)?;
     let priced = reader.u8()? == 1;
     let hold = reader.charged()?;
@@ -147,7 +187,7 @@ fn read_open(reader: &mut Reader<'_>, accounts: &[AccountRef]) -> Result<Opened,
         client,
         api_key,
         group,
-        model,
+        called,
         upstream,
         priced,
         hold,

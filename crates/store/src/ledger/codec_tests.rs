@@ -26,13 +26,21 @@ fn slug() -> impl Strategy<Value = Option<Slug>> {
         .prop_map(|text| text.and_then(|t| Slug::parse(&t).ok()))
 }
 
+fn called() -> impl Strategy<Value = Called> {
+    prop_oneof![
+        any::<String>().prop_map(|model| Called::Model(model.into())),
+        slug().prop_map(|tool| tool.map_or(Called::Model("".into()), Called::Tool)),
+        id().prop_map(|id| Called::Connection(ConnectionId::from_uuid(id))),
+    ]
+}
+
 fn opened() -> impl Strategy<Value = Record> {
     let who = (prop::option::of(id()), prop::option::of(id()), prop::option::of(id()), slug());
-    let what = (any::<String>(), slug(), any::<bool>(), any::<[i64; 3]>());
+    let what = (called(), slug(), any::<bool>(), any::<[i64; 3]>());
     let legs = prop::collection::vec((account(), any::<i64>()), 0..5);
     (key(), any::<i64>(), id(), who, what, legs).prop_map(|(key, at, request, who, what, legs)| {
         let (user, client, api_key, group) = who;
-        let (model, upstream, priced, [money, tokens, calls]) = what;
+        let (called, upstream, priced, [money, tokens, calls]) = what;
         Record::Open(Arc::new(Opened {
             key,
             at: Timestamp::from_micros(at),
@@ -41,7 +49,7 @@ fn opened() -> impl Strategy<Value = Record> {
             client: client.map(ClientId::from_uuid),
             api_key: api_key.map(KeyId::from_uuid),
             group,
-            model: model.into(),
+            called,
             upstream,
             priced,
             hold: Charged { money, tokens, calls },
@@ -64,6 +72,48 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     let grants = prop::collection::vec(any::<i64>().prop_map(|granted| Grant { granted }), 0..9);
     (any::<i64>(), prop::collection::vec(decision, 0..9), grants)
         .prop_map(|(seq, decisions, grants)| Outcome { seq, decisions, grants })
+}
+
+/// What a server of before wrote, and crashed over, is read by this one.
+#[test]
+fn a_row_from_before_there_were_tools_is_read() {
+    let mut row = Writer(Vec::new());
+    row.u8(1);
+    row.u32(0);
+    row.u32(2);
+    row.u8(OPEN);
+    let key = EntryKey { call: CallId::from_uuid(Uuid::from_u128(7)), attempt: 3 };
+    row.key(key);
+    row.i64(11);
+    row.uuid(Uuid::from_u128(8));
+    for nobody in [0, 0, 0, 0] {
+        row.u8(nobody);
+    }
+    row.text("gpt-4o-mini");
+    row.option(Some("openai"), Writer::text);
+    row.u8(1);
+    let hold = Charged { money: 1, tokens: 2, calls: 1 };
+    row.charged(&hold);
+    row.u32(0);
+    row.u8(VOID);
+    row.key(key);
+    let expected = Opened {
+        key,
+        at: Timestamp::from_micros(11),
+        request: RequestId::from_uuid(Uuid::from_u128(8)),
+        user: None,
+        client: None,
+        api_key: None,
+        group: None,
+        called: Called::Model("gpt-4o-mini".into()),
+        upstream: Slug::parse("openai").ok(),
+        priced: true,
+        hold,
+        legs: Vec::new(),
+    };
+    let records = vec![Record::Open(Arc::new(expected)), Record::Void(key)];
+    assert_eq!(decode(&row.0).ok(), Some(records.clone()));
+    assert_ne!(encode(records.iter()), row.0);
 }
 
 proptest! {

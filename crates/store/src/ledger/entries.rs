@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_kernel::{
-    CallId, ClientId, EntryKey, EntryState, Error, KeyId, Timestamp, Usage, UserId,
+    CallId, ClientId, ConnectionId, EntryKey, EntryState, Error, KeyId, Timestamp, Usage, UserId,
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::conn::Conn;
 use crate::sql::{Db, Row, Value, args};
 
 /// The columns that each entry has, and those that only a crash reserve has beside them.
-const COLUMNS: usize = 23;
+const COLUMNS: usize = 25;
 const RESERVE_COLUMNS: usize = COLUMNS + 2;
 
 /// How far a call's id and its moment may be apart: the clock is asked for one after the other, and
@@ -26,12 +26,12 @@ const ABOVE_ALL: [u8; 17] = [0xff; 17];
 const INSERT: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id, client_id,
     key_id, group_id, model, upstream, state, input_tokens, cached_tokens, cache_write_tokens,
     output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens, hold_nano,
-    hold_tokens, excess, charged_calls)";
+    hold_tokens, excess, charged_calls, tool, connection_id)";
 
 const INSERT_RESERVE: &str = "INSERT INTO entry (call_id, attempt, at, request_id, user_id,
     client_id, key_id, group_id, model, upstream, state, input_tokens, cached_tokens,
     cache_write_tokens, output_tokens, reasoning_tokens, cost_nano, charged_nano, charged_tokens,
-    hold_nano, hold_tokens, excess, charged_calls, budget, window_start)";
+    hold_nano, hold_tokens, excess, charged_calls, tool, connection_id, budget, window_start)";
 
 /// Writes the entries of `folds`. A second entry for one call and attempt is an error.
 pub(super) async fn insert(conn: &mut Conn, folds: &[Fold]) -> Result<(), Error> {
@@ -108,7 +108,7 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold) {
         opened.client.map(ClientId::uuid).into(),
         opened.api_key.map(KeyId::uuid).into(),
         opened.group.as_ref().map(|group| group.as_str()).into(),
-        (&*opened.model).into(),
+        opened.called.model().into(),
         opened.upstream.as_ref().map(|upstream| upstream.as_str()).into(),
         tally.state.as_str().into(),
     ]);
@@ -126,6 +126,8 @@ fn push_values(out: &mut Vec<Value>, fold: &Fold) {
         opened.hold.tokens.into(),
         tally.excess.into(),
         tally.charged.calls.into(),
+        opened.called.tool().into(),
+        opened.called.connection().map(ConnectionId::uuid).into(),
     ]);
 }
 
@@ -152,6 +154,10 @@ pub struct EntryFilter {
     pub group: Option<String>,
     /// For this model.
     pub model: Option<String>,
+    /// For this tool.
+    pub tool: Option<String>,
+    /// Through this connection.
+    pub connection: Option<String>,
     /// In this state.
     pub state: Option<String>,
     /// Of this request.
@@ -193,8 +199,12 @@ pub struct EntryRow {
     pub key: Option<String>,
     /// The group whose plan was in effect.
     pub group: Option<String>,
-    /// The model that was asked for.
+    /// The model that was asked for; empty where it was none.
     pub model: String,
+    /// The tool that was asked for.
+    pub tool: Option<String>,
+    /// The connection that was asked for.
+    pub connection: Option<String>,
     /// The upstream that was called.
     pub upstream: Option<String>,
     /// How it ended.
@@ -236,6 +246,10 @@ pub struct UsageSplit {
     pub group: bool,
     /// By app.
     pub client: bool,
+    /// By tool.
+    pub tool: bool,
+    /// By connection.
+    pub connection: bool,
 }
 
 /// A sum of entries. A member that was not split by is `None`.
@@ -243,7 +257,7 @@ pub struct UsageSplit {
 pub struct UsageRow {
     /// Days since 1970-01-01 (UTC).
     pub day: Option<i64>,
-    /// The model.
+    /// The model; empty for calls of none.
     pub model: Option<String>,
     /// The key's id.
     pub key: Option<String>,
@@ -253,6 +267,10 @@ pub struct UsageRow {
     pub group: Option<String>,
     /// The app.
     pub client: Option<String>,
+    /// The tool.
+    pub tool: Option<String>,
+    /// The connection.
+    pub connection: Option<String>,
     /// How many calls, however many attempts at an upstream each took.
     pub calls: i64,
     /// Input tokens.
@@ -304,6 +322,7 @@ impl LedgerReader {
             i64::from(limit).into(),
         ]);
         args.extend(keys(filter));
+        args.extend(others(filter));
         self.db.all(ENTRIES, args).await?.iter().map(entry_row).collect()
     }
 
@@ -314,10 +333,12 @@ impl LedgerReader {
         filter: &EntryFilter,
         split: UsageSplit,
     ) -> Result<Vec<UsageRow>, Error> {
-        let UsageSplit { day, model, key, user, group, client } = split;
+        let UsageSplit { day, model, key, user, group, client, tool, connection } = split;
         let mut args = span_and_names(filter);
         args.extend([day, model, key, user, group, client].map(Value::from));
         args.extend(keys(filter));
+        args.extend([tool, connection].map(Value::from));
+        args.extend(others(filter));
         self.db.all(USAGE, args).await?.iter().map(usage_row).collect()
     }
 
@@ -349,6 +370,10 @@ fn span_and_names(filter: &EntryFilter) -> Vec<Value> {
         filter.group.as_deref().into(),
         filter.model.as_deref().into(),
     ]
+}
+
+fn others(filter: &EntryFilter) -> [Value; 2] {
+    [filter.tool.as_deref().into(), asked(filter.connection.as_deref())]
 }
 
 /// The bytes of an id that is asked for. Text that is not one is the id of nothing.
@@ -386,6 +411,8 @@ fn entry_row(row: &Row) -> Result<EntryRow, Error> {
         key: row.opt_id_text("key_id")?,
         group: row.opt_text("group_id")?,
         model: row.text("model")?,
+        tool: row.opt_text("tool")?,
+        connection: row.opt_id_text("connection_id")?,
         upstream: row.opt_text("upstream")?,
         state: EntryState::parse(&row.text("state")?)?,
         usage: Usage {
@@ -415,6 +442,8 @@ fn usage_row(row: &Row) -> Result<UsageRow, Error> {
         user: row.opt_id_text("user_id")?,
         group: row.opt_text("group_id")?,
         client: row.opt_id_text("client_id")?,
+        tool: row.opt_text("tool")?,
+        connection: row.opt_id_text("connection_id")?,
         calls: row.int("calls")?,
         input_tokens: row.int("input_tokens")?,
         cached_tokens: row.int("cached_tokens")?,

@@ -14,6 +14,7 @@ pub(crate) const ENTRIES: &str = "SELECT * FROM entry
         AND ($15 IS NULL OR excess = $15) AND ($16 IS NULL OR cost_nano = $16)
         AND ($17 IS NULL OR hold_nano = $17)
         AND call_id >= $19 AND call_id < $20
+        AND ($21 IS NULL OR tool = $21) AND ($22 IS NULL OR connection_id = $22)
     ORDER BY call_id DESC, attempt DESC LIMIT $18";
 
 /// Sums of entries, newest day first.
@@ -24,6 +25,8 @@ pub(crate) const USAGE: &str = "SELECT
         CASE WHEN $11 = 1 THEN user_id END AS user_id,
         CASE WHEN $12 = 1 THEN group_id END AS group_id,
         CASE WHEN $13 = 1 THEN client_id END AS client_id,
+        CASE WHEN $16 = 1 THEN tool END AS tool,
+        CASE WHEN $17 = 1 THEN connection_id END AS connection_id,
         CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT) AS calls,
         CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
         CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens,
@@ -43,5 +46,6 @@ pub(crate) const USAGE: &str = "SELECT
         AND ($5 IS NULL OR client_id = $5) AND ($6 IS NULL OR group_id = $6)
         AND ($7 IS NULL OR model = $7)
         AND call_id >= $14 AND call_id < $15
-    GROUP BY 1, 2, 3, 4, 5, 6
-    ORDER BY 1 DESC, 2, 3, 4, 5, 6";
+        AND ($18 IS NULL OR tool = $18) AND ($19 IS NULL OR connection_id = $19)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    ORDER BY 1 DESC, 2, 3, 4, 5, 6, 7, 8";

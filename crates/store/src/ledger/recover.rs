@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    Account, CallId, Charged, EntryKey, EntryState, Error, Holder, RequestId, Tally, Usage,
+    Account, CallId, Called, Charged, EntryKey, EntryState, Error, Holder, RequestId, Tally, Usage,
 };
 
 use super::batch::{AccountRef, Fold, Moved, Opened, Record, Settlement};
@@ -125,7 +125,7 @@ impl LedgerStore {
             client: None,
             api_key: None,
             group: None,
-            model: "".into(),
+            called: Called::Model("".into()),
             upstream: None,
             priced: charged.money > 0,
             hold: charged,

@@ -9,7 +9,8 @@ use crate::conn::Conn;
 /// From the first release on they only add. Before it, the first list was changed where it stands:
 /// some tables became `{clustered}`, and an index of entries by moment went. A database from before
 /// works as it is; it writes a little more.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CHARGED_CALLS, RELEASES, ENTRIES_BY_KEY, IDS_AS_BYTES];
+const MIGRATIONS: &[&[&str]] =
+    &[TABLES, CHARGED_CALLS, RELEASES, ENTRIES_BY_KEY, IDS_AS_BYTES, OTHER_CALLS];
 
 const TABLES: &[&str] = &[
     "CREATE TABLE account (
@@ -132,6 +133,12 @@ const IDS_AS_BYTES: &[&str] = &[
     FROM entry",
     "DROP TABLE entry",
     "ALTER TABLE entry_by_bytes RENAME TO entry",
+];
+
+/// Calls of tools and through connections have entries too; their model is empty.
+const OTHER_CALLS: &[&str] = &[
+    "ALTER TABLE entry ADD COLUMN tool TEXT",
+    "ALTER TABLE entry ADD COLUMN connection_id {blob}",
 ];
 
 /// Brings the tables to the newest version.

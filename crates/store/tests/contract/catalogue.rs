@@ -8,6 +8,7 @@ use super::{Bench, Outcome, act, assert_kind, slug};
 
 pub(crate) fn body() -> PlanBody {
     PlanBody {
+        tools: None,
         models: vec![ModelPattern::parse("*").unwrap()],
         rates: Rates { concurrent: Some(4), ..Rates::default() },
         budgets: vec![Budget { unit: Unit::Tokens, limit: 1_000, period: Period::Month }],

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tollgate_kernel::{
-    CallId, Charged, Clock as _, EntryKey, EntryState, Error, RequestId, SeededRng, Tally,
+    CallId, Called, Charged, Clock as _, EntryKey, EntryState, Error, RequestId, SeededRng, Tally,
     Timestamp, Usage, UserId,
 };
 use tollgate_root::Root;
@@ -24,8 +24,8 @@ const CALLS: u64 = 3_000;
 const STEP: Duration = Duration::from_secs(60);
 
 /// What the arguments of the queries are: moments and numbers, ids in bytes, or texts.
-const ENTRIES: &str = "nn bbb tt t bbb n tt nnnn bb";
-const USAGE: &str = "nn bbb tt nnnnnn bb";
+const ENTRIES: &str = "nn bbb tt t bbb n tt nnnn bb tb";
+const USAGE: &str = "nn bbb tt nnnnnn bb nn tb";
 
 fn fold(call: CallId, at: Timestamp, user: UserId) -> Fold {
     let key = EntryKey { call, attempt: 1 };
@@ -38,7 +38,7 @@ fn fold(call: CallId, at: Timestamp, user: UserId) -> Fold {
         client: None,
         api_key: None,
         group: None,
-        model: "model".into(),
+        called: Called::Model("model".into()),
         upstream: None,
         priced: true,
         hold: charged,
@@ -118,6 +118,62 @@ pub(crate) async fn entries_of_a_time_are_found_by_their_keys(bench: &Bench) -> 
     Ok(())
 }
 
+/// Calls of models, of tools and through connections, also when the server stops in the middle.
+pub(crate) async fn calls_of_tools_have_entries_of_their_own(bench: &Bench) -> Outcome<()> {
+    let rng: Arc<dyn tollgate_kernel::Rng> = Arc::new(SeededRng::new(12));
+    let clock = Arc::clone(&bench.clock);
+    let todo = tollgate_kernel::Slug::parse("todo")?;
+    let link = tollgate_kernel::ConnectionId::from_uuid(Uuid::from_u128(77));
+    let opened = open(&Root::new(), bench.target.clone(), clock.clone(), rng.clone()).await?;
+    let (_, source) = opened;
+    let (mut store, _) = source.open().await?;
+    let user = UserId::from_uuid(Uuid::from_u128(1));
+    let mut batch = Batch::default();
+    for called in [Called::Model("m".into()), Called::Tool(todo.clone()), Called::Connection(link)]
+    {
+        for settles in [true, false] {
+            let mut fold = fold(CallId::new(&*clock, &*rng), clock.now(), user);
+            let opened = Opened { called: called.clone(), ..Opened::clone(&fold.opened) };
+            fold.opened = Arc::new(opened);
+            clock.advance(STEP);
+            if settles {
+                batch.folds.push(fold);
+            } else {
+                batch.records.push(tollgate_store::ledger::Record::Open(fold.opened));
+            }
+        }
+    }
+    assert!(matches!(store.commit(&batch).await?, Committed::Done(_)));
+    drop(store);
+    let opened = open(&Root::new(), bench.target.clone(), clock.clone(), rng).await?;
+    let (reader, source) = opened;
+    let (_store, recovered) = source.open().await?;
+    assert_eq!(recovered.interrupted, 3);
+    let link = link.to_string();
+    let of = async |filter: EntryFilter| -> Outcome<Vec<_>> {
+        let rows = reader.entries(&filter, 9).await?;
+        Ok(rows.into_iter().map(|it| (it.model, it.tool, it.connection, it.state)).collect())
+    };
+    let (first, second) = (EntryState::Interrupted, EntryState::Settled);
+    let tool = Some("todo".to_owned());
+    let of_tool = |state| (String::new(), tool.clone(), None, state);
+    let filter = EntryFilter { tool: tool.clone(), ..EntryFilter::default() };
+    assert_eq!(of(filter.clone()).await?, [of_tool(first), of_tool(second)]);
+    let of_link = |state| (String::new(), None, Some(link.clone()), state);
+    let by_link = EntryFilter { connection: Some(link.clone()), ..EntryFilter::default() };
+    assert_eq!(of(by_link.clone()).await?, [of_link(first), of_link(second)]);
+    let split = UsageSplit { model: true, tool: true, connection: true, ..UsageSplit::default() };
+    let sums = async |filter: EntryFilter| -> Outcome<Vec<_>> {
+        let rows = reader.usage(&filter, split).await?;
+        Ok(rows.into_iter().map(|it| (it.model, it.tool, it.connection, it.calls)).collect())
+    };
+    assert_eq!(sums(filter).await?, [(Some(String::new()), tool, None, 2)]);
+    assert_eq!(sums(by_link).await?, [(Some(String::new()), None, Some(link), 2)]);
+    assert_eq!(sums(EntryFilter::default()).await?.len(), 3);
+    reader.close().await;
+    Ok(())
+}
+
 pub(crate) async fn an_id_is_found_as_it_is_written(bench: &Bench) -> Outcome<()> {
     let reader = fill(bench).await?;
     let of_user = async |user: &str| {
@@ -169,6 +225,8 @@ pub(crate) async fn entries_from_before_keep_their_ids(bench: &Bench) -> Outcome
         key: Some("0193aaaa-0000-7000-8000-0000000000fd".to_owned()),
         group: Some("g".to_owned()),
         model: "m".to_owned(),
+        tool: None,
+        connection: None,
         upstream: Some("u".to_owned()),
         state: EntryState::Settled,
         usage: Usage {

@@ -11,6 +11,7 @@ pub(crate) mod oauth;
 pub(crate) mod providers;
 pub(crate) mod replays;
 pub(crate) mod sessions;
+pub(crate) mod tools;
 pub(crate) mod upkeep;
 pub(crate) mod users;
 
@@ -74,6 +75,9 @@ macro_rules! suite {
                 t46_of_a_hundred_that_take_a_sign_in_one_gets_it,
                 t45_sign_ins_end_with_a_change_of_their_provider,
                 sign_ins_that_are_over_are_swept;
+            tools: a_tool_is_read_as_it_was_written, hosts_and_paths_of_tools_are_their_own,
+                g2_a_tool_takes_its_keys_along, service_tokens_belong_to_one_tool,
+                callbacks_wait_for_the_owner;
             connections: an_install_is_read_as_it_was_written,
                 v29_foreign_connections_do_not_exist, a_person_has_one_connection_to_a_tool,
                 v23_of_a_hundred_that_take_a_flow_one_gets_it,
@@ -87,7 +91,7 @@ macro_rules! suite {
                 events_come_in_order_without_gaps, events_are_told_once;
             upkeep: keys_know_when_they_were_last_used, sessions_know_when_they_were_seen,
                 a_sweep_removes_what_has_expired;
-            ledger: entries_of_a_time_are_found_by_their_keys, an_id_is_found_as_it_is_written,
+            ledger: calls_of_tools_have_entries_of_their_own, entries_of_a_time_are_found_by_their_keys, an_id_is_found_as_it_is_written,
                 entries_from_before_keep_their_ids;
             faults: a_locked_store_is_unavailable, newer_tables_are_refused,
                 a_second_server_is_refused, opening_at_once_makes_the_tables_once,
@@ -220,6 +224,7 @@ impl Bench {
             id: self.key_id(),
             name: "key".to_owned(),
             holder,
+            tool: None,
             models: None,
             networks: None,
             rates: Default::default(),

@@ -205,6 +205,7 @@ impl Maker {
             tx.commit(AuditEvent::new("model.make", "aliases")).await?;
         }
         let body = PlanBody {
+            tools: None,
             models: vec![ModelPattern::parse("*")?],
             rates: Rates::default(),
             budgets: OF_PERSON.to_vec(),
@@ -246,6 +247,7 @@ impl Maker {
                 id: key,
                 name: "crash".to_owned(),
                 holder: KeyHolder::User(user),
+                tool: None,
                 models: None,
                 networks: None,
                 rates: Rates::default(),

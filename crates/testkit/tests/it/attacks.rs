@@ -207,6 +207,7 @@ async fn t91_how_far_a_guess_agrees_tells_nothing() {
         id: KeyId::new(&**server.gate.clock(), &**server.gate.rng()),
         name: "guessed at".to_owned(),
         holder: KeyHolder::User(user),
+        tool: None,
         models: None,
         networks: None,
         rates: Rates::default(),

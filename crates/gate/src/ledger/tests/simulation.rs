@@ -216,7 +216,7 @@ impl World {
         let size = if dice.one_in(10) { 1_000 } else { 60 };
         let hold = tokens(1 + dice.below(size));
         let mut ask = ask(number, hold, self.budgets.legs(caller, model, at));
-        (ask.at, ask.model) = (at, model.into());
+        (ask.at, ask.called) = (at, Called::Model(model.into()));
         (ask.user, ask.api_key) = (Some(caller.user()), Some(caller.key()));
         ask.group = caller.group();
         ask
@@ -395,7 +395,7 @@ fn check_entries(entries: &[EntryRow], truth: &Truth) {
         assert_eq!(entry.user, ask.user.map(|user| user.to_string()), "{entry:?}");
         assert_eq!(entry.key, ask.api_key.map(|key| key.to_string()), "{entry:?}");
         assert_eq!(entry.group, ask.group.as_ref().map(Slug::to_string), "{entry:?}");
-        assert_eq!((&*entry.model, entry.at), (&*ask.model, ask.at), "{entry:?}");
+        assert_eq!((&*entry.model, entry.at), (ask.called.model(), ask.at), "{entry:?}");
     }
     let has_entry: HashSet<EntryKey> = entries.iter().map(key).collect();
     let missing: Vec<_> = truth.delivered.difference(&has_entry).collect();

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tollgate_kernel::{Budget, CallId, Charged, EntryKey, EntryState, Period, RequestId, Unit};
+use tollgate_kernel::{
+    Budget, CallId, Called, Charged, EntryKey, EntryState, Period, RequestId, Unit,
+};
 use tollgate_root::Root;
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_store::ledger::{self, Batch, Opened, Record};
@@ -228,7 +230,7 @@ async fn died_in_the_second_attempt(server: TestServer) -> TestServer {
             client: None,
             api_key: None,
             group: None,
-            model: "cut-off".into(),
+            called: Called::Model("cut-off".into()),
             upstream: None,
             priced: false,
             hold: Charged::default(),
