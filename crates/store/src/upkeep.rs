@@ -160,13 +160,7 @@ impl Writer {
                     now,
                 )
                 .await?,
-            sign_ins: self
-                .sweep_with(
-                    "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
-                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-                    now,
-                )
-                .await?,
+            sign_ins: self.sweep_sign_ins(now).await?,
             flows: self.sweep_flows(now).await?,
         })
     }
@@ -178,6 +172,12 @@ impl Writer {
         let ended = "DELETE FROM oauth_grants WHERE id IN (SELECT id FROM oauth_grants \
                      WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $2)";
         Ok(self.sweep_with(expired, old).await? + self.sweep_with(ended, old).await?)
+    }
+
+    async fn sweep_sign_ins(&self, now: Timestamp) -> Result<u64, Error> {
+        let over = "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
+                    WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+        self.sweep_with(over, now).await
     }
 
     async fn sweep_flows(&self, now: Timestamp) -> Result<u64, Error> {

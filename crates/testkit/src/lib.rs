@@ -9,6 +9,7 @@ mod facebook;
 mod ledger;
 mod line;
 mod people;
+mod plugin;
 pub mod process;
 mod provider;
 mod raw;
@@ -22,6 +23,10 @@ pub use facebook::FacebookLike;
 pub use ledger::count;
 pub use line::Line;
 pub use people::{KeySpec, PlanSpec};
+pub use plugin::{
+    HostedPlugin, Once, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PLUGIN_SERVICE_TOKEN, PluginWays,
+    SeenCall, SeenExchange, TokenFault,
+};
 pub use provider::{CLIENT_ID, CLIENT_SECRET, FakeProvider, ProviderFault};
 pub use raw::RawCall;
 pub use server::{Log, PROVIDER_KEY, Setup, TestServer};

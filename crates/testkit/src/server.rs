@@ -42,6 +42,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Whether its way to a database that has connections is a [`crate::Line`].
     pub line: bool,
+    /// Whether tools of all modes are published on loopback.
+    pub loopback_tools: bool,
     /// Certificates (DER) that it trusts beside the public roots when it calls upstreams.
     pub roots: Vec<Vec<u8>>,
 }
@@ -57,6 +59,7 @@ impl Setup {
             network_limits: NetworkLimits::LAX,
             clock: Arc::new(SystemClock::new()),
             line: false,
+            loopback_tools: true,
             roots: Vec::new(),
         }
     }
@@ -141,7 +144,11 @@ impl TestServer {
             network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
             extra_roots: house.setup.roots.clone(),
-            outbound: Outbound { own: vec![listener.local_addr()?], ..Outbound::default() },
+            outbound: Outbound {
+                own: vec![listener.local_addr()?],
+                loopback_tools: house.setup.loopback_tools,
+                ..Outbound::default()
+            },
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),

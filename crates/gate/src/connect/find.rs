@@ -40,18 +40,14 @@ impl Gate {
     /// kept.
     pub async fn find_tool(&self, _: &Warrant, place: &str) -> Result<Facts, Error> {
         let asked = manifest_url(place)?;
-        let found = self.manifest(&asked, false).await?;
+        let found = self.manifest(&asked).await?;
         self.facts(&asked, found).await
     }
 
-    /// The manifest at `asked`, as it is now where that is wished.
-    pub(super) async fn manifest(&self, asked: &Url, fresh: bool) -> Result<Found, Error> {
+    /// The manifest at `asked`, as it is now: who asks is the owner, who may just have mended it.
+    pub(super) async fn manifest(&self, asked: &Url) -> Result<Found, Error> {
         let address = self.named(asked)?;
-        let document = if fresh {
-            self.fetcher.fetch_fresh(address, MANIFEST).await
-        } else {
-            self.fetcher.fetch(address, MANIFEST).await
-        };
+        let document = self.fetcher.fetch_fresh(address, MANIFEST).await;
         let Document { url, hops, body } = document.map_err(|fault| missing(asked, fault))?;
         let url = url.url().clone();
         let all: Vec<&Url> = hops.iter().map(DocumentUrl::url).chain([&url]).collect();

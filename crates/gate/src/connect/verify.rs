@@ -50,7 +50,7 @@ impl Gate {
     pub async fn verify_tool(&self, _: &Warrant, install: &Install) -> Result<Verification, Error> {
         let facts = &install.facts;
         let asked = Url::parse(&facts.asked_url).map_err(Error::internal)?;
-        let found = self.manifest(&asked, true).await?;
+        let found = self.manifest(&asked).await?;
         let needs_token = found.published.manifest.auth.is_verified();
         let wanted = install.record.verification_token.as_deref();
         if needs_token && let Some(wanted) = wanted {
@@ -82,7 +82,7 @@ impl Gate {
     ) -> Result<Verification, Error> {
         let mut unseen = asked.clone();
         unseen.query_pairs_mut().append_pair(VERIFICATION_KEY, random(&*self.rng).expose());
-        let behind = self.manifest(&unseen, true).await.ok();
+        let behind = self.manifest(&unseen).await.ok();
         let is_there = behind.is_some_and(|found| matches!(token(&found, wanted), Token::Right));
         Ok(match (is_there, first) {
             (true, _) => Verification::OldValueServed,

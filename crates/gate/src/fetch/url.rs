@@ -120,7 +120,8 @@ impl DocumentUrl {
 
     /// Whether its name is this machine's, whatever a resolver says (RFC 6761, 6.3).
     pub(super) fn is_localhost(&self) -> bool {
-        matches!(self.host(), Host::Domain(name) if name == "localhost" || name.ends_with(".localhost"))
+        let Host::Domain(name) = self.host() else { return false };
+        name == "localhost" || name.ends_with(".localhost")
     }
 
     /// Whether the owner has set it.

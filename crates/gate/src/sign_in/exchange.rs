@@ -122,7 +122,9 @@ pub(crate) fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Err
     Ok(value)
 }
 
-/// What a token endpoint says. A redirect would carry code, proof key and secret to wherever it leads.
+/// What a token endpoint says.
+///
+/// A redirect would carry code, proof key and secret to wherever it leads.
 pub(crate) fn read(answer: Answer) -> Result<TokenAnswer, Fault> {
     let Answer { status, headers, body } = answer;
     if status.is_redirection() {

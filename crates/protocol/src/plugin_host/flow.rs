@@ -50,7 +50,8 @@ impl AuthorizeRequest<'_> {
             Some(_) => "&",
         };
         let mut out = format!(
-            "{client_url}{between}response_type=code&client_id={}&scope={}&state={}&redirect_uri={}",
+            "{client_url}{between}response_type=code&client_id={}&scope={}&state={}\
+             &redirect_uri={}",
             escaped(self.client_id, |_| false),
             escaped(self.scope, may_stand_in_scope),
             escaped(self.state.expose(), |_| false),
