@@ -357,10 +357,7 @@ impl Shared {
         } else {
             url::form_urlencoded::parse(body).into_owned().collect()
         };
-        let seen = SeenExchange {
-            content_type: content_type.to_owned(),
-            members: members.clone(),
-        };
+        let seen = SeenExchange { content_type: content_type.to_owned(), members: members.clone() };
         state.exchanges.push(seen);
         match state.ways.token_fault.clone() {
             Some(TokenFault::Status(status)) => {

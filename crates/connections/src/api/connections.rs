@@ -9,6 +9,7 @@ use tollgate_gate::Install;
 use tollgate_kernel::{ConnectionId, ConnectionState, InstallId, Secret, Timestamp, UserId};
 use tollgate_protocol::plugin_host::Auth;
 
+use super::part::cut;
 use crate::connect::{self, Pair, READ, owner};
 use crate::state::ConnectionsState;
 
@@ -29,6 +30,8 @@ pub(crate) struct NewConnection {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
+    limit: Option<u32>,
+    cursor: Option<String>,
     /// To this tool.
     #[schemars(with = "Option<String>")]
     install: Option<InstallId>,
@@ -88,19 +91,21 @@ pub(crate) async fn list(
     State(state): State<ConnectionsState>,
     Caller(caller): Caller,
     exchange: Exchange,
-    Query(Filter { install }): Query<Filter>,
+    Query(Filter { limit, cursor, install }): Query<Filter>,
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
     let reader = state.read(&warrant);
     let tools = reader.installs().await?;
     let origin = exchange.edge().origin();
+    let all = reader.connections(owner(&warrant)?, install).await?;
+    let (part, next) = cut(all, limit, cursor.as_deref(), |one| one.id.to_string())?;
     let mut items = Vec::new();
-    for connection in reader.connections(owner(&warrant)?, install).await? {
+    for connection in part {
         let Some(tool) = tools.iter().find(|tool| tool.id == connection.install) else { continue };
         let install = Install::of(tool.clone())?;
         items.push(ConnectionView::of(origin, Pair { connection, install }));
     }
-    reply::json(&List { items, next: None })
+    reply::json(&List { items, next })
 }
 
 /// `POST /api/v1/connections`.

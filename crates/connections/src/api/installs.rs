@@ -9,6 +9,7 @@ use tollgate_gate::{Facts, Install, VERIFICATION_KEY};
 use tollgate_kernel::{Error, InstallId, Secret, Suspension, Timestamp};
 use tollgate_protocol::plugin_host::{Auth, Warning};
 
+use super::part::cut;
 use crate::connect::redirect_uri;
 use crate::install::{self, READ, Wish};
 use crate::state::ConnectionsState;
@@ -264,25 +265,28 @@ pub(crate) struct VerifiedView {
     install: InstallView,
 }
 
-/// Nothing is asked of this list.
+/// Which part of the list.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct All {}
+pub(crate) struct All {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
 
 /// `GET /api/v1/installs`.
 pub(crate) async fn list(
     State(state): State<ConnectionsState>,
     Caller(caller): Caller,
     exchange: Exchange,
-    Query(All {}): Query<All>,
+    Query(All { limit, cursor }): Query<All>,
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
     let origin = exchange.edge().origin();
-    let mut items = Vec::new();
-    for record in state.read(&warrant).installs().await? {
-        items.push(InstallView::of(origin, Install::of(record)?));
-    }
-    reply::json(&List { items, next: None })
+    let all = state.read(&warrant).installs().await?;
+    let (records, next) = cut(all, limit, cursor.as_deref(), |record| record.id.to_string())?;
+    let view = |record| Ok::<_, Error>(InstallView::of(origin, Install::of(record)?));
+    let items = records.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    reply::json(&List { items, next })
 }
 
 /// `POST /api/v1/installs/look`.

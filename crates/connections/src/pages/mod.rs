@@ -1,6 +1,7 @@
 //! Pages for people, in three languages. They work without a script.
 
 mod back;
+mod installs;
 mod own;
 
 use askama::Template;
@@ -26,12 +27,63 @@ const OWN_AT: &str = "/account/connections";
 
 /// The navigation of this door.
 pub fn nav() -> Vec<NavItem> {
-    let access = Access::Page(Manage::read(Noun::Connections));
-    vec![NavItem { path: OWN_AT, access, texts: &TEXTS, key: "nav-connections" }]
+    let item = |path, noun, key| NavItem {
+        path,
+        access: Access::Page(Manage::read(noun)),
+        texts: &TEXTS,
+        key,
+    };
+    vec![
+        item(OWN_AT, Noun::Connections, "nav-connections"),
+        item(installs::AT, Noun::Installs, "nav-installs"),
+    ]
 }
 
 /// The rows of this door's pages.
 pub(crate) fn rows() -> Vec<Row<ConnectionsState>> {
+    let mut rows = own_rows();
+    rows.extend(owners_rows());
+    rows
+}
+
+/// What the owner looks after.
+fn owners_rows() -> Vec<Row<ConnectionsState>> {
+    let read = Access::Page(Manage::read(Noun::Installs));
+    let write = Access::Page(Manage::write(Noun::Installs));
+    vec![
+        Row::get(installs::AT, read, "The tools of others", installs::list)
+            .asks::<installs::Said>(),
+        Row::get(installs::NEW_AT, write, "A form for a tool of others", installs::blank),
+        Row::post(
+            installs::NEW_AT,
+            write,
+            "Look at a tool of others, then install it",
+            installs::create,
+        )
+        .takes::<installs::NewForm>(),
+        Row::get("/admin/installs/{id}", read, "One tool of others", installs::show)
+            .asks::<installs::Said>(),
+        Row::post("/admin/installs/{id}", write, "Change a tool of others", installs::update)
+            .takes::<installs::ChangeForm>(),
+        Row::post(
+            "/admin/installs/{id}/verify",
+            write,
+            "Look at the domain of a tool of others",
+            installs::verify,
+        )
+        .takes::<installs::Sure>(),
+        Row::post(
+            "/admin/installs/{id}/remove",
+            write,
+            "Remove a tool of others",
+            installs::remove,
+        )
+        .takes::<installs::Sure>(),
+    ]
+}
+
+/// What a person has.
+fn own_rows() -> Vec<Row<ConnectionsState>> {
     let read = Access::Page(Manage::read(Noun::Connections));
     let write = Access::Page(Manage::write(Noun::Connections));
     vec![

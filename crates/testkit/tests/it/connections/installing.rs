@@ -203,3 +203,45 @@ async fn people_do_not_install() {
     assert_eq!(refused.status, 403, "{}", refused.text);
     assert_eq!(house.person.get("/api/v1/installs").await.unwrap().status, 403);
 }
+
+/// The wizard: domain, what was found, secret, what to publish, verify.
+#[tokio::test]
+async fn the_owner_installs_on_pages() {
+    let house = House::oauth().await;
+    let csrf = house.owner.csrf.clone();
+    let post = async |path: &str, form: &[(&str, &str)]| {
+        let mut all = vec![("csrf", csrf.as_str())];
+        all.extend_from_slice(form);
+        let request = house.owner.request("POST", path).form(&all);
+        house.owner.send(request).await.unwrap()
+    };
+    let empty = house.owner.get("/admin/installs").await.unwrap();
+    assert!(empty.status == 200 && empty.text.contains("/admin/new-install"));
+    let wrong = post("/admin/new-install", &[("domain", "a b")]).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    let seen = post("/admin/new-install", &[("domain", &house.plugin.domain)]).await;
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    assert!(seen.text.contains("Todo list") && seen.text.contains("install-keep"));
+    let kept =
+        post("/admin/new-install", &[("domain", &house.plugin.domain), ("keep", "on")]).await;
+    let at = kept.header("location").to_owned();
+    let page = house.owner.get(&at).await.unwrap();
+    assert!(page.text.contains("/oauth/callback"), "shown before the first try");
+    let form = [("client_id", PLUGIN_CLIENT_ID), ("client_secret", PLUGIN_SECRET)];
+    let saved = post(&at, &form).await;
+    assert_eq!(saved.status, 303, "{}", saved.text);
+    let page = house.owner.get(saved.header("location")).await.unwrap();
+    assert!(!page.text.contains(PLUGIN_SECRET));
+    let start = page.text.find("&#34;tollgate&#34;: &#34;").unwrap() + 25;
+    let token = page.text[start..start + 32].to_owned();
+    let early = post(&format!("{at}/verify"), &[]).await;
+    assert_eq!(early.header("location"), format!("{at}?saved=token_missing"));
+    house.plugin.change(|ways| drop(ways.verification_tokens.insert("tollgate".to_owned(), token)));
+    let found = post(&format!("{at}/verify"), &[]).await;
+    assert_eq!(found.header("location"), format!("{at}?saved=found"));
+    let page = house.owner.get(found.header("location")).await.unwrap();
+    assert!(page.text.contains("Active"), "{}", page.text);
+    assert_eq!(house.person.get("/admin/installs").await.unwrap().status, 403);
+    let gone = post(&format!("{at}/remove"), &[]).await;
+    assert_eq!(gone.header("location"), "/admin/installs?saved=1");
+}
