@@ -30,8 +30,8 @@ pub(crate) struct UsageQuery {
     pub(crate) from: Option<String>,
     /// The last day, or the first moment after; without it today.
     pub(crate) to: Option<String>,
-    /// A comma list of `day`, `model`, `key`, `user`, `group`, `client`, `tool`, `connection`; `day`
-    /// unless said.
+    /// A comma list of `day`, `model`, `key`, `user`, `group`, `client`, `tool`, `connection`;
+    /// `day` unless said.
     pub(crate) by: Option<String>,
     /// `json`, or `csv` for a spreadsheet.
     pub(crate) format: Option<String>,

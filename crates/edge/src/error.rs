@@ -114,7 +114,8 @@ pub fn render(error: &Error, dialect: Dialect, id: RequestId, look: Option<&Look
     };
     *response.status_mut() = said.status;
     let headers = response.headers_mut();
-    let refused = dialect == Dialect::Bearer && said.status == StatusCode::FORBIDDEN;
+    let refused = (dialect == Dialect::Bearer || error.challenge().is_some())
+        && said.status == StatusCode::FORBIDDEN;
     if said.status == StatusCode::UNAUTHORIZED || refused {
         let challenge = HeaderValue::from_str(&challenge(error, dialect));
         let plain = HeaderValue::from_static("Bearer realm=\"tollgate\"");
@@ -134,6 +135,9 @@ fn oauth_code(error: &Error, dialect: Dialect) -> OAuthCode {
 
 /// How to come in. Who came without a credential is not told what is wrong with it (RFC 6750, 3.1).
 fn challenge(error: &Error, dialect: Dialect) -> String {
+    if let Some(challenge) = error.challenge() {
+        return challenge.to_owned();
+    }
     let reason = || Some((oauth_code(error, dialect), error.detail()));
     match dialect {
         Dialect::OAuth => oauth::challenge("Basic", reason()),

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use tollgate_kernel::{
     Audience, Budget, Client, Clock, CredentialId, Error, Kind, Method, ModelPattern, Network,
     PlainToken, RequestId, Role, Scopes, Slug, Subject, Timestamp, TokenId, UserId,
@@ -27,14 +28,14 @@ use crate::touch::Touches;
 use crate::{Live, Presented, Principal};
 
 /// How keys begin; other bearer tokens are access tokens.
-const KEYS_BEGIN: &str = "tg_";
+pub(crate) const KEYS_BEGIN: &str = "tg_";
 
 /// Longest bearer token that is looked at.
-const LONGEST: usize = 16 * 1024;
+pub(crate) const LONGEST: usize = 16 * 1024;
 
 /// What a token is.
 #[derive(Clone, Copy)]
-enum Sort {
+pub(crate) enum Sort {
     Key,
     Session,
     AccessToken,
@@ -66,10 +67,13 @@ impl Authn {
     /// Who presents this, from this network.
     pub(crate) async fn authenticate(
         &self,
-        presented: Presented,
+        mut presented: Presented,
         network: Network,
     ) -> Result<Arc<Principal>, Error> {
         let request = presented.request();
+        if let Some(at) = presented.take_tool() {
+            return self.at_tool(at, request, network).await;
+        }
         let known = match presented.into_one()? {
             One::Nothing => anonymous(network, self.clock.now()),
             One::Malformed => return Err(Error::unauthenticated()),
@@ -99,6 +103,20 @@ impl Authn {
         network: Network,
         request: Option<RequestId>,
     ) -> Result<Arc<Principal>, Error> {
+        // What opens one tool opens nothing else.
+        if known.tool.is_some() {
+            return Err(Error::unauthenticated());
+        }
+        self.welcome_in(known, network, request)
+    }
+
+    /// Lets in whom the place of the request knows.
+    pub(crate) fn welcome_in(
+        &self,
+        known: Arc<Known>,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Arc<Principal>, Error> {
         self.still_good(&known, network)?;
         self.touches.note(&known, network, self.clock.now());
         Ok(Arc::new(Principal { known, network, request }))
@@ -113,10 +131,6 @@ impl Authn {
     /// What may change from one request to the next without an event: time and place.
     fn still_good(&self, known: &Known, network: Network) -> Result<(), Error> {
         let now = self.clock.now();
-        // What opens one tool opens nothing else.
-        if known.tool.is_some() {
-            return Err(Error::unauthenticated());
-        }
         if known.live.has_ended() || known.standing.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::unauthenticated());
         }
@@ -140,7 +154,7 @@ impl Authn {
     /// Whom the records name. Where an event was heeded while they were read they are read once
     /// more, as it may have been about this credential, whose life nobody knew of by then: else
     /// what was revoked meanwhile would be let in, with a life that no event ends any more.
-    async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         sort: Sort,
         token: &PlainToken,
@@ -376,6 +390,7 @@ impl Whose {
             standing,
             noted_us: AtomicI64::new(0),
             safety: OnceLock::new(),
+            introduced: ArcSwapOption::empty(),
         }
     }
 }

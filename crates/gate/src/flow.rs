@@ -2,17 +2,14 @@
 //! end.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use hyper::body::{Body, SizeHint};
 use serde::de::IgnoredAny;
-use tokio::time::{Instant, Sleep};
 use tollgate_kernel::{Charged, EntryState, Error, Kind, Price, Slug, Tally, Timestamp, Usage};
 use tollgate_protocol::openai::{Pass, Route, StreamMeter, usage_of_json};
 use tollgate_protocol::sse::SseSplitter;
@@ -21,9 +18,10 @@ use tracing::{error, warn};
 use crate::Live;
 use crate::forward::{is_encoded, is_event_stream};
 use crate::hold::{Held, Hold};
-use crate::permit::{Candidate, Decided};
+use crate::permit::{Candidate, Choice};
 use crate::pool::UpstreamBody;
 use crate::scan::{EscapedScan, SecretScan};
+use crate::silence::Silence;
 use crate::trouble::TroubleKind;
 use crate::upstream::Upstream;
 
@@ -53,9 +51,9 @@ pub(crate) struct MeterPlan {
 }
 
 impl MeterPlan {
-    pub(crate) fn of(decided: &Decided, candidate: &Candidate) -> Self {
-        let request = &decided.call.request;
-        let output_bound = decided.ceiling.unwrap_or(0).saturating_mul(request.choices());
+    pub(crate) fn of(choice: &Choice, candidate: &Candidate, at: Timestamp) -> Self {
+        let request = &choice.call.request;
+        let output_bound = choice.ceiling.unwrap_or(0).saturating_mul(request.choices());
         Self {
             route: request.route(),
             upstream: candidate.upstream.id().clone(),
@@ -65,9 +63,9 @@ impl MeterPlan {
             streams: request.stream(),
             usage_asked: request.usage_asked(),
             reasons: request.reasons(),
-            input_bound: decided.input_bound,
+            input_bound: choice.input_bound,
             output_bound,
-            at: decided.at,
+            at,
         }
     }
 
@@ -144,9 +142,7 @@ pub(crate) struct Flow {
     plan: MeterPlan,
     reading: Reading,
     scan: SecretScan,
-    /// Made when the upstream lets us wait for the first time.
-    silence: Option<Pin<Box<Sleep>>>,
-    heard: Instant,
+    silence: Silence,
     over: bool,
 }
 
@@ -191,10 +187,10 @@ impl Flow {
             Reading::Json { kept: Kept::default(), len: 0, escaped }
         };
         let scan = SecretScan::new(plan.target.needle());
-        let (silence, heard) = (None, Instant::now());
+        let silence = Silence::new(plan.target.patience().silence);
         let live = hold.decided.principal.live().clone();
         let held = Some(hold.held);
-        Box::new(Self { body, held, live, plan, reading, scan, silence, heard, over: false })
+        Box::new(Self { body, held, live, plan, reading, scan, silence, over: false })
     }
 
     /// The body of an answer that nobody waits for.
@@ -270,7 +266,7 @@ impl Flow {
             }
             match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.heard = Instant::now();
+                    self.silence.heard();
                     let Ok(data) = frame.into_data() else { continue };
                     match self.take(data) {
                         Ok(Some(bytes)) if bytes.is_empty() => {}
@@ -285,7 +281,7 @@ impl Flow {
                 }
                 Poll::Ready(None) => return Poll::Ready(self.end()),
                 Poll::Pending => {
-                    ready!(self.poll_silence(context));
+                    ready!(self.silence.poll(context));
                     let error = Error::new(
                         Kind::UpstreamTimeout,
                         format!("The model provider {} fell silent.", self.plan.upstream),
@@ -293,21 +289,6 @@ impl Flow {
                     return Poll::Ready(Some(Err(self.stop(error))));
                 }
             }
-        }
-    }
-
-    /// Ready when nothing was heard for too long. The timer is moved only when it fires.
-    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let patience: Duration = self.plan.target.patience().silence;
-        let first = self.heard + patience;
-        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
-        loop {
-            ready!(silence.as_mut().poll(context));
-            let due = self.heard + patience;
-            if due <= Instant::now() {
-                return Poll::Ready(());
-            }
-            silence.as_mut().reset(due);
         }
     }
 

@@ -16,8 +16,9 @@ use crate::flight::{Flight, Refusal};
 use crate::flow::MeterPlan;
 use crate::hold::Hold;
 use crate::metered::Metered;
-use crate::permit::{Candidate, Decided};
+use crate::permit::{Candidate, Choice, Decided, What};
 use crate::scan::{SecretScan, leak};
+use crate::tokens::Tokens;
 use crate::transport::{Transport, UpstreamRequest};
 use crate::trouble::TroubleKind;
 
@@ -31,8 +32,8 @@ const PASSED: [HeaderName; 3] = [
     HeaderName::from_static("openai-version"),
 ];
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// A call that got no answer to pass on.
 pub(crate) struct Failed {
@@ -48,18 +49,24 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) vault: &'a Vault,
     pub(crate) drain: &'a Drain,
     pub(crate) failures: &'a UpstreamFailures,
+    pub(crate) tokens: &'a Tokens,
 }
 
 impl Forwarder<'_> {
     /// Sends the call that `hold` was made for to one candidate after the other, as long as nothing
     /// was used.
     pub(crate) async fn forward(&self, hold: Hold) -> Result<Response<Metered>, Error> {
-        let (decided, left_out) = (hold.decided.clone(), hold.left_out.clone());
+        let decided = hold.decided.clone();
+        let choice = match &decided.what {
+            What::Model(choice) => choice,
+            What::Plain(plain) => return Box::pin(self.forward_plain(hold, plain)).await,
+        };
+        let left_out = hold.left_out.clone();
         let mut hold = Some(hold);
         let mut last = None;
-        for (_, candidate) in decided.candidates_but(&left_out) {
+        for (_, candidate) in choice.candidates_but(&left_out) {
             let Some(unspent) = hold.take() else { break };
-            match self.send(unspent, &decided, candidate).await {
+            match self.send(unspent, choice, candidate).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failed { error, unspent }) => {
                     self.failures.count(error.kind());
@@ -74,21 +81,24 @@ impl Forwarder<'_> {
     async fn send(
         &self,
         mut hold: Hold,
-        decided: &Decided,
+        choice: &Choice,
         candidate: &Candidate,
     ) -> Result<Response<Metered>, Failed> {
-        let request = match self.request(decided, candidate) {
+        let decided = &hold.decided;
+        let request = match self.request(decided, choice, candidate) {
             Ok(request) => request,
             Err(error) => return Err(Failed { error, unspent: Some(Box::new(hold)) }),
         };
-        if decided.candidates.len() > 1 {
-            hold.held.charge.aim(|account| candidate.is_charged_to(account, &decided.policy));
+        if choice.candidates.len() > 1 {
+            let policy = &decided.policy;
+            hold.held.charge.aim(|account| candidate.is_charged_to(account, policy));
         }
-        let may_overlap = hold.held.charge.open(candidate.upstream.id());
+        let at = decided.at;
+        let may_overlap = hold.held.charge.open(Some(candidate.upstream.id()));
         if !may_overlap && let Err(error) = hold.held.charge.durable().await {
             return Err(Failed { error, unspent: None });
         }
-        let plan = MeterPlan::of(decided, candidate);
+        let plan = MeterPlan::of(choice, candidate, at);
         let send = self.transport.send(request);
         let flight = Flight::start(send, hold, plan, self.drain.clone());
         let answer = flight.answer(candidate.upstream.patience()).await?;
@@ -101,8 +111,13 @@ impl Forwarder<'_> {
         }
     }
 
-    fn request(&self, decided: &Decided, candidate: &Candidate) -> Result<UpstreamRequest, Error> {
-        let call = &decided.call;
+    fn request(
+        &self,
+        decided: &Decided,
+        choice: &Choice,
+        candidate: &Candidate,
+    ) -> Result<UpstreamRequest, Error> {
+        let call = &choice.call;
         let known = &decided.principal.known;
         let safety = known.safety.get_or_init(|| {
             let who = known.subject.to_string();
@@ -120,7 +135,7 @@ impl Forwarder<'_> {
             model,
             safety_identifier: safety,
             prompt_cache_key: bucket.as_deref(),
-            output_ceiling: decided.ceiling,
+            output_ceiling: choice.ceiling,
             include_usage: true,
             store_false: true,
         });

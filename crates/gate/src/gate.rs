@@ -57,6 +57,9 @@ pub struct Parts {
     pub prices: Arc<dyn Prices>,
     /// The one public origin, without a slash at its end.
     pub public_url: String,
+    /// How often those may call a tool in a minute who say nothing of who they are, for each
+    /// network.
+    pub strangers_per_minute: u32,
     /// How far a call is read on whose caller has left.
     pub drain: DrainBounds,
     /// Certificates (DER) that upstreams may have beside the public ones.
@@ -95,6 +98,7 @@ pub struct Gate {
     pub(crate) connect: Connect,
     /// Our own doors, for which tokens can be made.
     pub(crate) doors: Vec<Arc<Resource>>,
+    pub(crate) strangers_per_minute: u32,
     /// Held by whoever makes the key for ID tokens.
     pub(crate) id_key: tokio::sync::Mutex<()>,
 }
@@ -156,6 +160,7 @@ impl Gate {
             lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
             doors,
+            strangers_per_minute: parts.strangers_per_minute,
             id_key: tokio::sync::Mutex::default(),
         });
         gate.events.lock().await.heed_new(&gate).await?;
@@ -261,6 +266,7 @@ impl Gate {
             vault: &self.vault,
             drain: &self.drain,
             failures: &self.upstream_failures,
+            tokens: &self.tokens,
         };
         forwarder.forward(hold).await
     }
@@ -293,6 +299,7 @@ impl Gate {
             prices: &*self.prices,
             now: self.clock.now(),
             id: CallId::new(&*self.clock, &*self.rng),
+            strangers_per_minute: self.strangers_per_minute,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Called, Charged, EntryKey, Error, Kind, Unit, figures};
+use tollgate_kernel::{Charged, EntryKey, Error, Kind, Unit, figures};
 use tollgate_store::ledger::Decision;
 
 use crate::Permit;
@@ -33,7 +33,7 @@ impl Hold {
 
     /// The ceiling that we set because the caller named none, or a higher one.
     pub fn ceiling_set(&self) -> Option<u64> {
-        Permit(self.decided.clone()).ceiling_set()
+        self.decided.ceiling_set()
     }
 }
 
@@ -48,8 +48,7 @@ pub(crate) async fn reserve(
     let guard = rates.enter(decided.resolved.rates.clone(), hold.tokens)?;
     let mut left_out = Vec::new();
     loop {
-        let asked = decided.candidates_but(&left_out).map(|(_, candidate)| candidate);
-        let legs = decided.resolved.legs_for(&decided.policy, asked, decided.at)?;
+        let legs = decided.legs(&left_out)?;
         let decision = match ledger.reserve(ask(decided, hold, &legs, &left_out)).await {
             Ok(charge) => {
                 let held = Held { charge, rates: guard };
@@ -75,12 +74,12 @@ fn leave_out(
     let (Decision::Exhausted { leg, .. } | Decision::InUse { leg, .. }) = decision else {
         return false;
     };
-    let Some(leg) = legs.get(*leg) else { return false };
-    let charged = decided
+    let (Some(leg), Some(choice)) = (legs.get(*leg), decided.choice()) else { return false };
+    let charged = choice
         .candidates_but(left_out)
         .filter(|(_, candidate)| candidate.is_charged_to(&leg.account, &decided.policy));
     let charged: Vec<usize> = charged.map(|(at, _)| at).collect();
-    let goes_on = !charged.is_empty() && left_out.len() + charged.len() < decided.candidates.len();
+    let goes_on = !charged.is_empty() && left_out.len() + charged.len() < choice.candidates.len();
     if goes_on {
         left_out.extend(charged);
     }
@@ -89,16 +88,16 @@ fn leave_out(
 
 fn ask(decided: &Decided, hold: Charged, legs: &Arc<[LegAsk]>, left_out: &[usize]) -> Ask {
     let known = &decided.principal.known;
-    let first = decided.candidates_but(left_out).next();
+    let first = decided.choice().and_then(|choice| choice.candidates_but(left_out).next());
     Ask {
         key: EntryKey { call: decided.id, attempt: 1 },
         at: decided.at,
-        request: decided.call.id,
+        request: decided.request(),
         user: known.subject.user(),
         client: known.client.app(),
         api_key: known.credential.key(),
-        group: decided.resolved.in_effect.group.clone(),
-        called: Called::Model(decided.call.request.shared_model()),
+        group: decided.resolved.in_effect.as_ref().and_then(|it| it.group.clone()),
+        called: decided.called(),
         upstream: first.map(|(_, candidate)| candidate.upstream.id().clone()),
         priced: decided.is_priced(),
         hold,
@@ -127,7 +126,8 @@ fn refusal(decided: &Decided, legs: &[LegAsk], decision: &Decision) -> Error {
         if spent { "" } else { " at this moment" },
         amount(left, unit),
     );
-    if let Some(ceiling) = decided.ceiling_for(unit, left) {
+    let ceiling = decided.choice().and_then(|choice| choice.ceiling_for(unit, left));
+    if let Some(ceiling) = ceiling {
         words.push_str(&format!(" It would fit with max_tokens of at most {ceiling}."));
     }
     words.push_str(&format!(" The budget starts anew at {}.", account.window.end.rfc3339()));

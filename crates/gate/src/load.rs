@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::FastMap;
 use crate::Resource;
 use crate::policy::{Alias, Group, Policy};
+use crate::tool::Tools;
 use crate::upstream::{Patience, Upstream};
 
 /// Where an upstream's key is sealed.
@@ -29,6 +30,7 @@ pub(crate) fn key_place(upstream: &Slug, version: i64) -> Place {
 pub(crate) async fn policy(
     reader: &Reader,
     opener: &Opener,
+    public_url: &str,
     before: &Policy,
 ) -> Result<Policy, Error> {
     let settings = reader.settings().await?;
@@ -41,7 +43,11 @@ pub(crate) async fn policy(
     };
     policy.plans = plans(reader).await?;
     policy.groups = groups(reader).await?;
-    policy.resources = resources(reader).await?;
+    policy.tools = Tools::read(reader.tools().await?, public_url, opener, &before.tools);
+    // A tool's own address is its own, whatever was written down for it.
+    let of_tools = policy.tools.all().filter_map(|tool| tool.resource());
+    policy.resources = of_tools.map(Arc::new).collect();
+    policy.resources.extend(resources(reader).await?);
     for model in reader.models().await? {
         let alias = Alias { upstream: model.upstream, model: model.model, budgets: model.budgets };
         policy.add_alias(model.alias.to_string(), alias);

@@ -12,6 +12,7 @@ use tollgate_kernel::{Error, Kind};
 use crate::Live;
 use crate::drain::{Drain, Job};
 use crate::flow::Flow;
+use crate::plain_flow::PlainFlow;
 
 /// An answer on its way to the caller. Dropped before its end, the drainer reads on.
 pub struct Metered {
@@ -30,6 +31,7 @@ struct Revoked {
 
 enum Source {
     Flow(Box<Flow>),
+    Plain(Box<PlainFlow>),
     Whole(Option<Bytes>),
     Over,
 }
@@ -43,6 +45,15 @@ impl Metered {
             Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
         });
         Self { source: Source::Flow(flow), drain: Some(drain), revoked, early: None }
+    }
+
+    /// The body of an answer to a plain call.
+    pub(crate) fn plain(flow: Box<PlainFlow>) -> Self {
+        let live = flow.live();
+        let ended = live.clone();
+        let revoked = Revoked { live, woken: Box::pin(async move { ended.ended().await }) };
+        let source = Source::Plain(flow);
+        Self { source, drain: None, revoked: Some(revoked), early: None }
     }
 
     /// A body that is settled already.
@@ -87,6 +98,7 @@ impl Body for Metered {
             }
             Source::Over => return Poll::Ready(None),
             Source::Flow(flow) => flow.poll_next(context),
+            Source::Plain(flow) => flow.poll_next(context),
         };
         let goes_on = matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_))));
         if goes_on && self.is_revoked(polled.is_pending(), context) {
@@ -108,6 +120,7 @@ impl Body for Metered {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Flow(_) => false,
+            Source::Plain(flow) => flow.is_over(),
             Source::Whole(body) => body.is_none(),
             Source::Over => true,
         }
@@ -116,6 +129,7 @@ impl Body for Metered {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Flow(flow) => with(flow.size_hint(), self.early.as_ref()),
+            Source::Plain(flow) => flow.size_hint(),
             Source::Whole(Some(body)) => {
                 SizeHint::with_exact(u64::try_from(body.len()).unwrap_or(u64::MAX))
             }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use tollgate_kernel::{Account, CallId, Charged, Error, Holder, Kind, Price, Timestamp, Unit};
+use tollgate_kernel::{
+    Account, CallId, Called, Charged, Error, Holder, Kind, Price, RequestId, Timestamp, Unit,
+};
 use tollgate_protocol::openai::Route;
 
-use crate::call::ModelCall;
+use crate::call::{ModelCall, PlainRequest, ToolCall};
 use crate::catalogue::Catalogue;
+use crate::ledger::LegAsk;
 use crate::policy::Policy;
 use crate::prices::{ModelFacts, Prices};
-use crate::standing::Resolved;
+use crate::standing::{Resolved, Strangers};
+use crate::tool::Tool;
 use crate::upstream::Upstream;
 use crate::{Call, Principal};
 
@@ -21,10 +25,44 @@ pub struct Permit(pub(crate) Arc<Decided>);
 pub(crate) struct Decided {
     pub(crate) id: CallId,
     pub(crate) principal: Arc<Principal>,
-    pub(crate) call: ModelCall,
     pub(crate) at: Timestamp,
     pub(crate) policy: Arc<Policy>,
     pub(crate) resolved: Arc<Resolved>,
+    pub(crate) what: What,
+}
+
+/// What is called.
+pub(crate) enum What {
+    /// A model.
+    Model(Choice),
+    /// Something that speaks plain HTTP.
+    Plain(Plain),
+}
+
+/// A plain call and what it goes to.
+pub(crate) struct Plain {
+    pub(crate) request: PlainRequest,
+    pub(crate) to: PlainTo,
+}
+
+/// What a plain call goes to.
+pub(crate) enum PlainTo {
+    /// A tool of the owner's.
+    Tool(Arc<Tool>),
+}
+
+impl PlainTo {
+    /// Its name in entries.
+    pub(crate) fn called(&self) -> Called {
+        match self {
+            Self::Tool(tool) => Called::Tool(tool.id().clone()),
+        }
+    }
+}
+
+/// A call of a model, and who could answer it.
+pub(crate) struct Choice {
+    pub(crate) call: ModelCall,
     pub(crate) candidates: Vec<Candidate>,
     /// The most output tokens of each answer; none for embeddings.
     pub(crate) ceiling: Option<u64>,
@@ -53,8 +91,7 @@ impl Candidate {
 impl Permit {
     /// The ceiling that we set because the caller named none, or a higher one.
     pub fn ceiling_set(&self) -> Option<u64> {
-        let asked = self.0.call.request.output_ceiling();
-        self.0.ceiling.filter(|ceiling| asked.is_none_or(|asked| asked > *ceiling))
+        self.0.ceiling_set()
     }
 
     /// The principal that it was given to.
@@ -62,18 +99,82 @@ impl Permit {
         &self.0.principal
     }
 
-    /// The model that was asked for.
+    /// The model that was asked for; empty where it is none.
     pub fn model(&self) -> &str {
-        self.0.call.request.model()
+        match &self.0.what {
+            What::Model(choice) => choice.call.request.model(),
+            What::Plain(_) => "",
+        }
     }
 
-    /// Whether the answer is to be a stream.
+    /// Whether the answer is to be a stream of events.
     pub fn streams(&self) -> bool {
-        self.0.call.request.stream()
+        match &self.0.what {
+            What::Model(choice) => choice.call.request.stream(),
+            What::Plain(_) => false,
+        }
     }
 }
 
 impl Decided {
+    /// The model call, if it is one.
+    pub(crate) fn choice(&self) -> Option<&Choice> {
+        match &self.what {
+            What::Model(choice) => Some(choice),
+            What::Plain(_) => None,
+        }
+    }
+
+    /// The ceiling that we set because the caller named none, or a higher one.
+    pub(crate) fn ceiling_set(&self) -> Option<u64> {
+        let choice = self.choice()?;
+        let asked = choice.call.request.output_ceiling();
+        choice.ceiling.filter(|ceiling| asked.is_none_or(|asked| asked > *ceiling))
+    }
+
+    /// What is called, as entries name it.
+    pub(crate) fn called(&self) -> Called {
+        match &self.what {
+            What::Model(choice) => Called::Model(choice.call.request.shared_model()),
+            What::Plain(plain) => plain.to.called(),
+        }
+    }
+
+    /// The id of the HTTP request.
+    pub(crate) fn request(&self) -> RequestId {
+        match &self.what {
+            What::Model(choice) => choice.call.id,
+            What::Plain(plain) => plain.request.id,
+        }
+    }
+
+    /// The most that the call can come to, at its dearest candidate.
+    pub(crate) fn worst_case(&self) -> Charged {
+        match &self.what {
+            What::Model(choice) => choice.worst_case(),
+            What::Plain(_) => Charged::in_unit(Unit::Calls, 1),
+        }
+    }
+
+    /// Whether what it comes to in money is known: a plain call costs none.
+    pub(crate) fn is_priced(&self) -> bool {
+        self.choice().is_none_or(Choice::is_priced)
+    }
+
+    /// The accounts of the call, where the candidates at `left_out` are not asked.
+    pub(crate) fn legs(&self, left_out: &[usize]) -> Result<Arc<[LegAsk]>, Error> {
+        match &self.what {
+            What::Model(choice) => {
+                let asked = choice.candidates_but(left_out).map(|(_, candidate)| candidate);
+                self.resolved.legs_for(&self.policy, asked, self.at)
+            }
+            // What it holds nothing of is not asked.
+            What::Plain(_) => Ok(self.resolved.calls.clone()),
+        }
+    }
+}
+
+impl Choice {
     /// The candidates but those at these places, each with its own, the first choice first.
     pub(crate) fn candidates_but(
         &self,
@@ -143,16 +244,23 @@ pub(crate) struct Decider<'a> {
     pub(crate) prices: &'a dyn Prices,
     pub(crate) now: Timestamp,
     pub(crate) id: CallId,
+    /// How often those may call a tool in a minute who say nothing of who they are, for each
+    /// network.
+    pub(crate) strangers_per_minute: u32,
 }
 
 impl Decider<'_> {
     /// Whether `principal` may make `call`, and with whom.
     pub(crate) fn decide(&self, principal: &Arc<Principal>, call: Call) -> Result<Permit, Error> {
-        let call = match call {
-            Call::Model(call) => call,
-            // Whom nobody may know of is not there.
-            Call::Tool(_) | Call::Connection(_) => return Err(Error::not_found()),
-        };
+        match call {
+            Call::Model(call) => self.decide_model(principal, call),
+            Call::Tool(call) => self.decide_tool(principal, call),
+            // What nobody may know of is not there.
+            Call::Connection(_) => Err(Error::not_found()),
+        }
+    }
+
+    fn decide_model(&self, principal: &Arc<Principal>, call: ModelCall) -> Result<Permit, Error> {
         principal.admits(tollgate_kernel::Access::Models)?;
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         let model = call.request.model();
@@ -164,24 +272,49 @@ impl Decider<'_> {
         self.check_price(&candidates, &resolved, &call)?;
         let input_bound = input_bound(&call, &facts)?;
         let ceiling = ceiling(&call, &resolved, &facts);
-        Ok(Permit(Arc::new(Decided {
+        let choice = Choice { call, candidates, ceiling, input_bound };
+        Ok(self.permit(principal, resolved, What::Model(choice)))
+    }
+
+    /// A principal comes to a tool by the tool's own way in; one that came by another does not call
+    /// it.
+    fn decide_tool(&self, principal: &Arc<Principal>, call: ToolCall) -> Result<Permit, Error> {
+        let ToolCall { tool, request } = call;
+        let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
+        let known = &principal.known;
+        if !tool.knows(known) {
+            return Err(tool.unauthenticated(!principal.is_anonymous()));
+        }
+        let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {
+            network: principal.network.counted(),
+            per_minute: self.strangers_per_minute,
+        })?;
+        let allowed = resolved.in_effect.as_ref().is_none_or(|it| it.plan.allows_tool(tool.id()));
+        if !allowed {
+            return Err(Error::not_found());
+        }
+        tool.check_scopes(&known.scopes)?;
+        tool.target.check(&request)?;
+        let plain = Plain { request, to: PlainTo::Tool(tool.clone()) };
+        Ok(self.permit(principal, resolved, What::Plain(plain)))
+    }
+
+    fn permit(&self, principal: &Arc<Principal>, resolved: Arc<Resolved>, what: What) -> Permit {
+        Permit(Arc::new(Decided {
             id: self.id,
             principal: principal.clone(),
-            call,
             at: self.now,
             policy: self.policy.clone(),
             resolved,
-            candidates,
-            ceiling,
-            input_bound,
-        })))
+            what,
+        }))
     }
 
     /// Whether the plan, and the key or the token, allow `model`.
     pub(crate) fn allows(&self, principal: &Principal, resolved: &Resolved, model: &str) -> bool {
         let standing = &principal.known.standing;
         let by_key = standing.key.iter().flat_map(|key| &key.models);
-        resolved.in_effect.plan.allows(model)
+        resolved.in_effect.as_ref().is_some_and(|it| it.plan.allows(model))
             && by_key
                 .chain(&standing.models)
                 .all(|models| models.iter().any(|pattern| pattern.matches(model)))
@@ -284,7 +417,8 @@ fn ceiling(call: &ModelCall, resolved: &Resolved, facts: &[Option<ModelFacts>]) 
         return None;
     }
     let of_models = facts.iter().flatten().filter_map(|facts| facts.max_output_tokens).min();
-    let plan = u64::from(resolved.in_effect.plan.max_output_tokens);
+    let plan = resolved.in_effect.as_ref().map_or(0, |it| it.plan.max_output_tokens);
+    let plan = u64::from(plan);
     let most = of_models.map_or(plan, |of_models| plan.min(of_models));
     Some(call.request.output_ceiling().map_or(most, |asked| asked.min(most)))
 }

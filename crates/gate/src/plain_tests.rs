@@ -117,3 +117,48 @@ fn what_an_api_needs_to_know_goes_on() {
     let both = Some(vec!["if-none-match".to_owned(), "openai-conversation-id".to_owned()]);
     assert_eq!(passed(&host), both);
 }
+
+#[test]
+fn h5_accounts_and_cookies_of_the_upstream_stay_there() {
+    let answer = headers(&[
+        ("set-cookie", "a=b"),
+        ("www-authenticate", "Basic"),
+        ("openai-organization", "o"),
+        ("x-ratelimit-remaining-requests", "1"),
+        ("server", "nginx"),
+        ("connection", "close"),
+        ("transfer-encoding", "chunked"),
+        ("content-length", "3"),
+        ("access-control-allow-origin", "*"),
+        ("location", "http://internal/"),
+        ("tollgate-identity", "x"),
+        ("x-internal", "a secret of ours"),
+        ("etag", "a secret of ours"),
+        ("content-type", "application/json"),
+        ("x-request-id", "theirs"),
+    ]);
+    let passed = answer_headers(&answer, |value| value.ends_with(b"ours"), false);
+    let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-type", "x-content-type-options", "x-upstream-request-id"]);
+}
+
+#[test]
+fn g10_what_is_somebodys_is_for_no_shared_cache() {
+    let said = |value: &str, private| {
+        let passed = answer_headers(&headers(&[("cache-control", value)]), |_| false, private);
+        passed.get("cache-control").and_then(|it| it.to_str().ok()).map(str::to_owned)
+    };
+    for loose in ["public, max-age=60", "s-maxage=5", "max-age=60", "x-private"] {
+        assert_eq!(said(loose, true).as_deref(), Some("private, no-cache"), "{loose}");
+        assert_eq!(said(loose, false).as_deref(), Some(loose));
+    }
+    for strict in ["private, max-age=60", "No-Store"] {
+        assert_eq!(said(strict, true).as_deref(), Some(strict));
+    }
+    let silent = answer_headers(&HeaderMap::new(), |_| false, true);
+    assert_eq!(
+        silent.get("cache-control").map(HeaderValue::as_bytes),
+        Some(&b"private, no-cache"[..])
+    );
+}

@@ -7,6 +7,7 @@ use tollgate_kernel::{Budget, Error, Holder, Period, Plan, Slug, Timestamp, Wind
 
 use crate::FastMap;
 use crate::Resource;
+use crate::tool::Tools;
 use crate::upstream::Upstream;
 
 /// What a group adds to its members.
@@ -39,6 +40,7 @@ pub(crate) struct Policy {
     pub(crate) installation_budgets: Vec<Budget>,
     /// Addresses that tokens are made for, beside our own doors.
     pub(crate) resources: Vec<Arc<Resource>>,
+    pub(crate) tools: Tools,
     windows: Mutex<FastMap<(String, Period), Window>>,
 }
 
@@ -56,6 +58,7 @@ impl Policy {
             upstream_order: Vec::new(),
             installation_budgets: Vec::new(),
             resources: Vec::new(),
+            tools: Tools::default(),
             windows: Mutex::new(FastMap::default()),
         }
     }

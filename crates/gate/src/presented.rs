@@ -2,6 +2,8 @@
 
 use tollgate_kernel::{PlainToken, RequestId};
 
+use crate::tool_callers::AtTool;
+
 /// The credentials of one request, nothing checked yet. It has no `Debug`.
 #[derive(Default)]
 pub struct Presented {
@@ -10,6 +12,7 @@ pub struct Presented {
     malformed: bool,
     socket_uid: Option<u32>,
     request: Option<RequestId>,
+    at_tool: Option<Box<AtTool>>,
 }
 
 impl Presented {
@@ -43,6 +46,16 @@ impl Presented {
         self.request = Some(id);
     }
 
+    /// It is presented to a tool.
+    pub(crate) fn set_tool(&mut self, at: AtTool) {
+        self.at_tool = Some(Box::new(at));
+    }
+
+    /// What is presented to a tool, if it is.
+    pub(crate) fn take_tool(&mut self) -> Option<AtTool> {
+        self.at_tool.take().map(|at| *at)
+    }
+
     /// The id of the HTTP request.
     pub(crate) fn request(&self) -> Option<RequestId> {
         self.request
@@ -59,12 +72,13 @@ impl Presented {
             && self.session.is_empty()
             && !self.malformed
             && self.socket_uid.is_none()
+            && self.at_tool.is_none()
     }
 
     /// The one token that was presented, and whether it came as a session cookie; `None` where that
     /// is not all.
     pub(crate) fn only_token(&self) -> Option<(&PlainToken, bool)> {
-        if self.malformed || self.socket_uid.is_some() {
+        if self.malformed || self.socket_uid.is_some() || self.at_tool.is_some() {
             return None;
         }
         match (self.authorization.as_slice(), self.session.as_slice()) {

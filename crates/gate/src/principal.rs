@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use tollgate_kernel::{
     Access, Action, Audience, Client, CredentialId, Error, Kind, Manage, Method, Network, Noun,
     RequestId, Role, Scope, Scopes, Slug, Subject, Timestamp, UserId,
@@ -11,6 +12,7 @@ use tollgate_store::Actor;
 use tollgate_store::ClientRecord;
 
 use crate::Live;
+use crate::identity::Introduced;
 use crate::standing::Standing;
 
 /// An authenticated caller: the proof that [`crate::Gate::authenticate`] said yes to one request.
@@ -44,6 +46,8 @@ pub(crate) struct Known {
     pub(crate) noted_us: AtomicI64,
     /// The name that model providers get for the subject, once it was asked for.
     pub(crate) safety: OnceLock<String>,
+    /// How the tool that it opens is told who it is.
+    pub(crate) introduced: ArcSwapOption<Introduced>,
 }
 
 impl Principal {

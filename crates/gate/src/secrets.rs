@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tollgate_kernel::{Clock, Error, GrantId, PlainToken, Rng, Secret, Slug};
 use tollgate_protocol::api_key::{self, TokenType};
 use tollgate_protocol::jwt::AccessClaims;
-use tollgate_store::UpstreamRecord;
+use tollgate_store::{ToolRecord, UpstreamRecord};
 use tollgate_vault::{HashedToken, ProviderKey, Purpose, Sealed, Vault, Verdict};
 
 use crate::load;
+use crate::tool::auth_place;
 use crate::{Gate, Warrant};
 
 impl Gate {
@@ -85,6 +86,34 @@ impl Gate {
         let key = self.opener.open(&place(upstream.version), &sealed)?;
         let sealed =
             self.vault.seal::<ProviderKey>(&place(upstream.version + 1), &key, &*self.rng)?;
+        Ok(Some(sealed.into_bytes()))
+    }
+
+    /// Seals what we say who we are with to the API behind a tool: `user:password`, or the value of
+    /// a header. `version` is the one that the tool's record will have.
+    pub fn seal_tool_auth(
+        &self,
+        _: &Warrant,
+        tool: &Slug,
+        version: i64,
+        secret: &Secret,
+    ) -> Result<Vec<u8>, Error> {
+        let place = auth_place(tool, version);
+        Ok(self.vault.seal::<ProviderKey>(&place, secret, &*self.rng)?.into_bytes())
+    }
+
+    /// That of `tool`, sealed anew for the version that its record will have next.
+    pub fn carry_tool_auth(
+        &self,
+        _: &Warrant,
+        tool: &ToolRecord,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(bytes) = &tool.upstream_auth_sealed else { return Ok(None) };
+        let sealed = Sealed::<ProviderKey>::from_bytes(bytes.clone());
+        let place = |version| auth_place(&tool.id, version);
+        let secret = self.opener.open(&place(tool.version), &sealed)?;
+        let sealed =
+            self.vault.seal::<ProviderKey>(&place(tool.version + 1), &secret, &*self.rng)?;
         Ok(Some(sealed.into_bytes()))
     }
 

@@ -1,11 +1,12 @@
 //! What limits a credential, as its records say; and what follows from them under a policy.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use tollgate_kernel::{
     Account, Budget, ClientId, Error, Holder, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp,
-    TokenId, UserId,
+    TokenId, Unit, UserId,
 };
 use tollgate_store::KeyRecord;
 
@@ -110,24 +111,75 @@ pub(crate) struct Resolved {
     policy: u64,
     /// The first moment at which a window of these has ended.
     until: Timestamp,
-    pub(crate) in_effect: InEffect,
+    /// The plan, where there is one: services and strangers at tools have none.
+    pub(crate) in_effect: Option<InEffect>,
+    zone: jiff::tz::TimeZone,
     pub(crate) rates: Arc<[(Holder, Rates)]>,
     /// Accounts of the key, the person or app, their pools and the installation.
     pub(crate) legs: Arc<[LegAsk]>,
+    /// Those of them that count calls.
+    pub(crate) calls: Arc<[LegAsk]>,
+}
+
+/// What limits those who say nothing of who they are.
+pub(crate) struct Strangers {
+    /// What counts together.
+    pub(crate) network: IpAddr,
+    /// Calls in a minute.
+    pub(crate) per_minute: u32,
 }
 
 impl Standing {
     /// What follows from this standing at `now`. Without a plan nothing may be called.
     pub(crate) fn resolve(&self, policy: &Policy, now: Timestamp) -> Result<Arc<Resolved>, Error> {
-        if let Some(resolved) = &*self.resolved.load()
-            && resolved.policy == policy.version
-            && now < resolved.until
-        {
-            return Ok(resolved.clone());
+        if let Some(resolved) = self.derived(policy, now) {
+            return Ok(resolved);
         }
-        let resolved = Arc::new(self.derive(policy, now)?);
+        let in_effect = self.in_effect(policy)?;
+        self.keep(self.derive(policy, now, Some(in_effect), None)?)
+    }
+
+    /// The same for a plain call, which a service with a token of its own makes without a plan, and
+    /// `strangers` too.
+    pub(crate) fn resolve_plain(
+        &self,
+        policy: &Policy,
+        now: Timestamp,
+        strangers: impl FnOnce() -> Strangers,
+    ) -> Result<Arc<Resolved>, Error> {
+        if let Some(resolved) = self.derived(policy, now) {
+            return Ok(resolved);
+        }
+        let (in_effect, strangers) = match (&self.holder, &self.key) {
+            (Some(_), _) => (Some(self.in_effect(policy)?), None),
+            (None, Some(_)) => (None, None),
+            (None, None) => (None, Some(strangers())),
+        };
+        self.keep(self.derive(policy, now, in_effect, strangers)?)
+    }
+
+    fn derived(&self, policy: &Policy, now: Timestamp) -> Option<Arc<Resolved>> {
+        let resolved = self.resolved.load();
+        let resolved = resolved.as_ref()?;
+        let counts = resolved.policy == policy.version && now < resolved.until;
+        counts.then(|| resolved.clone())
+    }
+
+    fn keep(&self, resolved: Resolved) -> Result<Arc<Resolved>, Error> {
+        let resolved = Arc::new(resolved);
         self.resolved.store(Some(resolved.clone()));
         Ok(resolved)
+    }
+
+    fn in_effect(&self, policy: &Policy) -> Result<InEffect, Error> {
+        let in_effect = self.holder.and_then(|_| policy.plan_of(self.plan.as_ref(), &self.groups));
+        in_effect.ok_or_else(|| {
+            Error::new(
+                Kind::Forbidden,
+                "No plan is in effect for this account, so it may not call anything. Ask the owner \
+                 of this installation for one.",
+            )
+        })
     }
 
     /// Whether a plan is in effect.
@@ -135,22 +187,30 @@ impl Standing {
         self.holder.is_some() && policy.plan_of(self.plan.as_ref(), &self.groups).is_some()
     }
 
-    fn derive(&self, policy: &Policy, now: Timestamp) -> Result<Resolved, Error> {
-        let no_plan = || {
-            Error::new(
-                Kind::Forbidden,
-                "No plan is in effect for this account, so it may not call models. Ask the owner \
-                 of this installation for one.",
-            )
-        };
-        let holder = self.holder.ok_or_else(no_plan)?;
-        let in_effect = policy.plan_of(self.plan.as_ref(), &self.groups).ok_or_else(no_plan)?;
-        let mut rates = vec![(holder.holder(), in_effect.plan.rates)];
+    fn derive(
+        &self,
+        policy: &Policy,
+        now: Timestamp,
+        in_effect: Option<InEffect>,
+        strangers: Option<Strangers>,
+    ) -> Result<Resolved, Error> {
+        let holder = self.holder.map(PlanHolder::holder);
+        let plan = in_effect.as_ref().map(|it| &it.plan);
+        let mut rates = Vec::new();
+        if let (Some(holder), Some(plan)) = (&holder, plan) {
+            rates.push((holder.clone(), plan.rates));
+        }
         if let Some(key) = &self.key {
             rates.push((Holder::Key(key.id), key.rates));
         }
+        if let Some(Strangers { network, per_minute }) = strangers {
+            let requests_per_minute = Some(per_minute);
+            let of_network = Rates { requests_per_minute, ..Rates::default() };
+            rates.push((Holder::Network(network), of_network));
+        }
         rates.retain(|(_, rates)| *rates != Rates::default());
-        let own = in_effect.plan.budgets.iter().map(|budget| (holder.holder(), budget));
+        let own = plan.iter().flat_map(|plan| &plan.budgets);
+        let own = own.filter_map(|budget| Some((holder.clone()?, budget)));
         let of_key = self
             .key
             .iter()
@@ -158,15 +218,19 @@ impl Standing {
         let of_token = self.token.iter().map(|(id, budget)| (Holder::Token(*id), budget));
         let budgets =
             own.chain(of_key).chain(of_token).chain(policy.shared_budgets(&self.groups, ""));
-        let legs = legs(policy, &in_effect.plan.time_zone, now, budgets)?;
+        let zone = plan.map_or(jiff::tz::TimeZone::UTC, |plan| plan.time_zone.clone());
+        let legs = legs(policy, &zone, now, budgets)?;
         let ends = legs.iter().map(|leg| leg.account.window.end);
         let until = ends.min().unwrap_or(Timestamp::from_micros(i64::MAX));
+        let calls = legs.iter().filter(|leg| leg.account.unit == Unit::Calls);
         Ok(Resolved {
             policy: policy.version,
             until,
-            in_effect,
+            zone,
             rates: rates.into(),
+            calls: calls.cloned().collect(),
             legs: legs.into(),
+            in_effect,
         })
     }
 }
@@ -184,7 +248,7 @@ impl Resolved {
         if of_models.peek().is_none() {
             return Ok(self.legs.clone());
         }
-        let mut all = legs(policy, &self.in_effect.plan.time_zone, now, of_models)?;
+        let mut all = legs(policy, &self.zone, now, of_models)?;
         all.extend(self.legs.iter().cloned());
         all.sort_by(|a, b| a.row.cmp(&b.row));
         Ok(all.into())

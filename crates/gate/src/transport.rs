@@ -124,9 +124,13 @@ pub(crate) struct SendError {
 impl SendError {
     /// The same for callers of `upstream`.
     pub(crate) fn into_error(self, upstream: &Slug) -> Error {
+        self.told_of(&format!("The model provider {upstream}"))
+    }
+
+    /// The same for callers of what is called `title` in sentences.
+    pub(crate) fn told_of(self, title: &str) -> Error {
         let what = if self.connected { "broke the connection" } else { "cannot be reached" };
-        Error::new(Kind::UpstreamFailed, format!("The model provider {upstream} {what}."))
-            .with_source(self.cause)
+        Error::new(Kind::UpstreamFailed, format!("{title} {what}.")).with_source(self.cause)
     }
 }
 

@@ -168,7 +168,7 @@ fn not_a_url<E>(_: E) -> Error {
 }
 
 /// What the header `Host` says: no port where it goes without saying (RFC 9110, 7.2).
-fn host_of(scheme: &Scheme, authority: &Authority) -> Result<HeaderValue, Error> {
+pub(crate) fn host_of(scheme: &Scheme, authority: &Authority) -> Result<HeaderValue, Error> {
     let port = authority.port_u16().filter(|port| *port != default_port(scheme));
     let host = match port {
         Some(_) => authority.as_str(),

@@ -156,7 +156,7 @@ impl Gate {
     async fn reload(&self) -> Result<(), Error> {
         let reader = &self.authn.reader;
         let before = self.policy.load_full();
-        let policy = Arc::new(load::policy(reader, &self.opener, &before).await?);
+        let policy = Arc::new(load::policy(reader, &self.opener, self.issuer(), &before).await?);
         self.tokens.load(&reader.signing_keys().await?, &self.opener)?;
         self.policy.store(policy.clone());
         if !policy.has_upstreams_of(&before) {

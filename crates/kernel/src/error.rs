@@ -147,6 +147,7 @@ struct Inner {
     detail: Cow<'static, str>,
     param: Option<String>,
     oauth: Option<OAuthCode>,
+    challenge: Option<String>,
     retry_after: Option<Duration>,
     source: Option<Source>,
 }
@@ -160,6 +161,7 @@ impl Error {
             detail: detail.into(),
             param: None,
             oauth: None,
+            challenge: None,
             retry_after: None,
             source: None,
         }))
@@ -209,6 +211,12 @@ impl Error {
         self
     }
 
+    /// Says how to come in (RFC 9110, 11.6.1), where that is not the usual way.
+    pub fn with_challenge(mut self, challenge: impl Into<String>) -> Self {
+        self.0.challenge = Some(challenge.into());
+        self
+    }
+
     /// Says how long to wait before another try.
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -239,6 +247,11 @@ impl Error {
     /// The member of the request that is at fault.
     pub fn param(&self) -> Option<&str> {
         self.0.param.as_deref()
+    }
+
+    /// How to come in, where that is not the usual way.
+    pub fn challenge(&self) -> Option<&str> {
+        self.0.challenge.as_deref()
     }
 
     /// How long to wait before another try.

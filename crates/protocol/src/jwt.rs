@@ -21,6 +21,9 @@ pub const ALGORITHM: &str = "ES256";
 /// The type of access tokens (RFC 9068, 2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
+/// The type of introductions to the APIs behind tools: no access token.
+pub const IDENTITY_TYPE: &str = "tollgate-identity+jwt";
+
 /// R and S of P-256, 32 bytes each (RFC 7518, 3.4).
 const SIGNATURE_LEN: usize = 64;
 const CLAIMS: [&str; 15] = [
@@ -173,5 +176,35 @@ impl AccessClaims {
     /// payload. [`compact`] adds the signature.
     pub fn signing_input(&self, kid: &str) -> String {
         signing_input(ALGORITHM, ACCESS_TOKEN_TYPE, kid, self)
+    }
+}
+
+/// Who calls, as the API behind a tool is told. Times are seconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IdentityClaims {
+    /// Who says so.
+    pub iss: String,
+    /// To whom: the tool's public address.
+    pub aud: String,
+    /// Who calls.
+    pub sub: String,
+    /// The app that acts for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What they were allowed, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The tool's name.
+    pub tool: String,
+    /// When it was said.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+}
+
+impl IdentityClaims {
+    /// What is to be signed by the key `kid`: header and payload. [`compact`] adds the signature.
+    pub fn signing_input(&self, kid: &str) -> String {
+        signing_input(ALGORITHM, IDENTITY_TYPE, kid, self)
     }
 }

@@ -104,6 +104,7 @@ impl Installation {
             rng: rng.clone(),
             prices: prices.clone(),
             public_url: public_url.clone(),
+            strangers_per_minute: options.network_limits.anonymous_per_minute,
             drain: options.drain,
             extra_roots: options.extra_roots,
             outbound: beside(options.outbound, &options.public_url),

@@ -167,8 +167,8 @@ pub enum HolderRecord {
 macro_rules! key_columns {
     () => {
         columns!("k", ""; id, name, kind, user_id, client_id, created_by, tool_id, models, networks,
-            rates, budgets, expires_at, state, tail, last_used_at, last_used_from, created_at, revoked_at,
-            version)
+            rates, budgets, expires_at, state, tail, last_used_at, last_used_from, created_at,
+            revoked_at, version)
     };
 }
 pub(crate) use key_columns;

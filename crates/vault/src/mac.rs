@@ -46,11 +46,13 @@ pub enum Purpose {
     RefreshSuccessor,
     /// The seal on an authorization request that waits for a person.
     AuthorizationTicket,
+    /// Service tokens of tools that their owners gave.
+    ToolToken,
 }
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ApiKey,
         Self::AccessToken,
         Self::Session,
@@ -67,6 +69,7 @@ impl Purpose {
         Self::AuthorizationCode,
         Self::RefreshSuccessor,
         Self::AuthorizationTicket,
+        Self::ToolToken,
     ];
 
     /// The name in the derivation. It is stable: another name is another key.
@@ -88,6 +91,7 @@ impl Purpose {
             Self::AuthorizationCode => "authorization code",
             Self::RefreshSuccessor => "refresh successor",
             Self::AuthorizationTicket => "authorization ticket",
+            Self::ToolToken => "tool token",
         }
     }
 
@@ -167,6 +171,7 @@ pub(crate) struct Macs {
     authorization_code: hmac::Key,
     refresh_successor: hmac::Key,
     authorization_ticket: hmac::Key,
+    tool_token: hmac::Key,
 }
 
 impl Macs {
@@ -189,6 +194,7 @@ impl Macs {
             authorization_code: key(Purpose::AuthorizationCode)?,
             refresh_successor: key(Purpose::RefreshSuccessor)?,
             authorization_ticket: key(Purpose::AuthorizationTicket)?,
+            tool_token: key(Purpose::ToolToken)?,
         })
     }
 
@@ -210,6 +216,7 @@ impl Macs {
             Purpose::AuthorizationCode => &self.authorization_code,
             Purpose::RefreshSuccessor => &self.refresh_successor,
             Purpose::AuthorizationTicket => &self.authorization_ticket,
+            Purpose::ToolToken => &self.tool_token,
         }
     }
 }
@@ -222,7 +229,7 @@ mod tests {
 
     /// HMAC-SHA-256 of "token", under the key of each purpose of the master key 0101…01; computed
     /// with another implementation of HKDF and HMAC. A change here makes stored hashes void.
-    const KNOWN: [(Purpose, &str); 16] = [
+    const KNOWN: [(Purpose, &str); 17] = [
         (Purpose::ApiKey, "958c2f795bc66d82efa7b99713a80cbe00a44e3406e8072c1f56a7a6f68615af"),
         (Purpose::AccessToken, "d8028c196a9e96414bbfddfd2a2661ee55920b6e8b16ea64aeb42d6f4f0feb7f"),
         (Purpose::Session, "8ab2a7db66ceea4a5690d29478831491493aa4a34d7343c5f7bf310160908d19"),
@@ -251,6 +258,7 @@ mod tests {
             Purpose::AuthorizationTicket,
             "3a80f005e1c588fd5f9d9306d04e690b883b0db9463195bf026a3a5be8c431b6",
         ),
+        (Purpose::ToolToken, "6613debd97a68fb68a987b99c38640e9d1a11db4fe0c3975f0fa18b6036a3aa7"),
     ];
 
     fn hex(token: HashedToken) -> String {

@@ -91,13 +91,13 @@ impl Charge {
         self.spared = spared.collect();
     }
 
-    /// Sends the open record on its way. `true`: the upstream may be called at once. `false`: only
-    /// when the record is durable, for a crash could hide too much.
-    pub(crate) fn open(&mut self, upstream: &Slug) -> bool {
+    /// Sends the open record on its way, for this upstream where it is one. `true`: it may be
+    /// called at once. `false`: only when the record is durable, for a crash could hide too much.
+    pub(crate) fn open(&mut self, upstream: Option<&Slug>) -> bool {
         if self.stage != Stage::Held {
             return true;
         }
-        let opened = Arc::new(self.ask.opened(self.key, Some(upstream.clone())));
+        let opened = Arc::new(self.ask.opened(self.key, upstream.cloned()));
         let ticket = Arc::new(Ticket::new());
         self.stage = Stage::Opened;
         self.opened = Some(opened.clone());

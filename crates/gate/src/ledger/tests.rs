@@ -136,7 +136,7 @@ async fn calls_one_after_the_other_use_the_budget_until_less_than_a_hold_is_left
         let got = node.ledger.reserve(ask(number, tokens(hold), vec![leg.clone()])).await;
         match got {
             Ok(mut charge) => {
-                let _ = charge.open(&upstream);
+                let _ = charge.open(Some(&upstream));
                 charge.sent();
                 let used = 1 + dice.below(hold);
                 charged += used;
@@ -167,7 +167,7 @@ async fn a_lease_that_is_spent_to_nothing_is_given_back_in_good_order() {
     for number in 1..=40 {
         let got = node.ledger.reserve(ask(number, tokens(1), vec![leg.clone()])).await;
         let mut charge = got.ok().unwrap();
-        let _ = charge.open(&upstream);
+        let _ = charge.open(Some(&upstream));
         charge.sent();
         charge.settle(settled(1));
     }
@@ -196,7 +196,7 @@ async fn a_good_end_leaves_nothing_to_recover() {
             let leg = account(user(number), Unit::Tokens, 10_000, 1);
             let got = ledger.reserve(ask(number, tokens(10), vec![leg])).await;
             let mut charge = got.ok().unwrap();
-            let _ = charge.open(&upstream);
+            let _ = charge.open(Some(&upstream));
             charge.sent();
             charge.settle(settled(5));
         })
@@ -221,7 +221,7 @@ async fn a_crash_charges_what_was_in_flight() {
     for number in 1..=5 {
         let got = node.ledger.reserve(ask(number, tokens(100), vec![leg.clone()])).await;
         let mut charge = got.ok().unwrap();
-        let _ = charge.open(&upstream);
+        let _ = charge.open(Some(&upstream));
         charge.sent();
         charge.durable().await.unwrap();
         open.push(charge);
@@ -256,14 +256,14 @@ async fn m7_while_a_commit_stalls_calls_are_refused_and_then_it_counts() {
     let leg = account(user(1), Unit::Tokens, 100_000, 1);
     let upstream = Slug::parse("up").unwrap();
     let mut first = node.ledger.reserve(ask(1, tokens(10), vec![leg.clone()])).await.ok().unwrap();
-    let _ = first.open(&upstream);
+    let _ = first.open(Some(&upstream));
     first.durable().await.unwrap();
     first.sent();
     let mut waits = node.ledger.reserve(ask(2, tokens(10), vec![leg.clone()])).await.ok().unwrap();
     let mut late = node.ledger.reserve(ask(3, tokens(10), vec![leg.clone()])).await.ok().unwrap();
 
     let lock = lock(folder.path());
-    let _ = waits.open(&upstream);
+    let _ = waits.open(Some(&upstream));
     let commits = || {
         let memory = node.ledger.lock();
         memory.committing.is_some() && memory.opens.is_empty()
@@ -275,7 +275,7 @@ async fn m7_while_a_commit_stalls_calls_are_refused_and_then_it_counts() {
     assert!(!node.ledger.figures().up);
     let refused = node.ledger.reserve(ask(4, tokens(10), vec![leg.clone()])).await;
     assert!(matches!(refused, Err(Refused::Unavailable(_))), "although memory would cover it");
-    assert!(!late.open(&upstream), "what was let in before is not sent any more");
+    assert!(!late.open(Some(&upstream)), "what was let in before is not sent any more");
     assert!(late.durable().await.is_err());
     drop(late);
 

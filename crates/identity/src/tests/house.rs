@@ -98,6 +98,7 @@ impl House {
             rng: rng.clone(),
             prices: Arc::new(NoPrices),
             public_url: ORIGIN.to_owned(),
+            strangers_per_minute: 1_000,
             drain: DrainBounds::default(),
             extra_roots: Vec::new(),
             outbound: Outbound::default(),

@@ -49,7 +49,8 @@ pub(super) fn encode<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<u8> {
     out.0
 }
 
-/// Reads what [`encode`] wrote, in this form or the one before. An error means that the journal was damaged.
+/// Reads what [`encode`] wrote, in this form or the one before. An error means that the journal was
+/// damaged.
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Record>, Error> {
     let mut reader = Reader(bytes);
     let read_called = match reader.u8()? {

@@ -44,7 +44,8 @@ pub(crate) async fn k2_no_column_can_hold_a_key_in_clear(bench: &Bench) -> Outco
         (
             "keys",
             "budgets client_id created_at created_by expires_at id kind last_used_at \
-             last_used_from models name networks rates revoked_at state tail tool_id user_id version",
+             last_used_from models name networks rates revoked_at state tail tool_id user_id \
+             version",
         ),
     ] {
         let columns = bench

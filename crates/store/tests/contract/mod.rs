@@ -91,7 +91,8 @@ macro_rules! suite {
                 events_come_in_order_without_gaps, events_are_told_once;
             upkeep: keys_know_when_they_were_last_used, sessions_know_when_they_were_seen,
                 a_sweep_removes_what_has_expired;
-            ledger: calls_of_tools_have_entries_of_their_own, entries_of_a_time_are_found_by_their_keys, an_id_is_found_as_it_is_written,
+            ledger: calls_of_tools_have_entries_of_their_own,
+                entries_of_a_time_are_found_by_their_keys, an_id_is_found_as_it_is_written,
                 entries_from_before_keep_their_ids;
             faults: a_locked_store_is_unavailable, newer_tables_are_refused,
                 a_second_server_is_refused, opening_at_once_makes_the_tables_once,

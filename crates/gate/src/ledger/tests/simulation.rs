@@ -257,7 +257,7 @@ impl World {
             return;
         }
         loop {
-            if !charge.open(&upstream) && charge.durable().await.is_err() {
+            if !charge.open(Some(&upstream)) && charge.durable().await.is_err() {
                 return;
             }
             if dice.one_in(20) {

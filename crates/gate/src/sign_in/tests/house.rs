@@ -75,6 +75,7 @@ impl House {
             rng,
             prices: Arc::new(NoPrices),
             public_url: "http://localhost:8080".to_owned(),
+            strangers_per_minute: 1_000,
             drain: DrainBounds::default(),
             extra_roots: Vec::new(),
             outbound,

@@ -1,0 +1,157 @@
+//! An API that is down, slow or talks nonsense, and a caller who leaves.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use tokio::net::TcpListener;
+use tollgate_kernel::{EntryState, Kind};
+use tollgate_store::{KeyHolder, Owner, ToolAuth, ToolRecord};
+
+use super::house::{Act, Api, House, answer, ok, slug};
+
+const USER: ToolAuth = ToolAuth::UserHttp { scheme: tollgate_store::HttpScheme::Bearer };
+
+/// A tool without authentication in front of `url`, with little patience.
+fn impatient(url: String) -> ToolRecord {
+    let mut record = ToolRecord::new(slug("todo"), url, ToolAuth::None);
+    let patience = [("first_byte_ms".to_owned(), 80), ("silence_ms".to_owned(), 80)];
+    record.timeouts = patience.into();
+    record
+}
+
+#[tokio::test]
+async fn an_api_that_is_down_costs_nothing() {
+    let house = House::new().await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let tool = house.tool_with(impatient(format!("http://{address}")), None).await;
+    let who = house.at(&tool, &[]).await.unwrap();
+    let error = house.get(&who, &tool, "/").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::UpstreamFailed);
+    assert_eq!(error.detail(), "The tool todo cannot be reached.");
+    assert_eq!(house.outcome().await, (EntryState::Failed, 0));
+}
+
+/// What an API does, and what its caller is told.
+type Fault = (fn() -> Act, Kind, &'static str);
+
+/// Each of these was sent and may have been done: it counts.
+#[tokio::test]
+async fn an_api_that_is_slow_or_talks_nonsense_is_named_and_charged() {
+    let faults: [Fault; 4] = [
+        (|| Act::Hang, Kind::UpstreamTimeout, "The tool todo did not answer in time."),
+        (|| Act::Close, Kind::UpstreamFailed, "The tool todo broke the connection."),
+        (
+            || Act::Say("220 mail.example.com ESMTP\r\n\r\n".to_owned()),
+            Kind::UpstreamFailed,
+            "The tool todo broke the connection.",
+        ),
+        (
+            || Act::Pieces(vec!["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned()]),
+            Kind::UpstreamTimeout,
+            "The tool todo fell silent.",
+        ),
+    ];
+    for (act, kind, words) in faults {
+        let house = House::new().await;
+        let api = Api::new(move |_| act()).await;
+        let tool = house.tool_with(impatient(api.url()), None).await;
+        let who = house.at(&tool, &[]).await.unwrap();
+        let error = house.get(&who, &tool, "/").await.unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (kind, words));
+        assert_eq!(house.outcome().await, (EntryState::Estimated, 1), "{words}");
+        assert_eq!(api.seen().len(), 1, "nothing is sent twice");
+    }
+}
+
+#[tokio::test]
+async fn redirects_and_challenges_of_the_api_are_errors_of_ours() {
+    let elsewhere = Api::new(|_| ok("{}")).await;
+    let there = elsewhere.url();
+    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
+        let house = House::new().await;
+        let location = format!("location: {there}/steal\r\n");
+        let api = Api::new(move |_| Act::Say(answer(status, &location, ""))).await;
+        let tool = house.tool_with(impatient(api.url()), None).await;
+        let who = house.at(&tool, &[]).await.unwrap();
+        let error = house.get(&who, &tool, "/").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::UpstreamFailed, "{status}");
+        assert!(error.detail().contains("The tool todo answered with a redirect"), "{error}");
+        assert_eq!(house.outcome().await, (EntryState::Failed, 0));
+    }
+    assert!(elsewhere.seen().is_empty());
+    let house = House::new().await;
+    let challenge = "www-authenticate: Bearer\r\n";
+    let api = Api::new(move |_| Act::Say(answer("401 No", challenge, "who are you?"))).await;
+    let tool = house.tool_with(impatient(api.url()), None).await;
+    let who = house.at(&tool, &[]).await.unwrap();
+    let error = house.get(&who, &tool, "/").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::UpstreamRefused);
+    assert_eq!(house.outcome().await, (EntryState::Failed, 0));
+}
+
+/// What the API says of the request itself is the answer.
+#[tokio::test]
+async fn errors_of_the_api_are_its_answers() {
+    let house = House::new().await;
+    let api = Api::new(|_| Act::Say(answer("403 Forbidden", "", "not yours"))).await;
+    let tool = house.tool_with(impatient(api.url()), None).await;
+    let who = house.at(&tool, &[]).await.unwrap();
+    assert_eq!(house.get(&who, &tool, "/").await.unwrap(), (403, "not yours".to_owned()));
+    assert_eq!(house.outcome().await, (EntryState::Settled, 1));
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_was_served_all_the_same() {
+    // Before the answer came.
+    let house = House::new().await;
+    let api = Api::new(|_| Act::Hang).await;
+    let tool = house.tool("todo", &api, ToolAuth::None).await;
+    let who = house.at(&tool, &[]).await.unwrap();
+    let asked = async {
+        while api.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = house.get(&who, &tool, "/") => panic!("there is no answer"),
+        () = asked => {}
+    }
+    assert_eq!(house.outcome().await, (EntryState::Estimated, 1));
+    // While it came.
+    let house = House::new().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nbegun";
+    let api = Api::new(move |_| Act::Pieces(vec![head.to_owned()])).await;
+    let tool = house.tool("todo", &api, ToolAuth::None).await;
+    let who = house.at(&tool, &[]).await.unwrap();
+    let answer = house.send(&who, &tool, house.request("/", &[])).await.unwrap();
+    let mut body = answer.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "begun");
+    drop(body);
+    assert_eq!(house.outcome().await, (EntryState::Settled, 1));
+}
+
+#[tokio::test]
+async fn g2_a_running_answer_ends_with_its_credential() {
+    let house = House::new().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nbegun";
+    let api = Api::new(move |_| Act::Pieces(vec![head.to_owned()])).await;
+    let tool = house.tool("todo", &api, USER).await;
+    let ada = house.user("ada@example.com").await;
+    let (key, token) = house.key(KeyHolder::User(ada), Some("todo")).await;
+    let who = house.at(&tool, &[&format!("Bearer {}", token.expose())]).await.unwrap();
+    let answer = house.send(&who, &tool, house.request("/", &[])).await.unwrap();
+    let mut body = answer.into_body();
+    body.frame().await.unwrap().unwrap();
+    let revoked = async {
+        let mut tx = house.begin().await;
+        tx.revoke_key(Owner::All, key.id).await.unwrap();
+        house.commit(tx).await;
+    };
+    let (ended, ()) = tokio::join!(body.frame(), revoked);
+    let error = ended.unwrap().map(drop).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthenticated);
+    assert_eq!(house.outcome().await, (EntryState::Settled, 1));
+}
