@@ -5,6 +5,7 @@
 //! it is verified and where a secret goes is the gate's; this door asks the owner and the person.
 
 mod api;
+mod call_through;
 mod callback;
 mod connect;
 mod install;

@@ -1,13 +1,15 @@
 //! What this door offers, from top to bottom.
 
 use tollgate_edge::shapes::List;
-use tollgate_edge::{Row, bind};
+use tollgate_edge::{Dialect, Row, bind};
+use tollgate_gate::PLAIN_BODY_MAX;
 use tollgate_kernel::{Access, Manage, Noun};
 
 use crate::api::connections::{self, ConnectionView, Filter, NewConnection};
 use crate::api::installs::{
     self, All, FoundView, InstallPatch, InstallView, Look, NewInstall, VerifiedView,
 };
+use crate::call_through::call;
 use crate::pages;
 use crate::state::ConnectionsState;
 
@@ -15,6 +17,7 @@ use crate::state::ConnectionsState;
 pub fn rows(state: &ConnectionsState) -> Vec<Row> {
     let mut rows = installs_api();
     rows.extend(connections_api());
+    rows.extend(calls());
     rows.extend(pages::rows());
     bind(rows, state)
 }
@@ -59,6 +62,21 @@ fn installs_api() -> Vec<Row<ConnectionsState>> {
         .answers::<VerifiedView>()
         .done_anew(),
     ]
+}
+
+/// What goes through.
+fn calls() -> Vec<Row<ConnectionsState>> {
+    const PATH: &str = "/connections/{id}/{*path}";
+    let (access, what) = (Access::Connections, "Call a connected tool");
+    let rows = vec![
+        Row::get(PATH, access, what, call),
+        Row::post(PATH, access, what, call),
+        Row::put(PATH, access, what, call),
+        Row::patch(PATH, access, what, call),
+        Row::delete(PATH, access, what, call),
+    ];
+    let rows = rows.into_iter().map(|row| row.dialect(Dialect::Problem));
+    rows.map(|row| row.body_limit(PLAIN_BODY_MAX).done_anew()).collect()
 }
 
 /// What a person connects.

@@ -49,6 +49,6 @@ pub use openapi::openapi;
 pub use page::{Locale, Theme, Visit};
 pub use reply::Reply;
 pub use route::{Route, Row, Shape, bind, inventory, loose_schemas};
-pub use stream::speak;
+pub use stream::{relay, speak};
 pub use tls::{Certificate, Tls};
 pub use traffic::Traffic;

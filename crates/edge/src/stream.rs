@@ -1,4 +1,4 @@
-//! Answers of the models door: a body that can fail in the middle, and what is said then.
+//! Answers that are passed on: a body that can fail in the middle, and what is said then.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,17 +24,33 @@ where
 {
     let content_type = response.headers().get(CONTENT_TYPE);
     let events = content_type.is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+    spoken(response, events.then_some(route), exchange)
+}
+
+/// An answer of a program whose dialect is its own, as it goes out. When its body fails it breaks
+/// off, so that nobody takes the cut for an end, and the error is in the request's line.
+pub fn relay<B>(response: http::Response<B>, exchange: &Exchange) -> Response
+where
+    B: http_body::Body<Data = Bytes, Error = Error> + Send + Unpin + 'static,
+{
+    spoken(response, None, exchange)
+}
+
+fn spoken<B>(response: http::Response<B>, route: Option<Route>, exchange: &Exchange) -> Response
+where
+    B: http_body::Body<Data = Bytes, Error = Error> + Send + Unpin + 'static,
+{
     let exchange = exchange.clone();
     response.map(|body| {
-        let sequence = Sequence { counts: route == Route::Responses, next: 0 };
-        Body::new(Spoken { body, route, events, sequence, broken: None, ended: false, exchange })
+        let sequence = Sequence { counts: route == Some(Route::Responses), next: 0 };
+        Body::new(Spoken { body, route, sequence, broken: None, ended: false, exchange })
     })
 }
 
 struct Spoken<B> {
     body: B,
-    route: Route,
-    events: bool,
+    /// Whose error events end it; none where it is no stream of events that we know.
+    route: Option<Route>,
     sequence: Sequence,
     /// Why it breaks off with the next poll.
     broken: Option<Arc<Error>>,
@@ -71,9 +87,9 @@ where
             Poll::Ready(Some(Err(error))) => Arc::new(error),
         };
         self.exchange.note().error(Arc::clone(&error));
-        if self.events {
+        if let Some(route) = self.route {
             self.ended = true;
-            let event = stream_event(&error, self.route, self.sequence.next);
+            let event = stream_event(&error, route, self.sequence.next);
             return Poll::Ready(Some(Ok(Frame::data(event))));
         }
         // First what came before it goes out: a connection that breaks takes what waits along.
@@ -88,7 +104,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         // An error event would come on top of what the body says.
-        if self.events { SizeHint::default() } else { self.body.size_hint() }
+        if self.route.is_some() { SizeHint::default() } else { self.body.size_hint() }
     }
 }
 

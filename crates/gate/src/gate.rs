@@ -131,7 +131,7 @@ impl Gate {
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
         let tls = transport::tls(&parts.extra_roots)?;
-        let connect = Connect::new(parts.outbound.loopback_tools);
+        let loopback_tools = parts.outbound.loopback_tools;
         let client = Client::new(Guard::new(parts.outbound), Arc::new(System), tls.clone());
         let client = Arc::new(client);
         let gate = Arc::new(Self {
@@ -144,8 +144,8 @@ impl Gate {
             opener,
             rates: RateBook::new(clock.clone()),
             fetcher: Fetcher::new(client.clone(), clock.clone()),
-            sign_in: SignIn::new(client),
-            connect,
+            sign_in: SignIn::new(client.clone()),
+            connect: Connect::new(client, loopback_tools),
             clock,
             rng,
             prices: parts.prices,
@@ -267,6 +267,7 @@ impl Gate {
             drain: &self.drain,
             failures: &self.upstream_failures,
             tokens: &self.tokens,
+            gate: self,
         };
         forwarder.forward(hold).await
     }

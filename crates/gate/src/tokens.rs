@@ -88,15 +88,24 @@ impl Tokens {
         self.audiences.iter().any(|known| known == audience)
     }
 
-    /// What of `scopes` a token for `audience` has: what belongs to another door is worth nothing.
-    pub(crate) fn scopes_at(&self, audience: &str, scopes: Scopes) -> Scopes {
-        let Scopes::Only(mut scopes) = scopes else { return scopes };
-        let doors = [
+    /// The one scope that each door knows, with its audience.
+    fn doors(&self) -> [(&'static str, String); 3] {
+        [
             (Scope::MODELS, self.models_audience()),
             (Scope::MANAGE, self.manage_audience()),
             (Scope::CONNECTIONS, self.connections_audience()),
-        ];
-        for (scope, door) in doors {
+        ]
+    }
+
+    /// The one scope that the door with this audience knows; nothing where it is no door of ours.
+    pub(crate) fn scope_of(&self, audience: &str) -> Option<&'static str> {
+        self.doors().into_iter().find(|(_, door)| door == audience).map(|(scope, _)| scope)
+    }
+
+    /// What of `scopes` a token for `audience` has: what belongs to another door is worth nothing.
+    pub(crate) fn scopes_at(&self, audience: &str, scopes: Scopes) -> Scopes {
+        let Scopes::Only(mut scopes) = scopes else { return scopes };
+        for (scope, door) in self.doors() {
             if audience != door {
                 scopes.retain(|known| known.as_str() != scope);
             }

@@ -138,11 +138,14 @@ fn audience(gate: &Gate, wished: Option<String>) -> Result<(String, &'static str
     match wished {
         None => Ok((models, Scope::MODELS)),
         Some(wished) if wished == models => Ok((models, Scope::MODELS)),
-        Some(wished) if gate.knows_audience(&wished) => Ok((wished, Scope::MANAGE)),
-        Some(_) => {
-            let detail = format!("No door has this address. Ask for {models}, or leave it out.");
-            Err(Error::invalid(detail).with_param("audience"))
-        }
+        Some(wished) => match gate.scope_of(&wished) {
+            Some(scope) => Ok((wished, scope)),
+            None => {
+                let detail =
+                    format!("No door has this address. Ask for {models}, or leave it out.");
+                Err(Error::invalid(detail).with_param("audience"))
+            }
+        },
     }
 }
 

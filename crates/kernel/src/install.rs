@@ -190,30 +190,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ph20_no_step_of_an_install_can_be_skipped() {
+    fn ph20_no_step_of_an_install_can_be_skipped() -> Result<(), Error> {
         let at = Timestamp::from_secs;
         let fetched = InstallState::Fetched(at(1));
         assert!(fetched.token_issued(at(2)).is_err());
         assert!(fetched.verified(at(2)).is_err());
         assert!(fetched.active(at(2), true).is_err());
         assert!(fetched.suspended(at(2), Suspension::Owner).is_err());
-        assert_eq!(fetched.active(at(2), false), Ok(InstallState::Active(at(2))));
-        let issued = fetched.secret_entered(at(2)).token_issued(at(3));
-        assert_eq!(issued, Ok(InstallState::TokenIssued(at(3))));
-        let active = issued.and_then(|it| it.verified(at(4))).and_then(|it| it.active(at(5), true));
-        assert_eq!(active, Ok(InstallState::Active(at(5))));
-        let gone = active.and_then(|it| it.suspended(at(6), Suspension::Changed));
-        assert!(gone.clone().and_then(|it| it.active(at(7), true)).is_err());
-        assert_eq!(gone.and_then(|it| it.verified(at(7))), Ok(InstallState::Verified(at(7))));
-        assert_eq!(
-            active.map(|it| it.secret_entered(at(8))),
-            Ok(InstallState::SecretEntered(at(8))),
-            "another secret is verified anew"
-        );
+        assert_eq!(fetched.active(at(2), false)?, InstallState::Active(at(2)));
+        let issued = fetched.secret_entered(at(2)).token_issued(at(3))?;
+        assert_eq!(issued, InstallState::TokenIssued(at(3)));
+        let active = issued.verified(at(4))?.active(at(5), true)?;
+        assert_eq!(active, InstallState::Active(at(5)));
+        let gone = active.suspended(at(6), Suspension::Changed)?;
+        assert!(gone.active(at(7), true).is_err());
+        assert_eq!(gone.verified(at(7))?, InstallState::Verified(at(7)));
+        let anew = active.secret_entered(at(8));
+        assert_eq!(anew, InstallState::SecretEntered(at(8)), "another secret is verified anew");
+        Ok(())
     }
 
     #[test]
-    fn states_are_read_as_they_are_written() {
+    fn states_are_read_as_they_are_written() -> Result<(), Error> {
         let at = Timestamp::from_secs(1);
         for state in [
             InstallState::Fetched(at),
@@ -224,12 +222,13 @@ mod tests {
             InstallState::Suspended(at, Suspension::Changed),
         ] {
             let why = state.suspension().map(Suspension::as_str);
-            assert_eq!(InstallState::read(state.as_str(), at, why), Ok(state));
+            assert_eq!(InstallState::read(state.as_str(), at, why)?, state);
         }
         for state in
             [ConnectionState::Pending, ConnectionState::Active, ConnectionState::NeedsReauth]
         {
-            assert_eq!(state.as_str().parse(), Ok(state));
+            assert_eq!(state.as_str().parse::<ConnectionState>()?, state);
         }
+        Ok(())
     }
 }

@@ -16,9 +16,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use std::time::Duration;
+
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::{ConnectionId, Error, Kind};
+use tollgate_kernel::{ConnectionId, Error, Kind, UserId};
 use tollgate_protocol::plugin_host::{Auth, Manifest, Root, Scheme, Warning};
 use tollgate_store::{ConnectionRecord, Event, EventKind, InstallRecord};
 use url::Url;
@@ -26,10 +28,16 @@ use url::Url;
 pub use self::exchange::Redeemed;
 pub use self::flow::{FLOW_LIFE, Landing};
 pub use self::verify::Verification;
-use crate::fetch::Budget;
+use crate::Patience;
+use crate::fetch::{Budget, Client, DocumentUrl};
+use crate::target::{Injected, Target};
 
 /// How many connections are kept in memory.
 const KEPT: usize = 4_096;
+
+/// How long a tool may take to answer, and between two pieces of its answer.
+const PATIENCE: Patience =
+    Patience { first_byte: Duration::from_secs(45), silence: Duration::from_secs(60) };
 
 /// How many requests to token endpoints of tools are on their way at once.
 const AT_ONCE: usize = 64;
@@ -233,15 +241,25 @@ impl Install {
 pub struct Connected {
     pub(crate) record: ConnectionRecord,
     pub(crate) install: Install,
-    #[expect(dead_code, reason = "calls go through when forwarding knows of them")]
-    pub(crate) base: Url,
+    /// Where its calls go, as new connections are made to it.
+    pub(crate) address: DocumentUrl,
 }
 
 impl Connected {
-    fn of(record: ConnectionRecord, install: InstallRecord) -> Result<Self, Error> {
-        let install = Install::of(install)?;
-        let base = Url::parse(&install.facts.api_base).map_err(Error::internal)?;
-        Ok(Self { record, install, base })
+    /// Where its calls go, with this credential.
+    fn target_with(&self, injected: Option<&Injected>) -> Result<Target, Error> {
+        let title = format!("The tool {}", self.install.record.name);
+        Target::new(title, &self.install.facts.api_base, injected, PATIENCE)
+    }
+
+    /// The tool does not take its credential.
+    pub(crate) fn refused(&self) -> Error {
+        needs_reauth(&self.install.record.name)
+    }
+
+    /// Whose it is.
+    pub(crate) fn user(&self) -> UserId {
+        self.record.user
     }
 
     /// Its id.
@@ -262,14 +280,15 @@ pub(crate) struct Connect {
     /// Held by whoever asks for new tokens of a connection.
     turns: Mutex<HashMap<ConnectionId, Weak<tokio::sync::Mutex<()>>>>,
     budget: Budget,
+    client: Arc<Client>,
     pub(crate) loopback_tools: bool,
 }
 
 impl Connect {
-    pub(crate) fn new(loopback_tools: bool) -> Self {
+    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool) -> Self {
         let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
         let (kept, heeded) = (Cache::new(KEPT), AtomicU64::new(0));
-        Self { kept, heeded, turns: Mutex::default(), budget, loopback_tools }
+        Self { kept, heeded, turns: Mutex::default(), budget, client, loopback_tools }
     }
 
     /// Forgets what is not what it was. A change of a tool concerns all that are connected to it,

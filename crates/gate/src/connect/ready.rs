@@ -7,11 +7,13 @@ use std::time::Duration;
 use tollgate_kernel::{ConnectionId, ConnectionState, Error, InstallState, Kind, Timestamp};
 use tollgate_protocol::plugin_host::{Auth, TokenRequest};
 use tollgate_protocol::sign_in::TokenRefusal;
-use tollgate_store::{AuditEvent, ConnectionRecord, Owner};
+use tollgate_store::{AuditEvent, ConnectionRecord, InstallRecord, Owner};
+use url::Url;
 
 use super::exchange::refused;
 use super::secrets::REFRESH;
-use super::{Connected, failed, needs_reauth};
+use super::{Connected, Install, failed, needs_reauth};
+use crate::transport::{Sending, UpstreamRequest};
 use crate::{Gate, Principal};
 
 /// How long before its end a token is replaced.
@@ -67,9 +69,54 @@ impl Gate {
         let heeded = self.connect.heeded();
         let found = self.authn.reader.connected(owner, id).await?;
         let (record, install) = found.ok_or_else(Error::not_found)?;
-        let connected = Arc::new(Connected::of(record, install)?);
+        let connected = Arc::new(self.ready_to_call(record, install)?);
         self.connect.keep(&connected, heeded);
         Ok(connected)
+    }
+
+    fn ready_to_call(
+        &self,
+        record: ConnectionRecord,
+        install: InstallRecord,
+    ) -> Result<Connected, Error> {
+        let install = Install::of(install)?;
+        let facts = &install.facts;
+        let read = |url: &str| Url::parse(url).map_err(Error::internal);
+        let address = self.beside(&read(&facts.api_base)?, &read(&facts.manifest_url)?)?;
+        Ok(Connected { record, install, address })
+    }
+
+    /// The connection once more, after the tool did not take its credential: with new tokens where
+    /// that can be, and this was the first time. Else this connection alone needs its person.
+    pub async fn mend(
+        &self,
+        principal: &Arc<Principal>,
+        old: &Arc<Connected>,
+        is_first: bool,
+    ) -> Result<Arc<Connected>, Error> {
+        if is_first && old.can_refresh() {
+            return self.refreshed(principal, old).await;
+        }
+        let turn = self.connect.turn(old.record.id);
+        let _turn = turn.lock().await;
+        let owner = Owner::User(old.record.user);
+        let now = self.read_connection(owner, old.record.id).await?;
+        // What was refused may not be what is there any more.
+        if now.record.secret_version == old.record.secret_version {
+            self.disconnect(principal, &now.record).await?;
+        }
+        Err(needs_reauth(&now.install.record.name))
+    }
+
+    /// What callers know a connection as.
+    pub(crate) fn address_of(&self, to: &Connected) -> String {
+        format!("{}/{}", self.tokens.connections_audience(), to.record.id)
+    }
+
+    /// Sends a call to the tool, over a connection that is made within the guard.
+    pub(crate) fn send_guarded(&self, to: &Connected, request: UpstreamRequest) -> Sending {
+        let client = self.connect.client.clone();
+        self.transport.send_guarded(request, client, to.address.clone())
     }
 
     /// The connection with new tokens. Of any number that ask at once with the same old one, one
@@ -186,14 +233,12 @@ impl Connected {
     }
 
     /// Whether a refusal by the tool can be mended with new tokens.
-    #[expect(dead_code, reason = "calls go through when forwarding knows of them")]
     pub(crate) fn can_refresh(&self) -> bool {
         self.record.refresh_sealed.is_some()
             && matches!(self.install.facts.manifest.auth, Auth::OAuth(_))
     }
 
     /// Whether a refusal by the tool says that the person's own credential does not serve.
-    #[expect(dead_code, reason = "calls go through when forwarding knows of them")]
     pub(crate) fn is_the_persons(&self) -> bool {
         matches!(self.install.facts.manifest.auth, Auth::OAuth(_) | Auth::UserHttp { .. })
     }

@@ -2,12 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, HeaderName};
 use tollgate_kernel::{Error, InstallId, Secret};
 use tollgate_protocol::plugin_host::{Auth, Scheme};
 use tollgate_store::{ConnectionRecord, InstallRecord};
 use tollgate_vault::{ConnectionSecret, InstallSecret, Place, Sealed};
 
-use super::{Connected, Install};
+use super::{Connected, Install, needs_reauth};
+use crate::target::{Injected, Target};
 use crate::{Gate, Warrant};
 
 /// The longest secret that is entered, in bytes.
@@ -63,19 +65,37 @@ impl Gate {
         self.opener.open(&of_install(install.id, install.secret_version), &sealed).map(Some)
     }
 
-    /// The credential that goes with a call. Whoever calls this has made the call's record durable.
-    #[expect(dead_code, reason = "calls go through when forwarding knows of them")]
-    pub(crate) fn open_credential(&self, connected: &Connected) -> Result<Option<Secret>, Error> {
+    /// Where a call goes, with the credential that goes with it. Whoever calls this has made the
+    /// call's record durable.
+    pub(crate) fn target(&self, connected: &Connected) -> Result<Target, Error> {
         let Connected { record, install, .. } = connected;
-        match &install.facts.manifest.auth {
-            Auth::None => Ok(None),
-            Auth::ServiceHttp { .. } => self.open_install(&install.record),
+        let secret = match &install.facts.manifest.auth {
+            Auth::None => None,
+            Auth::ServiceHttp { .. } => self.open_install(&install.record)?,
             Auth::UserHttp { .. } | Auth::OAuth(_) => {
                 let sealed = record.access_sealed.as_deref();
-                sealed.map(|sealed| self.open_of(record, ACCESS, sealed)).transpose()
+                sealed.map(|sealed| self.open_of(record, ACCESS, sealed)).transpose()?
             }
-        }
+        };
+        let injected = match (install.facts.scheme(), secret) {
+            (None, _) => None,
+            (Some(scheme), Some(secret)) => Some(injected(scheme, &secret)?),
+            (Some(_), None) => return Err(needs_reauth(&install.record.name)),
+        };
+        connected.target_with(injected.as_ref())
     }
+}
+
+fn injected(scheme: &Scheme, secret: &Secret) -> Result<Injected, Error> {
+    let with = |kind: &str| Secret::new(format!("{kind} {}", secret.expose()));
+    Ok(match scheme {
+        Scheme::Bearer => Injected::Header(AUTHORIZATION, with("Bearer")),
+        Scheme::Basic => Injected::Header(AUTHORIZATION, with("Basic")),
+        Scheme::Header(name) => {
+            let name = HeaderName::try_from(name.as_str()).map_err(Error::internal)?;
+            Injected::Header(name, secret.clone())
+        }
+    })
 }
 
 /// The column of a person's token.

@@ -1,6 +1,7 @@
 //! Documents that others write, in JSON or YAML, as one kind of value.
 //!
-//! Which of the two it is, is seen from the text: what it is called and how it is served says little.
+//! Which of the two it is, is seen from the text: what it is called and how it is served says
+//! little.
 //! What a document unfolds to is bounded: its bytes, how deep it is nested, and what the aliases of
 //! YAML make of it.
 

@@ -40,7 +40,8 @@ fn members_keep_their_order() {
 #[test]
 fn scalars_are_those_of_the_core_schema() {
     let read = value(
-        "200: ok\ninfo: {version: 1.0.2}\nyes: no\nn: -12\nh: 0x1F\nf: 6.5e2\ndot: .5\nt: 2024-01-02\n\
+        "200: ok\ninfo: {version: 1.0.2}\nyes: no\nn: -12\nh: 0x1F\nf: 6.5e2\ndot: .5\n\
+         t: 2024-01-02\n\
          q: \"12\"\ns: !!str 12\ninf: .inf\nminus: -x\nlong: 123456789012345678901234567890\n\
          text: |\n  two\n  lines\n",
     );

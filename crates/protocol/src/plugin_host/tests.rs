@@ -64,7 +64,7 @@ fn a_manifest_to_the_letter_has_no_warning() {
 
 /// Every row of the table of irregularities that stands in a manifest.
 #[test]
-fn p10_p12_p13_p15_each_irregularity_has_its_code() {
+fn p10_p12_p13_p14_p15_each_irregularity_has_its_code() {
     let base = manifest(NONE, "");
     let long = |n: usize| "x".repeat(n);
     for (from, to, code) in [
@@ -200,7 +200,7 @@ fn tools_on_this_machine_have_no_auth_unless_they_are_developed() {
 }
 
 #[test]
-fn p7_p16_what_oauth_says_is_kept_as_it_is_written() {
+fn p7_p16_v17_what_oauth_says_is_kept_as_it_is_written() {
     let with = |from: &str, to: &str| oauth_json("").replace(from, to);
     let warned = |auth: &str| codes(&manifest(auth, ""));
     assert_eq!(oauth_of(&oauth_json("")).body, BodyForm::Json);
@@ -234,9 +234,14 @@ fn p7_p16_what_oauth_says_is_kept_as_it_is_written() {
         assert_eq!(warned(&auth), ["auth_misnamed_token_url"]);
         assert!(oauth_of(&auth).is_ambiguous);
     }
-    for odd in
-        ["http://example.com/token", "/token", "https://u@example.com/t", "https://example.com/#f"]
-    {
+    for odd in [
+        "http://example.com/token",
+        "/token",
+        "https://u@example.com/t",
+        "https://example.com/#f",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+    ] {
         let auth = with("https://example.com/token", odd);
         assert_eq!(oauth_of(&auth).authorization_url, None, "{odd}");
     }
@@ -345,7 +350,7 @@ fn p22_a_document_that_is_hostile_or_none_is_refused() {
 }
 
 #[test]
-fn ph05_p8_the_authorization_request_is_to_the_letter() {
+fn p8_ph05_the_authorization_request_is_to_the_letter() {
     let state = PlainToken::new("0af7".to_owned());
     let request = AuthorizeRequest {
         client_id: "us",

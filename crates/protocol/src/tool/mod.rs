@@ -1,5 +1,5 @@
-//! What a tool publishes: its plugin manifest, and its OpenAPI document with an address and security
-//! of ours. Written strictly; what others publish is read elsewhere, and leniently.
+//! What a tool publishes: its plugin manifest, and its OpenAPI document with an address and
+//! security of ours. Written strictly; what others publish is read elsewhere, and leniently.
 
 mod manifest;
 mod openapi;

@@ -307,10 +307,10 @@ x-more: [1, 2]
     #[test]
     fn what_hosts_stumble_over_is_remarked() {
         let long = "x".repeat(201);
-        let text = format!(
-            "openapi: 3.0.1\ninfo: {{}}\npaths:\n  /a:\n    get:\n      operationId: a\n    post:\n      \
-             summary: {long}\n      parameters: [{{description: {long}}}]\n"
-        );
+        let post = format!("summary: {long}\n      parameters: [{{description: {long}}}]\n");
+        let text =
+            "openapi: 3.0.1\ninfo: {}\npaths:\n  /a:\n    get: {operationId: a}\n    post:\n";
+        let text = format!("{text}      {post}");
         let document = OpenApi::parse(text.as_bytes()).unwrap();
         let remark = |code| Remark { code, place: "POST /a".to_owned() };
         assert_eq!(document.operation_count(), 2);

@@ -7,7 +7,7 @@ use super::{House, asked};
 
 /// A.3 and PH-05, to the letter, in both content types and with answers in both.
 #[tokio::test]
-async fn ph05_p17_people_connect_with_json_and_with_forms() {
+async fn p17_ph05_people_connect_with_json_and_with_forms() {
     for (content_type, answers_form) in [
         ("application/json", false),
         ("application/json", true),
@@ -65,7 +65,7 @@ async fn the_flow_of_2023_has_no_pkce_where_the_owner_says_so() {
 
 /// A.9 (1): fails by that name; allowed for that one tool, bound to the browser.
 #[tokio::test]
-async fn ph05_v23_a_tool_that_returns_no_state_is_refused_by_name_and_can_be_allowed() {
+async fn v23_ph05_a_tool_that_returns_no_state_is_refused_by_name_and_can_be_allowed() {
     let house = House::oauth().await;
     house.plugin.change(|ways| ways.returns_state = false);
     let install = house.active().await;
@@ -119,7 +119,7 @@ async fn v2_v3_v4_a_sign_in_ends_in_the_browser_that_began_it_and_once() {
 
 /// V1: a code that comes back for another tool is not redeemed.
 #[tokio::test]
-async fn v1_the_answer_of_one_tool_is_not_taken_for_another() {
+async fn v1_v11_the_answer_of_one_tool_is_not_taken_for_another() {
     let house = House::oauth().await;
     let install = house.active().await;
     let second = house.active().await;

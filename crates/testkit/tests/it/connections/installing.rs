@@ -25,7 +25,7 @@ async fn a_tool_without_authentication_is_active_at_once() {
 
 /// The steps of PH-20 in the order of the protocol.
 #[tokio::test]
-async fn ph20_p9_a_service_token_is_verified_before_anybody_may_use_it() {
+async fn p9_ph20_a_service_token_is_verified_before_anybody_may_use_it() {
     let ways = PluginWays { mode: "service_http", ..PluginWays::default() };
     let house = House::with(ways).await;
     let install = house.install(json!({})).await;
@@ -90,7 +90,7 @@ async fn ph08_a_cache_that_serves_the_old_manifest_is_told_apart() {
 
 /// A.9 (3): id and callback are known before the first attempt.
 #[tokio::test]
-async fn ph04_p19_the_redirect_uri_is_shown_before_the_first_try() {
+async fn p19_ph04_the_redirect_uri_is_shown_before_the_first_try() {
     let house = House::oauth().await;
     let install = house.install(json!({})).await;
     assert_eq!(install["needs"], json!(["client_id", "client_secret"]));
@@ -113,7 +113,7 @@ async fn ph04_p19_the_redirect_uri_is_shown_before_the_first_try() {
 
 /// PH-12: a host elsewhere is allowed only after the owner has seen and confirmed it.
 #[tokio::test]
-async fn ph12_p7_a_foreign_host_of_the_sign_in_waits_for_the_owners_yes() {
+async fn p7_ph12_a_foreign_host_of_the_sign_in_waits_for_the_owners_yes() {
     let house = House::oauth().await;
     let manifest = house.plugin.manifest();
     let own = format!("http://{}/auth/oauth_exchange", house.plugin.domain);
@@ -135,7 +135,7 @@ async fn ph12_p7_a_foreign_host_of_the_sign_in_waits_for_the_owners_yes() {
 /// V21: mode, endpoints, api.url or token that change suspend the tool; then the secret that was
 /// for another address is given up.
 #[tokio::test]
-async fn v21_ph13_a_changed_manifest_suspends_and_moves_no_secret() {
+async fn v13_v21_ph13_a_changed_manifest_suspends_and_moves_no_secret() {
     let house = House::oauth().await;
     let install = house.active().await;
     let connection = house.connect(&install).await;

@@ -48,7 +48,7 @@ async fn p22_manifests_and_documents_that_are_hostile_are_refused_by_name() {
 
 /// Section 11: what a manifest or an owner names leads to no private address.
 #[tokio::test]
-async fn v16_p6_private_addresses_are_not_spoken_to() {
+async fn v16_private_addresses_are_not_spoken_to() {
     let house = House::with(PluginWays::default()).await;
     for domain in ["10.0.0.1", "169.254.169.254", "192.168.1.1:8080", "[fd00::1]", "2130706433"] {
         let answer = house.asked("POST", "/api/v1/installs", json!({ "domain": domain })).await;

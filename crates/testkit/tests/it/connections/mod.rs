@@ -1,5 +1,6 @@
 //! The door to other people's tools.
 
+mod calling;
 mod connecting;
 mod installing;
 mod manifests;
