@@ -154,7 +154,7 @@ async fn store(
         bounded("scopes", scopes.len())?;
         for (at, scope) in scopes.iter().enumerate() {
             Scope::parse(scope).map_err(|error| error.with_param(format!("scopes[{at}]")))?;
-            if [Scope::MODELS, Scope::MANAGE].contains(&scope.as_str()) {
+            if [Scope::MODELS, Scope::MANAGE, Scope::CONNECTIONS].contains(&scope.as_str()) {
                 let what = format!("The scope {scope:?} belongs to a door of this server.");
                 return Err(Error::invalid(what).with_param(format!("scopes[{at}]")));
             }

@@ -243,6 +243,7 @@ pub(crate) fn spoken(kind: Kind) -> Spoken {
         Kind::UpstreamBusy => (503, "upstream_failed", SERVER, Some("upstream_busy")),
         Kind::UpstreamRefused => (502, "upstream_failed", SERVER, Some("upstream_failed")),
         Kind::UpstreamQuota => (503, "upstream_failed", SERVER, Some("upstream_quota")),
+        Kind::NeedsReauth => (409, "needs_reauth", CALLER, Some("needs_reauth")),
         Kind::Unavailable => (503, "unavailable", SERVER, Some("unavailable")),
         Kind::ShuttingDown => (503, "unavailable", SERVER, Some("server_shutting_down")),
         Kind::Internal => (500, "internal", SERVER, Some("internal")),

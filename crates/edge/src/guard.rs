@@ -153,7 +153,7 @@ fn manages(route: &Route, method: &Method) -> bool {
     match route.access {
         Access::Api(_) => true,
         Access::Page(_) => !csrf::is_safe(method),
-        Access::Models | Access::Public => false,
+        Access::Models | Access::Connections | Access::Public => false,
     }
 }
 
@@ -166,7 +166,7 @@ fn count_stranger(route: &Route, exchange: &Exchange) -> Result<(), Error> {
             let networks = &exchange.edge().networks;
             networks.count_at(Attempt::Anonymous, exchange.network().counted())
         }
-        Access::Models | Access::Page(_) => Ok(()),
+        Access::Models | Access::Connections | Access::Page(_) => Ok(()),
     }
 }
 
@@ -186,7 +186,8 @@ fn vouched(
     headers: &HeaderMap,
     edge: &Edge,
 ) -> Result<(), Error> {
-    let matters = !csrf::is_safe(method) || route.access == Access::Models;
+    let calls = matches!(route.access, Access::Models | Access::Connections);
+    let matters = !csrf::is_safe(method) || calls;
     if collected.only_session() && matters {
         return csrf::same_site(headers, &edge.origins);
     }

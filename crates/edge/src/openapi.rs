@@ -73,7 +73,9 @@ fn security(access: Access) -> Value {
     match access {
         Access::Public => json!([]),
         Access::Page(_) => json!([{ "session": [] }]),
-        Access::Api(_) | Access::Models => json!([{ "bearer": [] }, { "session": [] }]),
+        Access::Api(_) | Access::Models | Access::Connections => {
+            json!([{ "bearer": [] }, { "session": [] }])
+        }
     }
 }
 

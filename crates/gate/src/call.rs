@@ -1,10 +1,14 @@
 //! What a caller asks for: a closed list that owns the parsed request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
-use tollgate_kernel::{ConnectionId, RequestId, Slug};
+use tollgate_kernel::{RequestId, Slug};
 use tollgate_protocol::openai::ModelRequest;
+
+use crate::Connected;
 
 /// One call of one door.
 pub enum Call {
@@ -27,6 +31,7 @@ pub struct ModelCall {
 }
 
 /// A plain HTTP request, as it is sent to whatever stands behind a door.
+#[derive(Clone)]
 pub struct PlainRequest {
     /// The id of the HTTP request.
     pub id: RequestId,
@@ -50,8 +55,8 @@ pub struct ToolCall {
 
 /// A call through a connection.
 pub struct ConnectionCall {
-    /// The connection.
-    pub connection: ConnectionId,
+    /// The connection, ready to be called through.
+    pub connection: Arc<Connected>,
     /// What is asked of the tool behind it.
     pub request: PlainRequest,
 }

@@ -105,6 +105,8 @@ impl Lives {
             | EventKind::SigningKey
             | EventKind::Resource
             | EventKind::Tool => Ok(true),
+            // What is kept of them is kept elsewhere.
+            EventKind::Install | EventKind::Connection => Ok(false),
         }
     }
 

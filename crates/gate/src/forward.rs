@@ -10,6 +10,7 @@ use tollgate_protocol::openai::{Splice, UpstreamFault, classify, retry_after};
 use tollgate_vault::{Purpose, Vault};
 use tracing::warn;
 
+use crate::Gate;
 use crate::drain::Drain;
 use crate::figures::UpstreamFailures;
 use crate::flight::{Flight, Refusal};
@@ -50,6 +51,8 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) drain: &'a Drain,
     pub(crate) failures: &'a UpstreamFailures,
     pub(crate) tokens: &'a Tokens,
+    /// Opens what goes with a call through a connection.
+    pub(crate) gate: &'a Gate,
 }
 
 impl Forwarder<'_> {

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use crate::authn::{Authn, without_credential};
 use crate::catalogue::{Catalogue, Listed};
+use crate::connect::Connect;
 use crate::drain::{Drain, DrainBounds, drain};
 use crate::events::Lives;
 use crate::fetch::{Client, Fetcher, Guard, Outbound, System};
@@ -94,6 +95,7 @@ pub struct Gate {
     pub(crate) replays: Replays,
     pub(crate) fetcher: Fetcher,
     pub(crate) sign_in: SignIn,
+    pub(crate) connect: Connect,
     /// Our own doors, for which tokens can be made.
     pub(crate) doors: Vec<Arc<Resource>>,
     pub(crate) strangers_per_minute: u32,
@@ -124,11 +126,12 @@ impl Gate {
         let vault = Arc::new(vault);
         let lives = Arc::<Lives>::default();
         let tokens = Arc::new(Tokens::new(&parts.public_url));
-        let doors = resources::doors(tokens.models_audience(), tokens.manage_audience());
+        let doors = resources::doors(&tokens);
         let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
         let tls = transport::tls(&parts.extra_roots)?;
+        let loopback_tools = parts.outbound.loopback_tools;
         let client = Client::new(Guard::new(parts.outbound), Arc::new(System), tls.clone());
         let client = Arc::new(client);
         let gate = Arc::new(Self {
@@ -141,7 +144,8 @@ impl Gate {
             opener,
             rates: RateBook::new(clock.clone()),
             fetcher: Fetcher::new(client.clone(), clock.clone()),
-            sign_in: SignIn::new(client),
+            sign_in: SignIn::new(client.clone()),
+            connect: Connect::new(client, loopback_tools),
             clock,
             rng,
             prices: parts.prices,
@@ -266,6 +270,7 @@ impl Gate {
             drain: &self.drain,
             failures: &self.upstream_failures,
             tokens: &self.tokens,
+            gate: self,
         };
         forwarder.forward(hold).await
     }

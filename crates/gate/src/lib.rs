@@ -9,6 +9,7 @@ mod books;
 mod bounds;
 mod call;
 mod catalogue;
+mod connect;
 mod drain;
 mod events;
 mod fetch;
@@ -77,6 +78,10 @@ pub use books::BudgetsOf;
 pub use bounds::Bounds;
 pub use call::{Call, ConnectionCall, ModelCall, PlainRequest, ToolCall};
 pub use catalogue::Listed;
+pub use connect::{
+    Connected, Endpoints as ToolEndpoints, FLOW_LIFE, Facts, Install, Landing, Redeemed, Said,
+    VERIFICATION_KEY, Verification,
+};
 pub use drain::DrainBounds;
 pub use fetch::{Document, DocumentForm, DocumentUrl, FetchTerms, Outbound, Redirects};
 pub use figures::{COMMIT_BOUNDS_US, Figures, LedgerFigures};

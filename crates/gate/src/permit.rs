@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use tollgate_kernel::{
-    Account, CallId, Called, Charged, Error, Holder, Kind, Price, RequestId, Timestamp, Unit,
+    Access, Account, CallId, Called, Charged, Error, Holder, Kind, Price, RequestId, Timestamp,
+    Unit,
 };
 use tollgate_protocol::openai::Route;
 
-use crate::call::{ModelCall, PlainRequest, ToolCall};
+use crate::Connected;
+use crate::call::{ConnectionCall, ModelCall, PlainRequest, ToolCall};
 use crate::catalogue::Catalogue;
 use crate::ledger::LegAsk;
 use crate::policy::Policy;
 use crate::prices::{ModelFacts, Prices};
 use crate::standing::{Resolved, Strangers};
+use crate::target::check;
 use crate::tool::Tool;
 use crate::upstream::Upstream;
 use crate::{Call, Principal};
@@ -49,6 +52,8 @@ pub(crate) struct Plain {
 pub(crate) enum PlainTo {
     /// A tool of the owner's.
     Tool(Arc<Tool>),
+    /// Somebody else's tool, for the person whose connection it is.
+    Connection(Arc<Connected>),
 }
 
 impl PlainTo {
@@ -56,6 +61,7 @@ impl PlainTo {
     pub(crate) fn called(&self) -> Called {
         match self {
             Self::Tool(tool) => Called::Tool(tool.id().clone()),
+            Self::Connection(connected) => Called::Connection(connected.id()),
         }
     }
 }
@@ -255,8 +261,7 @@ impl Decider<'_> {
         match call {
             Call::Model(call) => self.decide_model(principal, call),
             Call::Tool(call) => self.decide_tool(principal, call),
-            // What nobody may know of is not there.
-            Call::Connection(_) => Err(Error::not_found()),
+            Call::Connection(call) => self.decide_connection(principal, call),
         }
     }
 
@@ -296,6 +301,23 @@ impl Decider<'_> {
         tool.check_scopes(&known.scopes)?;
         tool.target.check(&request)?;
         let plain = Plain { request, to: PlainTo::Tool(tool.clone()) };
+        Ok(self.permit(principal, resolved, What::Plain(plain)))
+    }
+
+    /// A connection is called by its person alone; somebody else's does not exist.
+    fn decide_connection(
+        &self,
+        principal: &Arc<Principal>,
+        call: ConnectionCall,
+    ) -> Result<Permit, Error> {
+        let ConnectionCall { connection, request } = call;
+        principal.admits(Access::Connections)?;
+        if principal.user() != Some(connection.user()) {
+            return Err(Error::not_found());
+        }
+        let resolved = principal.known.standing.resolve(self.policy, self.now)?;
+        check(&request)?;
+        let plain = Plain { request, to: PlainTo::Connection(connection) };
         Ok(self.permit(principal, resolved, What::Plain(plain)))
     }
 

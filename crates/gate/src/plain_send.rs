@@ -4,6 +4,7 @@ use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_kernel::{Error, Kind};
 
+use crate::Connected;
 use crate::call::PlainRequest;
 use crate::forward::{Forwarder, is_encoded};
 use crate::hold::Hold;
@@ -30,6 +31,7 @@ impl Forwarder<'_> {
     ) -> Result<Response<Metered>, Error> {
         let answer = match &plain.to {
             PlainTo::Tool(tool) => self.send_to_tool(hold, &plain.request, tool).await,
+            PlainTo::Connection(to) => self.send_connected(hold, &plain.request, to).await,
         };
         if let Err(error) = &answer {
             self.failures.count(error.kind());
@@ -56,6 +58,32 @@ impl Forwarder<'_> {
             return Err(error);
         }
         plain_answer(answer, hold, target, tool.address()).await
+    }
+}
+
+impl Forwarder<'_> {
+    async fn send_connected(
+        &self,
+        mut hold: Hold,
+        request: &PlainRequest,
+        to: &Connected,
+    ) -> Result<Response<Metered>, Error> {
+        hold.held.charge.open(None);
+        // No audit record, no secret.
+        hold.held.charge.durable().await?;
+        let target = self.gate.target(to)?;
+        let outgoing = target.request(request, HeaderMap::new())?;
+        let answer = head(&mut hold, &target, || self.gate.send_guarded(to, outgoing)).await?;
+        let error = match answer.status() {
+            // Whoever asked may ask again with new tokens.
+            StatusCode::UNAUTHORIZED if to.is_the_persons() => Some(to.refused()),
+            status => refused(&target, status),
+        };
+        if let Some(error) = error {
+            hold.held.charge.fail_attempt();
+            return Err(error);
+        }
+        plain_answer(answer, hold, &target, &self.gate.address_of(to)).await
     }
 }
 

@@ -169,6 +169,7 @@ impl Principal {
             _ if self.known.foreign => Err(Error::unauthenticated()),
             Access::Page(manage) | Access::Api(manage) => self.reach(manage).map(|_| ()),
             Access::Models => self.admits_models(),
+            Access::Connections => self.admits_connections(),
         }
     }
 
@@ -179,6 +180,18 @@ impl Principal {
             _ => Err(Error::new(
                 Kind::Forbidden,
                 "This credential may not call models. Use a key of a person or an app.",
+            )),
+        }
+    }
+
+    fn admits_connections(&self) -> Result<(), Error> {
+        match self.known.subject {
+            Subject::Anonymous(_) => Err(Error::unauthenticated()),
+            Subject::User(_) if self.known.scopes.allow(Scope::CONNECTIONS) => Ok(()),
+            _ => Err(Error::new(
+                Kind::Forbidden,
+                "This credential may not call connected tools. Use a key of their person, or a \
+                 token with the scope connections.",
             )),
         }
     }

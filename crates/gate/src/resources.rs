@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tollgate_kernel::Scope;
 
 use crate::Gate;
+use crate::tokens::Tokens;
 
 /// An address that tokens are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +40,16 @@ impl Gate {
 }
 
 /// Our own doors.
-pub(crate) fn doors(models: String, manage: String) -> Vec<Arc<Resource>> {
+pub(crate) fn doors(tokens: &Tokens) -> Vec<Arc<Resource>> {
     let door = |uri, scope: &str| {
         let (aliases, scopes) = (Vec::new(), vec![scope.to_owned()]);
         Arc::new(Resource { uri, aliases, scopes })
     };
-    vec![door(models, Scope::MODELS), door(manage, Scope::MANAGE)]
+    vec![
+        door(tokens.models_audience(), Scope::MODELS),
+        door(tokens.manage_audience(), Scope::MANAGE),
+        door(tokens.connections_audience(), Scope::CONNECTIONS),
+    ]
 }
 
 /// Scheme and host in lower case, no slash at the end.

@@ -169,6 +169,11 @@ impl Gate {
         self.tokens.models_audience()
     }
 
+    /// The one scope that the door with this audience knows; nothing where it is no door of ours.
+    pub fn scope_of(&self, audience: &str) -> Option<&'static str> {
+        self.tokens.scope_of(audience)
+    }
+
     /// Whether tokens may be made for `audience`.
     pub fn knows_audience(&self, audience: &str) -> bool {
         self.tokens.knows(audience)

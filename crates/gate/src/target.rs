@@ -79,23 +79,9 @@ impl Target {
         Ok(Self { title: title.into(), origin, base, headers, needles, patience })
     }
 
-    /// Refuses what may not be asked: other methods, and paths that lead out of what was meant,
-    /// however they are written.
+    /// Refuses what may not be asked of anybody.
     pub(crate) fn check(&self, request: &PlainRequest) -> Result<(), Error> {
-        if !METHODS.contains(&request.method) {
-            let words = "This method is not passed on.";
-            return Err(Error::new(Kind::MethodNotAllowed, words));
-        }
-        if request.body.len() > crate::PLAIN_BODY_MAX {
-            let words = format!("The body is larger than {} bytes.", crate::PLAIN_BODY_MAX);
-            return Err(Error::new(Kind::TooLarge, words));
-        }
-        let path = request.path_and_query.path();
-        if !path.starts_with('/') || leads_out(path) {
-            let words = "The path has a segment of dots, or begins with no slash.";
-            return Err(Error::invalid(words).with_param("path"));
-        }
-        Ok(())
+        check(request)
     }
 
     /// The request as it goes out, with `added` headers of ours.
@@ -129,6 +115,25 @@ impl Target {
         let below = rest.starts_with('/') && !rest.starts_with("//") && !leads_out(rest);
         below.then(|| format!("{address}{rest}"))
     }
+}
+
+/// Refuses what may not be asked: other methods, and paths that lead out of what was meant,
+/// however they are written.
+pub(crate) fn check(request: &PlainRequest) -> Result<(), Error> {
+    if !METHODS.contains(&request.method) {
+        let words = "This method is not passed on.";
+        return Err(Error::new(Kind::MethodNotAllowed, words));
+    }
+    if request.body.len() > crate::PLAIN_BODY_MAX {
+        let words = format!("The body is larger than {} bytes.", crate::PLAIN_BODY_MAX);
+        return Err(Error::new(Kind::TooLarge, words));
+    }
+    let path = request.path_and_query.path();
+    if !path.starts_with('/') || leads_out(path) {
+        let words = "The path has a segment of dots, or begins with no slash.";
+        return Err(Error::invalid(words).with_param("path"));
+    }
+    Ok(())
 }
 
 fn inject(

@@ -58,7 +58,8 @@ impl Tokens {
     /// Tokens of the installation at `public_url`.
     pub(crate) fn new(public_url: &str) -> Self {
         let issuer = public_url.trim_end_matches('/').to_owned();
-        let audiences = vec![format!("{issuer}/v1"), format!("{issuer}/api/v1")];
+        let doors = ["v1", "api/v1", "connections"];
+        let audiences = doors.map(|door| format!("{issuer}/{door}")).into();
         Self { issuer, audiences, keys: ArcSwap::default() }
     }
 
@@ -77,17 +78,34 @@ impl Tokens {
         format!("{}/api/v1", self.issuer)
     }
 
+    /// The audience of the door to connected tools.
+    pub(crate) fn connections_audience(&self) -> String {
+        format!("{}/connections", self.issuer)
+    }
+
     /// Whether `audience` is one of our doors.
     pub(crate) fn knows(&self, audience: &str) -> bool {
         self.audiences.iter().any(|known| known == audience)
     }
 
+    /// The one scope that each door knows, with its audience.
+    fn doors(&self) -> [(&'static str, String); 3] {
+        [
+            (Scope::MODELS, self.models_audience()),
+            (Scope::MANAGE, self.manage_audience()),
+            (Scope::CONNECTIONS, self.connections_audience()),
+        ]
+    }
+
+    /// The one scope that the door with this audience knows; nothing where it is no door of ours.
+    pub(crate) fn scope_of(&self, audience: &str) -> Option<&'static str> {
+        self.doors().into_iter().find(|(_, door)| door == audience).map(|(scope, _)| scope)
+    }
+
     /// What of `scopes` a token for `audience` has: what belongs to another door is worth nothing.
     pub(crate) fn scopes_at(&self, audience: &str, scopes: Scopes) -> Scopes {
         let Scopes::Only(mut scopes) = scopes else { return scopes };
-        let doors =
-            [(Scope::MODELS, self.models_audience()), (Scope::MANAGE, self.manage_audience())];
-        for (scope, door) in doors {
+        for (scope, door) in self.doors() {
             if audience != door {
                 scopes.retain(|known| known.as_str() != scope);
             }

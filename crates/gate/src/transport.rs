@@ -16,6 +16,7 @@ use thread_local::ThreadLocal;
 use tollgate_kernel::{Error, Kind, Slug};
 use tower::{Service, ServiceExt};
 
+use crate::fetch::{Client, DocumentUrl};
 use crate::pool::{Pool, UpstreamBody, UpstreamConnection};
 use crate::wire::Wire;
 
@@ -39,6 +40,8 @@ pub(crate) struct Transport {
     /// For each thread its own. A connection is read where it was made: another thread that used
     /// it would be woken for each answer.
     pools: ThreadLocal<Arc<Pool>>,
+    /// The same of connections that were made within the guard.
+    guarded: ThreadLocal<Arc<Pool>>,
     /// How long a connection that nobody uses is kept.
     rest: Duration,
     /// How long a new one may take to stand.
@@ -58,13 +61,27 @@ impl Transport {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        Self { connector, pools: ThreadLocal::new(), rest: REST, connect: CONNECT }
+        let (pools, guarded) = (ThreadLocal::new(), ThreadLocal::new());
+        Self { connector, pools, guarded, rest: REST, connect: CONNECT }
     }
 
     /// Sends a request, with the first poll of the answer.
     pub(crate) fn send(&self, outgoing: UpstreamRequest) -> Sending {
         let pool = self.pools.get_or(|| Pool::start(self.rest)).clone();
-        let way = Way { connector: self.connector.clone(), patience: self.connect };
+        let way = Way { by: By::Connector(self.connector.clone()), patience: self.connect };
+        Sending(Box::pin(send(outgoing, pool, way)))
+    }
+
+    /// The same to an address that others have named, `url`: each new connection is made by
+    /// `client`, within its guard.
+    pub(crate) fn send_guarded(
+        &self,
+        outgoing: UpstreamRequest,
+        client: Arc<Client>,
+        url: DocumentUrl,
+    ) -> Sending {
+        let pool = self.guarded.get_or(|| Pool::start(self.rest)).clone();
+        let way = Way { by: By::Guarded(client, Box::new(url)), patience: self.connect };
         Sending(Box::pin(send(outgoing, pool, way)))
     }
 }
@@ -141,16 +158,30 @@ async fn send(outgoing: UpstreamRequest, pool: Arc<Pool>, way: Way) -> Answer {
 
 /// How new connections are made.
 struct Way {
-    connector: HttpsConnector<HttpConnector>,
+    by: By,
     patience: Duration,
+}
+
+/// Who makes them.
+enum By {
+    /// The connector, wherever the owner's upstreams are.
+    Connector(HttpsConnector<HttpConnector>),
+    /// The guarded client, to the host of this address.
+    Guarded(Arc<Client>, Box<DocumentUrl>),
 }
 
 impl Way {
     async fn connect(&self, origin: Uri) -> Result<Box<UpstreamConnection>, SendError> {
-        let mut connector = self.connector.clone();
         let made = async {
-            let connector = connector.ready().await.map_err(unreachable)?;
-            let wire = Wire::of(connector.call(origin).await.map_err(unreachable)?);
+            let io = match &self.by {
+                By::Connector(connector) => {
+                    let mut connector = connector.clone();
+                    let connector = connector.ready().await.map_err(unreachable)?;
+                    connector.call(origin).await.map_err(unreachable)?
+                }
+                By::Guarded(client, url) => client.open(url).await.map_err(unreachable)?,
+            };
+            let wire = Wire::of(io);
             let (send, connection) = http1::handshake(wire).await.map_err(unreachable)?;
             Ok(UpstreamConnection::new(send, connection))
         };

@@ -91,6 +91,7 @@ impl Heeded {
             let newest = last.seq;
             for event in &events {
                 self.outdated |= gate.lives.heed(event, reader).await?;
+                gate.connect.heed(event);
             }
             self.seen = newest;
         }

@@ -141,14 +141,14 @@ fn audience(gate: &Gate, wished: Option<String>) -> Result<(String, String), Err
     match wished {
         None => Ok((models, Scope::MODELS.to_owned())),
         Some(wished) if wished == models => Ok((models, Scope::MODELS.to_owned())),
-        Some(wished) if gate.knows_audience(&wished) => Ok((wished, Scope::MANAGE.to_owned())),
-        Some(wished) => {
-            if let Some(scope) = tool {
-                return Ok((wished, scope));
+        Some(wished) => match gate.scope_of(&wished).map(str::to_owned).or(tool) {
+            Some(scope) => Ok((wished, scope)),
+            None => {
+                let detail =
+                    format!("No door has this address. Ask for {models}, or leave it out.");
+                Err(Error::invalid(detail).with_param("audience"))
             }
-            let detail = format!("No door has this address. Ask for {models}, or leave it out.");
-            Err(Error::invalid(detail).with_param("audience"))
-        }
+        },
     }
 }
 

@@ -11,6 +11,9 @@ pub enum Access {
     Api(Manage),
     /// Whoever may call models: a key, an access token for this audience, or a session.
     Models,
+    /// Whoever may call the tools that a person connected: that person with a key or a session, or
+    /// an app with a token of theirs for this audience.
+    Connections,
 }
 
 /// An act of management: doing `action` to `noun`.
@@ -93,6 +96,10 @@ pub enum Noun {
     Providers,
     /// APIs that are offered to AI clients, their service tokens and callbacks.
     Tools,
+    /// Other people's tools.
+    Installs,
+    /// People's connections to those.
+    Connections,
     /// The audit chain.
     Audit,
     /// Settings of the installation.
@@ -112,6 +119,7 @@ impl Noun {
                 | Self::Grants
                 | Self::Usage
                 | Self::Limits
+                | Self::Connections
         )
     }
 }

@@ -64,6 +64,8 @@ pub enum Kind {
     UpstreamQuota,
     /// The upstream refuses our key; a retry cannot succeed.
     UpstreamRefused,
+    /// A person has to sign in again at the tool that they connected.
+    NeedsReauth,
     /// Something of ours is away for the moment.
     Unavailable,
     /// The server is stopping.
@@ -74,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for tables and snapshots.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::InvalidRequest,
         Self::TooLarge,
         Self::AmbiguousCredentials,
@@ -97,6 +99,7 @@ impl Kind {
         Self::UpstreamBusy,
         Self::UpstreamQuota,
         Self::UpstreamRefused,
+        Self::NeedsReauth,
         Self::Unavailable,
         Self::ShuttingDown,
         Self::Internal,
@@ -120,7 +123,8 @@ impl Kind {
             | Self::RateLimited
             | Self::BudgetExhausted
             | Self::BudgetInUse
-            | Self::PriceUnknown => Blame::Caller,
+            | Self::PriceUnknown
+            | Self::NeedsReauth => Blame::Caller,
             Self::UpstreamFailed
             | Self::UpstreamTimeout
             | Self::UpstreamBusy

@@ -10,6 +10,7 @@ mod error;
 pub mod figures;
 mod gcra;
 mod ids;
+mod install;
 mod limit;
 mod money;
 mod oauth_code;
@@ -29,6 +30,7 @@ pub use ids::{
     AuditId, CallId, ClientId, ConnectionId, EntryKey, EventId, GrantId, IdentityId, InstallId,
     KeyId, LinkId, RequestId, SessionId, Slug, TokenId, UserId,
 };
+pub use install::{ConnectionState, InstallState, Suspension};
 pub use limit::{Account, Budget, Charged, Holder, Period, Rates, Unit};
 pub use money::{Class, Nano, Price, Tier, Usage};
 pub use oauth_code::OAuthCode;

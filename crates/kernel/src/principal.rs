@@ -206,6 +206,8 @@ impl Scope {
     pub const MODELS: &'static str = "models";
     /// The management API.
     pub const MANAGE: &'static str = "manage";
+    /// Calling the tools that a person connected.
+    pub const CONNECTIONS: &'static str = "connections";
     /// Signing in: an ID token, and who it is (OpenID Connect Core, 3.1.2.1).
     pub const OPENID: &'static str = "openid";
     /// The name (OpenID Connect Core, 5.4).

@@ -15,7 +15,7 @@ const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 /// `GET /.well-known/openid-configuration`, and the same by its other name.
 pub(crate) async fn show(State(state): State<OAuthState>) -> Reply {
     let mut scopes = Scope::IDENTITY.to_vec();
-    scopes.push(Scope::MODELS);
+    scopes.extend([Scope::MODELS, Scope::CONNECTIONS]);
     open(reply::json(&Metadata::new(state.gate.issuer(), scopes)))
 }
 

@@ -9,6 +9,7 @@
 //! | [`openai`] | the OpenAI wire: requests, streams, usage, errors, lists of models |
 //! | [`sse`] | server-sent events, split without changing a byte |
 //! | [`jwt`] | compact JWS, and the claims of our access tokens (RFC 7515, RFC 9068) |
+//! | [`plugin_host`] | the plugin protocol of 2023, as a host reads manifests and asks for tokens |
 //! | [`problem`] | problem documents of the management API (RFC 9457) |
 //! | [`tool`] | what a tool publishes: its plugin manifest and its OpenAPI document |
 //! | [`sign_in`] | what sign-in providers answer: metadata, keys, tokens, ID tokens, profiles |
@@ -25,6 +26,7 @@ mod jws;
 pub mod jwt;
 pub mod oauth;
 pub mod openai;
+pub mod plugin_host;
 pub mod problem;
 pub mod sign_in;
 pub mod sse;

@@ -130,7 +130,8 @@ fn outbound(config: &Config, mut own: Vec<SocketAddr>) -> Outbound {
     let (address, name) = config.store_url.as_ref().map(store_place).unwrap_or_default();
     own.extend(address);
     let own_names = name.into_iter().collect();
-    Outbound { allow: config.outbound.allow.clone(), own, own_names }
+    let loopback_tools = config.loopback_tools;
+    Outbound { allow: config.outbound.allow.clone(), own, own_names, loopback_tools }
 }
 
 /// Where the store at `url` answers, by address or by name; neither for a socket in a folder.

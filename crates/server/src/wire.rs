@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tollgate_connections::ConnectionsState;
 use tollgate_console::ConsoleState;
 use tollgate_edge::{
     App, CsrfKeys, Edge, Hosts, Listener, NetworkBook, NetworkLimits, Pace, Phase, RequestLog, Row,
@@ -133,6 +134,7 @@ impl Installation {
             assets: tollgate_console::assets(tollgate_identity::assets(Assets::shell())),
             nav: tollgate_identity::nav()
                 .into_iter()
+                .chain(tollgate_connections::nav())
                 .chain(tollgate_console::nav())
                 .chain(tollgate_tools::nav())
                 .collect(),
@@ -246,6 +248,7 @@ impl Doors {
         let models = ModelsState { gate: gate.clone(), request_bytes };
         rows.extend(tollgate_models::rows(&models));
         rows.extend(tollgate_tools::rows(&tools));
+        rows.extend(tollgate_connections::rows(&ConnectionsState::new(gate.clone())));
         let console = ConsoleState::new(gate, prices).keys_in_the_clear(keys_in_the_clear);
         rows.extend(tollgate_console::rows(console));
         rows.push(health::description(&rows, origin));

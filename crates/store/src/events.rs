@@ -45,10 +45,14 @@ pub enum EventKind {
     Resource,
     /// A tool, or who may call it.
     Tool,
+    /// Somebody else's tool.
+    Install,
+    /// A person's connection to one.
+    Connection,
 }
 
 impl EventKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::User,
         Self::Key,
         Self::Session,
@@ -63,6 +67,8 @@ impl EventKind {
         Self::Token,
         Self::Resource,
         Self::Tool,
+        Self::Install,
+        Self::Connection,
     ];
 
     /// The name in the store.
@@ -82,6 +88,8 @@ impl EventKind {
             Self::Token => "token",
             Self::Resource => "resource",
             Self::Tool => "tool",
+            Self::Install => "install",
+            Self::Connection => "connection",
         }
     }
 }

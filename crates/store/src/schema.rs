@@ -2,7 +2,7 @@
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
 pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, APPS_ACT];
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, CONNECTIONS, APPS_ACT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -364,6 +364,54 @@ const TOOLS: &[&str] = &[
     "ALTER TABLE keys ADD COLUMN tool_id TEXT REFERENCES tools (id) ON DELETE CASCADE",
     "CREATE INDEX keys_tool ON keys (tool_id, id) WHERE tool_id IS NOT NULL",
     "CREATE INDEX keys_service ON keys (id) WHERE kind = 'tool'",
+];
+
+/// Other people's tools, people's connections to them, and sign-ins there that are under way.
+const CONNECTIONS: &[&str] = &[
+    "CREATE TABLE installs (
+        id TEXT NOT NULL PRIMARY KEY,
+        domain TEXT NOT NULL,
+        name TEXT NOT NULL,
+        auth TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        state TEXT NOT NULL,
+        state_at BIGINT NOT NULL,
+        state_why TEXT,
+        client_id TEXT,
+        secret_sealed {blob},
+        secret_version BIGINT NOT NULL,
+        verification_token TEXT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL
+    ) {strict}",
+    "CREATE TABLE connections (
+        id TEXT NOT NULL PRIMARY KEY,
+        install_id TEXT NOT NULL REFERENCES installs (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        access_sealed {blob},
+        refresh_sealed {blob},
+        secret_version BIGINT NOT NULL,
+        expires_at BIGINT,
+        issuer TEXT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        UNIQUE (user_id, install_id)
+    ) {strict}",
+    "CREATE INDEX connections_install ON connections (install_id)",
+    "CREATE TABLE connection_flows (
+        state {blob} NOT NULL PRIMARY KEY,
+        browser {blob} NOT NULL,
+        connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+        install_version BIGINT NOT NULL,
+        verifier_sealed {blob} NOT NULL,
+        expires_at BIGINT NOT NULL
+    ) {strict}",
+    "CREATE INDEX connection_flows_connection ON connection_flows (connection_id)",
+    "CREATE INDEX connection_flows_browser ON connection_flows (browser)",
+    "CREATE INDEX connection_flows_expiry ON connection_flows (expires_at)",
 ];
 
 /// People whom apps name, addresses that a sign-in provider vouched for, names of declared apps.

@@ -42,6 +42,8 @@ pub struct Swept {
     pub revoked_tokens: u64,
     /// Sign-ins with a provider that nobody came back from.
     pub sign_ins: u64,
+    /// Sign-ins at a tool that nobody came back from.
+    pub flows: u64,
 }
 
 impl Writer {
@@ -158,13 +160,8 @@ impl Writer {
                     now,
                 )
                 .await?,
-            sign_ins: self
-                .sweep_with(
-                    "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
-                     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-                    now,
-                )
-                .await?,
+            sign_ins: self.sweep_sign_ins(now).await?,
+            flows: self.sweep_flows(now).await?,
         })
     }
 
@@ -175,6 +172,18 @@ impl Writer {
         let ended = "DELETE FROM oauth_grants WHERE id IN (SELECT id FROM oauth_grants \
                      WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $2)";
         Ok(self.sweep_with(expired, old).await? + self.sweep_with(ended, old).await?)
+    }
+
+    async fn sweep_sign_ins(&self, now: Timestamp) -> Result<u64, Error> {
+        let over = "DELETE FROM sign_ins WHERE state IN (SELECT state FROM sign_ins \
+                    WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+        self.sweep_with(over, now).await
+    }
+
+    async fn sweep_flows(&self, now: Timestamp) -> Result<u64, Error> {
+        let over = "DELETE FROM connection_flows WHERE state IN (SELECT state FROM \
+                    connection_flows WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+        self.sweep_with(over, now).await
     }
 
     async fn sweep_with(&self, sql: &'static str, before: Timestamp) -> Result<u64, Error> {

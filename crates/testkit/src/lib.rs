@@ -9,6 +9,7 @@ mod facebook;
 mod ledger;
 mod line;
 mod people;
+mod plugin;
 mod plugin_host;
 pub mod process;
 mod provider;
@@ -23,6 +24,10 @@ pub use facebook::FacebookLike;
 pub use ledger::count;
 pub use line::Line;
 pub use people::{KeySpec, PlanSpec};
+pub use plugin::{
+    HostedPlugin, Once, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PLUGIN_SERVICE_TOKEN, PluginWays,
+    SeenCall, SeenExchange, TokenFault,
+};
 pub use plugin_host::{BodyForm, HOST_KEY, Plugin, PluginHost, faults};
 pub use provider::{CLIENT_ID, CLIENT_SECRET, FakeProvider, ProviderFault};
 pub use raw::RawCall;

@@ -145,7 +145,11 @@ impl TestServer {
             keys_in_the_clear: true,
             loopback_tools: house.setup.loopback_tools,
             extra_roots: house.setup.roots.clone(),
-            outbound: Outbound { own: vec![listener.local_addr()?], ..Outbound::default() },
+            outbound: Outbound {
+                own: vec![listener.local_addr()?],
+                loopback_tools: house.setup.loopback_tools,
+                ..Outbound::default()
+            },
             log: RequestLog::start(log.clone(), Style::Json)?,
             clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),

@@ -85,7 +85,8 @@ pub use master::MasterKey;
 pub use password::{HashMemory, Verdict};
 pub use rng::{BufferedRng, SystemRng};
 pub use seal::{
-    KeptAnswer, Kind, Place, ProviderKey, Sealed, SignInSecret, SignInUnderWay, SigningKey, Text,
+    ConnectionFlow, ConnectionSecret, InstallSecret, KeptAnswer, Kind, Place, ProviderKey, Sealed,
+    SignInSecret, SignInUnderWay, SigningKey, Text,
 };
 pub use sign::{PublicKey, Signer};
 pub use sign_rsa::{RsaPublicKey, RsaSigner};

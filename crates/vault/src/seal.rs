@@ -90,6 +90,33 @@ impl Kind for SignInUnderWay {
 
 impl Text for SignInUnderWay {}
 
+/// A service token, or our client secret, at somebody else's tool.
+pub enum InstallSecret {}
+
+impl Kind for InstallSecret {
+    const LABEL: &'static str = "install secret";
+}
+
+impl Text for InstallSecret {}
+
+/// A person's token at somebody else's tool.
+pub enum ConnectionSecret {}
+
+impl Kind for ConnectionSecret {
+    const LABEL: &'static str = "connection secret";
+}
+
+impl Text for ConnectionSecret {}
+
+/// What a sign-in at a tool needs when its browser comes back: PKCE's verifier.
+pub enum ConnectionFlow {}
+
+impl Kind for ConnectionFlow {
+    const LABEL: &'static str = "connection under way";
+}
+
+impl Text for ConnectionFlow {}
+
 mod kinds {
     /// Keeps [`super::Kind`] closed.
     pub trait Listed {}
@@ -98,6 +125,9 @@ mod kinds {
     impl Listed for super::SigningKey {}
     impl Listed for super::KeptAnswer {}
     impl Listed for super::SignInUnderWay {}
+    impl Listed for super::InstallSecret {}
+    impl Listed for super::ConnectionSecret {}
+    impl Listed for super::ConnectionFlow {}
 }
 
 /// A sealed value: bytes that tell nothing but their length.

@@ -1,7 +1,7 @@
 //! One request and its whole answer, over a connection of its own to an address that was checked.
 //! No proxy, no cookie, no redirect, no second use of a connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -31,6 +31,9 @@ const TRIES: usize = 3;
 
 /// The most that the head of an answer with a document may hold, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
+
+/// A connection, with TLS or without.
+pub(crate) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// What is asked.
 pub(crate) struct Ask {
@@ -80,18 +83,24 @@ impl Client {
     }
 
     async fn asked(&self, ask: Ask, body_bytes: usize) -> Result<Answer, Fault> {
-        let addresses = self.addresses(&ask.url).await?;
-        let tcp = self.connect(&ask.url, addresses).await?;
-        if !ask.url.is_tls() {
-            return answer(tcp, ask, body_bytes).await;
+        let io = self.open(&ask.url).await?;
+        answer(io, ask, body_bytes).await
+    }
+
+    /// A connection to where `url` is, to an address that was checked.
+    pub(crate) async fn open(&self, url: &DocumentUrl) -> Result<Io, Fault> {
+        let addresses = self.addresses(url).await?;
+        let tcp = TokioIo::new(self.connect(url, addresses).await?);
+        if !url.is_tls() {
+            return Ok(Io::Http(tcp));
         }
-        let name = match ask.url.host() {
+        let name = match url.host() {
             Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(unreachable)?,
             Host::Ipv4(address) => ServerName::from(IpAddr::V4(address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::V6(address)),
         };
-        let tls = self.tls.connect(name, tcp).await.map_err(unreachable)?;
-        answer(tls, ask, body_bytes).await
+        let tls = self.tls.connect(name, TokioIo::new(tcp)).await.map_err(unreachable)?;
+        Ok(Io::Https(TokioIo::new(tls)))
     }
 
     /// All addresses of the host, each of them checked.
@@ -99,6 +108,10 @@ impl Client {
         self.guard.check_name(url)?;
         let addresses = match (url.literal(), url.host()) {
             (Some(address), _) => vec![address],
+            // Many resolvers do not know the names below `localhost`.
+            (None, Host::Domain(_)) if url.is_localhost() => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
             (None, Host::Domain(name)) => self.network.resolve(name).await.map_err(unreachable)?,
             (None, _) => Vec::new(),
         };
@@ -120,7 +133,7 @@ impl Client {
                 Ok(Ok(stream)) => {
                     let ends = (stream.local_addr(), stream.peer_addr());
                     if let (Ok(local), Ok(peer)) = ends {
-                        self.guard.check_made(local, peer)?;
+                        self.guard.check_made(url, local, peer)?;
                     }
                     return Ok(stream);
                 }
@@ -132,10 +145,7 @@ impl Client {
     }
 }
 
-async fn answer<Io>(io: Io, ask: Ask, body_bytes: usize) -> Result<Answer, Fault>
-where
-    Io: AsyncRead + AsyncWrite + Unpin,
-{
+async fn answer(io: Io, ask: Ask, body_bytes: usize) -> Result<Answer, Fault> {
     let host = HeaderValue::try_from(ask.url.authority()).map_err(broken)?;
     let mut request = Request::new(Full::new(ask.body));
     *request.method_mut() = ask.method;
@@ -145,7 +155,7 @@ where
     request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("tollgate"));
     let mut http = http1::Builder::new();
     http.max_buf_size(HEAD_BYTES);
-    let (mut send, connection) = http.handshake(TokioIo::new(io)).await.map_err(broken)?;
+    let (mut send, connection) = http.handshake(io).await.map_err(broken)?;
     let read = async move {
         let (head, body) = send.send_request(request).await.map_err(broken)?.into_parts();
         let promised =

@@ -18,6 +18,8 @@ pub struct Outbound {
     pub own: Vec<SocketAddr>,
     /// The same by name, with the port: the public origin, and a store that has a name.
     pub own_names: Vec<(String, u16)>,
+    /// Whether tools on this machine may have every mode, and be our own (`dev.loopback_tools`).
+    pub loopback_tools: bool,
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
@@ -100,7 +102,7 @@ impl Guard {
         let is_name = matches!(url.host(), Host::Domain(_));
         let admits = |address: &IpAddr| {
             if self.is_own(*address, url.port()) {
-                return self.names(*address);
+                return self.names(*address) || (address.is_loopback() && url.may_be_ours());
             }
             self.allows(*address)
                 || if url.may_be_loopback() {
@@ -114,9 +116,15 @@ impl Guard {
 
     /// Whether a connection that was made between these turned out to lead to ourselves: by way of
     /// an address of this machine that no configuration names.
-    pub(super) fn check_made(&self, local: SocketAddr, peer: SocketAddr) -> Result<(), Fault> {
+    pub(super) fn check_made(
+        &self,
+        url: &DocumentUrl,
+        local: SocketAddr,
+        peer: SocketAddr,
+    ) -> Result<(), Fault> {
         let listens = self.outbound.own.iter().any(|own| own.port() == peer.port());
-        if local.ip() != peer.ip() || !listens || self.names(peer.ip()) {
+        let may = self.names(peer.ip()) || (peer.ip().is_loopback() && url.may_be_ours());
+        if local.ip() != peer.ip() || !listens || may {
             return Ok(());
         }
         let anywhere = |own: &SocketAddr| own.ip().is_unspecified() && own.port() == peer.port();

@@ -12,6 +12,7 @@ fn guard(allow: &[&str], own: &[&str]) -> Guard {
         allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
         own: own.iter().map(|own| own.parse().unwrap()).collect(),
         own_names: vec![("id.example".to_owned(), 443)],
+        loopback_tools: false,
     })
 }
 
@@ -141,12 +142,30 @@ fn n56_n57_our_own_listeners_and_stores_are_refused() {
     assert!(admits(&guard, &owners("https://db.example:5433/"), &["10.0.0.5"]));
     assert!(!admits(&guard, &strangers("https://a.example/"), &["93.184.216.34"]));
     let local = |text: &str| text.parse::<SocketAddr>().unwrap();
-    let wild = |guard: &Guard| {
-        guard.check_made(local("198.51.100.7:50000"), local("198.51.100.7:9090")).is_ok()
+    let url = strangers("https://a.example/");
+    let made = |guard: &Guard, from: &str| {
+        guard.check_made(&url, local(from), local("198.51.100.7:9090")).is_ok()
     };
+    let wild = |guard: &Guard| made(guard, "198.51.100.7:50000");
     assert!(!wild(&guard), "an address of this machine that nobody configured");
-    assert!(guard.check_made(local("198.51.100.8:5000"), local("198.51.100.7:9090")).is_ok());
+    assert!(made(&guard, "198.51.100.8:5000"));
     assert!(wild(&named) && admits(&named, &strangers("https://a.example/"), &["93.184.216.34"]));
+}
+
+/// A tool that is developed here answers at a name of its own: ours stays refused.
+#[test]
+fn n56_a_tool_of_our_own_is_reached_by_its_own_name_alone() {
+    let guard = guard(&[], &["127.0.0.1:8080", "0.0.0.0:9090"]);
+    for url in ["http://todo.localhost:8080/", "http://todo.localhost:9090/"] {
+        assert!(admits(&guard, &owners(url).of_tool(), &["127.0.0.1"]), "{url}");
+        assert!(!admits(&guard, &owners(url), &["127.0.0.1"]), "{url}");
+        assert!(!admits(&guard, &owners(url).of_tool(), &["10.0.0.5"]), "{url}");
+    }
+    for url in ["http://localhost:8080/", "http://127.0.0.1:9090/"] {
+        assert!(!admits(&guard, &owners(url).of_tool(), &["127.0.0.1"]), "{url}");
+    }
+    let stranger = strangers("https://todo.localhost/").of_tool();
+    assert!(!admits(&guard, &stranger, &["127.0.0.1"]));
 }
 
 #[test]

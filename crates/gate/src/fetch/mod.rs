@@ -176,7 +176,7 @@ impl Fetcher {
             return kept.outcome.clone();
         }
         let (url, terms) = key;
-        let fetched = self.fetch_anew(url, terms).await;
+        let fetched = self.fetch_anew(url, terms, false).await;
         let since = self.clock.elapsed();
         let (outcome, keep_for) = match fetched {
             Ok((document, keep_for)) => (Ok(document), keep_for),
@@ -191,13 +191,13 @@ impl Fetcher {
         outcome
     }
 
-    /// The document as it is now. What is kept of it stays.
+    /// The document as it is now, past the caches that heed it. What is kept of it stays.
     pub(crate) async fn fetch_fresh(
         &self,
         url: DocumentUrl,
         terms: FetchTerms,
     ) -> Result<Document, Fault> {
-        self.fetch_anew(url, terms).await.map(|(document, _)| document)
+        self.fetch_anew(url, terms, true).await.map(|(document, _)| document)
     }
 
     /// The place of a document that nobody has asked for lately.
@@ -210,8 +210,9 @@ impl Fetcher {
         &self,
         url: DocumentUrl,
         terms: FetchTerms,
+        fresh: bool,
     ) -> Result<(Document, Duration), Fault> {
-        let fetched = timeout(terms.patience, self.follow(url, terms));
+        let fetched = timeout(terms.patience, self.follow(url, terms, fresh));
         fetched.await.map_err(|_| Fault::Late)?
     }
 
@@ -219,10 +220,11 @@ impl Fetcher {
         &self,
         url: DocumentUrl,
         terms: FetchTerms,
+        fresh: bool,
     ) -> Result<(Document, Duration), Fault> {
         let (mut url, mut hops) = (url, Vec::new());
         loop {
-            let answer = self.ask(url.clone(), terms).await?;
+            let answer = self.ask(url.clone(), terms, fresh).await?;
             if answer.status.is_redirection() {
                 let next = next_hop(&url, &answer, terms.redirects, hops.len())?;
                 hops.push(std::mem::replace(&mut url, next));
@@ -239,7 +241,7 @@ impl Fetcher {
         }
     }
 
-    async fn ask(&self, url: DocumentUrl, terms: FetchTerms) -> Result<Answer, Fault> {
+    async fn ask(&self, url: DocumentUrl, terms: FetchTerms, fresh: bool) -> Result<Answer, Fault> {
         let budget = if url.is_owners() { &self.owners } else { &self.others };
         let _leave = budget.leave(url.url().origin().ascii_serialization()).await?;
         let mut ask = Ask::get(url);
@@ -248,6 +250,9 @@ impl Fetcher {
             DocumentForm::Any => "application/json, */*;q=0.5",
         };
         ask.headers.insert(ACCEPT, HeaderValue::from_static(accepted));
+        if fresh {
+            ask.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         let bounds = Bounds { body_bytes: terms.body_bytes, total: terms.patience };
         self.client.ask(ask, bounds).await
     }

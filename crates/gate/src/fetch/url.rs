@@ -14,6 +14,8 @@ const MAX_LEN: usize = 2_048;
 enum NamedBy {
     /// Somebody with the owner's rights: any port, and on loopback http.
     Owner,
+    /// The same, of a tool that is developed on this machine: it may be one of our own.
+    Tool,
     /// Anybody: https on port 443 at a name.
     Others,
 }
@@ -64,8 +66,8 @@ impl DocumentUrl {
             return Err(refused("the host of an address is a plain name"));
         }
         match (url.scheme(), named_by) {
-            ("https", NamedBy::Owner) => Ok(document),
-            ("http", NamedBy::Owner) if document.may_be_loopback() => Ok(document),
+            ("https", NamedBy::Owner | NamedBy::Tool) => Ok(document),
+            ("http", NamedBy::Owner | NamedBy::Tool) if document.may_be_loopback() => Ok(document),
             ("https", NamedBy::Others) if document.port() == 443 => Ok(document),
             ("https", NamedBy::Others) => Err(refused("the port of an address is 443")),
             _ => Err(refused("an address begins with https://")),
@@ -98,12 +100,33 @@ impl DocumentUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         };
-        is_loopback && self.named_by == NamedBy::Owner
+        is_loopback && self.is_owners()
+    }
+
+    /// The same address of a tool that may be on this machine, beside us.
+    pub(crate) fn of_tool(mut self) -> Self {
+        if self.named_by == NamedBy::Owner {
+            self.named_by = NamedBy::Tool;
+        }
+        self
+    }
+
+    /// Whether it may lead to a tool of our own: by a name of its own, never by ours.
+    pub(super) fn may_be_ours(&self) -> bool {
+        let is_apart =
+            matches!(self.url.host(), Some(Host::Domain(name)) if name.ends_with(".localhost"));
+        is_apart && self.named_by == NamedBy::Tool
+    }
+
+    /// Whether its name is this machine's, whatever a resolver says (RFC 6761, 6.3).
+    pub(super) fn is_localhost(&self) -> bool {
+        let Host::Domain(name) = self.host() else { return false };
+        name == "localhost" || name.ends_with(".localhost")
     }
 
     /// Whether the owner has set it.
     pub(super) fn is_owners(&self) -> bool {
-        self.named_by == NamedBy::Owner
+        self.named_by != NamedBy::Others
     }
 
     /// The host.

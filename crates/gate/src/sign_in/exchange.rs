@@ -113,7 +113,7 @@ impl Request<'_> {
 }
 
 /// Id and secret as HTTP Basic, each form-encoded before (RFC 6749, 2.3.1).
-fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Error> {
+pub(crate) fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Error> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
@@ -122,8 +122,10 @@ fn basic(client_id: &str, secret: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// What a token endpoint says.
+///
 /// A redirect would carry code, proof key and secret to wherever it leads.
-fn read(answer: Answer) -> Result<TokenAnswer, Fault> {
+pub(crate) fn read(answer: Answer) -> Result<TokenAnswer, Fault> {
     let Answer { status, headers, body } = answer;
     if status.is_redirection() {
         return Err(Fault::Redirected);

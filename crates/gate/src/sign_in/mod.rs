@@ -20,7 +20,9 @@ use tollgate_vault::{Place, Sealed, SignInSecret};
 use url::Url;
 
 use self::endpoints::Ways;
+pub(crate) use self::exchange::{basic, read as read_token_answer};
 pub(crate) use self::id_token::Keys;
+pub(crate) use self::outset::random;
 pub use self::probe::Finding;
 use crate::fetch::{Budget, Client, Fault};
 use crate::{Gate, Principal, Warrant};

@@ -36,7 +36,7 @@ pub(super) fn outset(
 }
 
 /// 256 random bits, base64url: as long as the shortest proof key may be (RFC 7636, 4.1).
-pub(super) fn random(rng: &dyn Rng) -> PlainToken {
+pub(crate) fn random(rng: &dyn Rng) -> PlainToken {
     let mut bytes = [0; 32];
     rng.fill(&mut bytes);
     PlainToken::new(URL_SAFE_NO_PAD.encode(bytes))

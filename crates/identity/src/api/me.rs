@@ -96,7 +96,11 @@ pub(crate) async fn change(
 
 fn view(gate: &Gate, caller: &Arc<Principal>, user: Option<UserRecord>) -> Me {
     let manages = gate.allow(caller, Manage::write(Noun::Keys)).is_ok();
-    let scopes = [(caller.admits(Access::Models).is_ok(), Scope::MODELS), (manages, Scope::MANAGE)];
+    let scopes = [
+        (caller.admits(Access::Models).is_ok(), Scope::MODELS),
+        (manages, Scope::MANAGE),
+        (caller.admits(Access::Connections).is_ok(), Scope::CONNECTIONS),
+    ];
     let (plan, group) = gate.plan_of(caller).unzip();
     let (email, name, locale) = match user {
         Some(user) => (Some(user.email), Some(user.name), user.locale),

@@ -16,6 +16,7 @@ scope-email = see your e-mail address
 scope-offline = go on when you are signed out here
 scope-models = call AI models on your account, within your limits
 scope-manage = manage everything here that you can manage yourself
+scope-connections = call the tools that you connected here
 scope-other = use { $scope }
 
 # Signing in once more.

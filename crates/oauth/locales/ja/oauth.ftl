@@ -16,6 +16,7 @@ scope-email = あなたのメールアドレスを見る
 scope-offline = ここからサインアウトした後も続けて動く
 scope-models = あなたのアカウントで、上限の範囲内で AI モデルを呼び出す
 scope-manage = あなたが管理できるものをすべて管理する
+scope-connections = あなたがここで接続したツールを呼び出す
 scope-other = { $scope } を使う
 
 # Signing in once more.

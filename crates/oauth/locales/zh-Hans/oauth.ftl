@@ -16,6 +16,7 @@ scope-email = 查看您的电子邮件地址
 scope-offline = 在您退出登录后继续运行
 scope-models = 用您的账户在限额内调用 AI 模型
 scope-manage = 管理您自己能管理的一切
+scope-connections = 调用您在这里连接的工具
 scope-other = 使用 { $scope }
 
 # Signing in once more.

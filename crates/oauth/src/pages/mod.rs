@@ -104,6 +104,7 @@ fn in_words(w: Words, scope: &str) -> String {
         (Scope::OFFLINE, "scope-offline"),
         (Scope::MODELS, "scope-models"),
         (Scope::MANAGE, "scope-manage"),
+        (Scope::CONNECTIONS, "scope-connections"),
     ];
     match known.into_iter().find(|(known, _)| *known == scope) {
         Some((_, key)) => w.get(key),

@@ -27,6 +27,10 @@ pub struct Tokens {
     pub access_token: PlainToken,
     /// Who came, where the provider speaks OpenID Connect.
     pub id_token: Option<PlainToken>,
+    /// What new tokens are had for.
+    pub refresh_token: Option<PlainToken>,
+    /// For how many seconds the access token counts; none where nobody says it soundly.
+    pub expires_in: Option<u64>,
 }
 
 /// Why no tokens were given.
@@ -62,7 +66,9 @@ impl TokenAnswer {
         match filled(raw.access_token) {
             None => Self::Nonsense("no access token"),
             Some(access_token) => {
-                Self::Tokens(Tokens { access_token, id_token: filled(raw.id_token) })
+                let (id_token, refresh_token) = (filled(raw.id_token), filled(raw.refresh_token));
+                let expires_in = raw.expires_in.as_ref().and_then(seconds);
+                Self::Tokens(Tokens { access_token, id_token, refresh_token, expires_in })
             }
         }
     }
@@ -73,6 +79,8 @@ impl TokenAnswer {
 struct Raw {
     access_token: Option<Secret>,
     id_token: Option<Secret>,
+    refresh_token: Option<Secret>,
+    expires_in: Option<Value>,
     token_type: Option<String>,
     error: Option<Value>,
 }
@@ -84,6 +92,8 @@ impl Raw {
             let once = match name.as_str() {
                 "access_token" => raw.access_token.replace(Secret::new(value)).is_none(),
                 "id_token" => raw.id_token.replace(Secret::new(value)).is_none(),
+                "refresh_token" => raw.refresh_token.replace(Secret::new(value)).is_none(),
+                "expires_in" => raw.expires_in.replace(Value::String(value)).is_none(),
                 "token_type" => raw.token_type.replace(value).is_none(),
                 "error" => raw.error.replace(Value::String(value)).is_none(),
                 _ => true,
@@ -94,6 +104,16 @@ impl Raw {
         }
         Some(raw)
     }
+}
+
+/// A number, or digits in a string, of at most ten years; anything else is no lifetime.
+fn seconds(value: &Value) -> Option<u64> {
+    const LONGEST: u64 = 10 * 366 * 86_400;
+    let seconds = match value {
+        Value::String(digits) => digits.trim().parse().ok(),
+        value => value.as_u64(),
+    };
+    seconds.filter(|seconds| (1..=LONGEST).contains(seconds))
 }
 
 /// The members of a form; `None` where it is not one.
@@ -161,7 +181,7 @@ mod tests {
 
     fn tokens(is_form: bool, body: &str) -> Option<(String, Option<String>)> {
         match TokenAnswer::read(is_form, body.as_bytes()) {
-            TokenAnswer::Tokens(Tokens { access_token, id_token }) => Some((
+            TokenAnswer::Tokens(Tokens { access_token, id_token, .. }) => Some((
                 access_token.expose().to_owned(),
                 id_token.map(|token| token.expose().to_owned()),
             )),
@@ -183,6 +203,34 @@ mod tests {
         let form = "access_token=gho%5F1+2&scope=user%3Aemail&token_type=bearer\n";
         assert_eq!(tokens(true, form), Some(("gho_1 2".to_owned(), None)));
         assert_eq!(tokens(false, r#"{"access_token":"a"}"#), Some(("a".to_owned(), None)));
+    }
+
+    #[test]
+    fn v24_lifetimes_that_are_odd_are_unknown() {
+        let life = |is_form: bool, body: &str| match TokenAnswer::read(is_form, body.as_bytes()) {
+            TokenAnswer::Tokens(tokens) => Some(tokens.expires_in),
+            _ => None,
+        };
+        let json = |life: &str| format!(r#"{{"access_token":"a","expires_in":{life}}}"#);
+        assert_eq!(life(false, &json("59")), Some(Some(59)));
+        assert_eq!(life(false, &json("\"59\"")), Some(Some(59)));
+        assert_eq!(life(true, "access_token=a&expires_in=59"), Some(Some(59)));
+        for odd in ["0", "-1", "null", "[]", "\"soon\"", "99999999999", "1.5"] {
+            assert_eq!(life(false, &json(odd)), Some(None), "{odd}");
+        }
+        assert_eq!(life(false, r#"{"access_token":"a"}"#), Some(None));
+    }
+
+    #[test]
+    fn v26_a_refresh_token_may_be_left_out() {
+        let refresh = |body: &str| match TokenAnswer::read(false, body.as_bytes()) {
+            TokenAnswer::Tokens(it) => it.refresh_token.map(|token| token.expose().to_owned()),
+            _ => None,
+        };
+        let with = r#"{"access_token":"a","refresh_token":"r"}"#;
+        assert_eq!(refresh(with).as_deref(), Some("r"));
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":""}"#), None);
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":null}"#), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tollgate_protocol::openai::{
     ModelRequest, Route, Splice, StreamMeter, classify, parse_models, render_models, retry_after,
     usage_of_json,
 };
+use tollgate_protocol::plugin_host::{Auth, Root, Source, read, read_api};
 use tollgate_protocol::sse::{RawEvent, SseSplitter};
 use tollgate_protocol::tool::{OpenApi, Security};
 use tollgate_protocol::{api_key, openai};
@@ -20,7 +21,7 @@ use tollgate_protocol::{api_key, openai};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 11] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("api_key", api_key_target),
     ("jwt", jwt_target),
     ("request", request_target),
@@ -31,6 +32,7 @@ pub(crate) const TARGETS: [Target; 11] = [
     ("upstream_error", upstream_error_target),
     ("oauth_params", oauth_params_target),
     ("redirect_uri", redirect_uri_target),
+    ("plugin_manifest", plugin_manifest_target),
     ("openapi", openapi_target),
 ];
 
@@ -203,6 +205,26 @@ pub(crate) fn redirect_uri_target(data: &[u8]) {
     assert!(uri.is(text) && !text.contains(['#', '*', '\\']) && text.is_ascii());
     assert!(!RedirectUri::place(text).is_empty(), "{text}");
     assert!(answer_url(text, &[("code", "c")]).starts_with(text));
+}
+
+/// What is read of a manifest stays on its domain, and reads the same from its own JSON.
+pub(crate) fn plugin_manifest_target(data: &[u8]) {
+    let Ok(url) = url::Url::parse("https://example.com/.well-known/ai-plugin.json") else { return };
+    let Some(root) = Root::of(&url) else { return };
+    let source = Source { url: &url, root: &root, loopback_tools: false };
+    if let Ok(published) = read(data, &source) {
+        let at = url::Url::parse(&published.manifest.api_url);
+        assert!(at.is_ok_and(|at| at.scheme() == "https" && root.holds(&at)));
+        if let Auth::OAuth(oauth) = &published.manifest.auth {
+            let all = [&oauth.client_url, &oauth.authorization_url, &oauth.token_url];
+            assert!(all.into_iter().flatten().all(|url| url.starts_with("https:")));
+        }
+        let kept = serde_json::to_string(&published.manifest).unwrap_or_default();
+        assert_eq!(serde_json::from_str(&kept).ok(), Some(published.manifest));
+    }
+    if let Ok(api) = read_api(data, &url, &source) {
+        assert!(url::Url::parse(&api.base).is_ok_and(|base| root.holds(&base)));
+    }
 }
 
 /// What a document is read as can be written and read again, and what is published of it has our

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 pub use super::client_args::*;
 pub use super::figure_args::*;
+pub use super::install_args::*;
 pub use super::key_args::*;
 pub use super::manage_args::*;
 pub use super::provider_args::*;
@@ -142,6 +143,12 @@ pub enum ManageVerb {
                       --openapi-url http://127.0.0.1:9000/openapi.yaml"
     )]
     Tool(ToolVerb),
+    /// Tools of others: installed by domain, called for people
+    #[command(subcommand, after_help = "Example:\n  tollgate install look todo.example.com")]
+    Install(InstallVerb),
+    /// People's connections to installed tools
+    #[command(subcommand, after_help = "Example:\n  tollgate connection list")]
+    Connection(ConnectionVerb),
     /// Models and their aliases
     #[command(subcommand, after_help = "Example:\n  tollgate model set small openai gpt-4o-mini")]
     Model(ModelVerb),

@@ -5,6 +5,7 @@ pub mod args;
 mod client_args;
 mod figure_args;
 mod healthcheck;
+mod install_args;
 mod key_args;
 mod local;
 mod manage;

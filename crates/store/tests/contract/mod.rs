@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+pub(crate) mod connections;
 pub(crate) mod faults;
 pub(crate) mod keys;
 pub(crate) mod ledger;
@@ -83,6 +84,11 @@ macro_rules! suite {
             tools: a_tool_is_read_as_it_was_written, hosts_and_paths_of_tools_are_their_own,
                 g2_a_tool_takes_its_keys_along, service_tokens_belong_to_one_tool,
                 callbacks_wait_for_the_owner;
+            connections: an_install_is_read_as_it_was_written,
+                v29_foreign_connections_do_not_exist, a_person_has_one_connection_to_a_tool,
+                v23_of_a_hundred_that_take_a_flow_one_gets_it,
+                a_flow_without_state_is_its_browsers_only_one,
+                flows_end_with_a_change_of_their_tool;
             replays: of_two_requests_with_one_key_one_is_the_first,
                 a_replay_ends_after_its_time, an_act_is_found_by_its_request,
                 t97_only_so_many_are_kept_for_one_subject;

@@ -6,6 +6,7 @@ use models::both;
 
 mod attacks;
 mod canaries;
+mod connections;
 mod docs;
 mod identity;
 mod logged;

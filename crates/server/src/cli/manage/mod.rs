@@ -8,6 +8,7 @@ mod entry;
 mod figures;
 mod group;
 mod import;
+mod install;
 mod key;
 mod limits;
 mod model;
@@ -64,6 +65,8 @@ async fn act(manager: &mut Manager, verb: &ManageVerb) -> Result<(), Exit> {
         ManageVerb::Upstream(verb) => upstream::run(manager, verb).await,
         ManageVerb::Provider(verb) => provider::run(manager, verb).await,
         ManageVerb::Tool(verb) => tool::run(manager, verb).await,
+        ManageVerb::Install(verb) => install::run(manager, verb).await,
+        ManageVerb::Connection(verb) => install::connections(manager, verb).await,
         ManageVerb::Model(verb) => model::run(manager, verb).await,
         ManageVerb::Rotate(verb) => rotate::run(manager, verb).await,
         ManageVerb::Session(verb) => session::run(manager, verb).await,

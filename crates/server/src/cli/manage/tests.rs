@@ -259,6 +259,40 @@ async fn apps_are_made_and_changed() {
 }
 
 #[tokio::test]
+async fn tools_of_others_are_installed_verified_and_disconnected() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "hush\n").unwrap();
+    let install = json!({ "id": "i", "state": "token_issued" });
+    let line = format!(
+        "tollgate install add todo.example.com --client-id us --confirm-host id.example.org \
+         --client-secret-file {}",
+        file.display()
+    );
+    let body = json!({
+        "domain": "todo.example.com", "client_id": "us", "client_secret": "hush",
+        "confirmed_hosts": ["id.example.org"],
+    });
+    let wanted = [("POST /api/v1/installs", body)];
+    let seen = asks(&line, std::slice::from_ref(&install), &wanted).await;
+    assert!(!seen.out.contains("hush") && !seen.talk.contains("hush"));
+    let body = json!({ "scope": null, "pkce": false, "state_optional": true, "suspended": true });
+    let wanted = [("PATCH /api/v1/installs/i", body)];
+    let line = "tollgate install set i --scope= --pkce false --state-optional true --suspend";
+    asks(line, &[install], &wanted).await;
+    let wanted = [("POST /api/v1/installs/look", json!({ "domain": "a.example" }))];
+    asks("tollgate install look a.example", &[json!({ "name": "A" })], &wanted).await;
+
+    let found = |state| vec![(200, json!({ "result": "found", "state": state }).to_string())];
+    let stage = Stage { answers: found("token_issued"), ..Stage::default() };
+    assert!(stage.run("tollgate install verify i").await.unwrap().end.is_err());
+    let stage = Stage { answers: found("active"), ..Stage::default() };
+    done(&stage.run("tollgate install verify i").await.unwrap());
+    let stage = Stage { answers: vec![(204, String::new())], ..Stage::default() };
+    done(&stage.run("tollgate connection remove c --yes").await.unwrap());
+}
+
+#[tokio::test]
 async fn sign_in_providers_are_made_changed_and_tested() {
     let provider = json!({ "id": "co", "kind": "oidc" });
     let folder = tempfile::tempdir().unwrap();

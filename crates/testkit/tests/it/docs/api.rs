@@ -151,6 +151,7 @@ fn who(access: Access) -> String {
         Access::Page(manage) => format!("a session, {}", right(manage)),
         Access::Api(manage) => right(manage),
         Access::Models => "a caller of models".to_owned(),
+        Access::Connections => "a person with connections".to_owned(),
     }
 }
 

@@ -1,0 +1,375 @@
+//! Installing somebody else's tool: looking at it, keeping it, what the owner says of it, and
+//! verifying that who entered its secret has the domain too.
+
+use std::sync::Arc;
+
+use tollgate_gate::{Facts, Install, Principal, Verification, Warrant};
+use tollgate_kernel::{
+    Error, InstallId, InstallState, Kind, Manage, Noun, Secret, Suspension, Timestamp,
+};
+use tollgate_protocol::plugin_host::Auth;
+use tollgate_store::{AuditEvent, InstallRecord};
+use url::Url;
+
+use crate::state::ConnectionsState;
+
+/// Looking at installs.
+pub(crate) const READ: Manage = Manage::read(Noun::Installs);
+/// Changing installs.
+pub(crate) const WRITE: Manage = Manage::write(Noun::Installs);
+
+/// The most installs.
+const MOST: usize = 1_000;
+
+/// The longest address or scope that is set, in bytes.
+const LONGEST: usize = 2_048;
+
+/// What the owner says of a tool. What is left out stays; an inner `None` takes it away.
+#[derive(Default)]
+pub(crate) struct Wish {
+    pub(crate) service_token: Option<Secret>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<Secret>,
+    pub(crate) confirmed_hosts: Option<Vec<String>>,
+    pub(crate) client_url: Option<Option<String>>,
+    pub(crate) authorization_url: Option<Option<String>>,
+    pub(crate) scope: Option<Option<String>>,
+    pub(crate) pkce: Option<bool>,
+    pub(crate) state_optional: Option<bool>,
+    pub(crate) suspended: Option<bool>,
+}
+
+/// What the tool at `place` publishes. Nothing is kept.
+pub(crate) async fn look(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    place: &str,
+) -> Result<Facts, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    state.gate.find_tool(&warrant, place).await
+}
+
+/// Keeps the tool at `place`, as it is now.
+pub(crate) async fn add(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    place: &str,
+    wish: Wish,
+) -> Result<Install, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    if state.read(&warrant).installs().await?.len() >= MOST {
+        let what = format!("There are {MOST} tools. Remove one first.");
+        return Err(Error::new(Kind::Conflict, what));
+    }
+    let facts = state.gate.find_tool(&warrant, place).await?;
+    let now = state.gate.clock().now();
+    let record = InstallRecord {
+        id: InstallId::new(&**state.gate.clock(), &**state.gate.rng()),
+        domain: facts.root.host().to_owned(),
+        name: facts.manifest.name_for_human.clone(),
+        auth: facts.manifest.auth.name().to_owned(),
+        facts: String::new(),
+        state: InstallState::Fetched(now),
+        client_id: None,
+        secret_sealed: None,
+        secret_version: 0,
+        verification_token: None,
+        created_at: now,
+        updated_at: now,
+        version: 0,
+    };
+    let install = changed(state, &warrant, Install { record, facts }, wish)?;
+    keep(state, &warrant, install, "install.create").await
+}
+
+/// Changes what the owner says of a tool.
+pub(crate) async fn change(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    id: InstallId,
+    wish: Wish,
+) -> Result<Install, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let before = find(state, &warrant, id).await?;
+    let pinned = before.facts.secret_goes_to();
+    let had_secret = before.record.secret_sealed.is_some();
+    let new_secret = wish.client_secret.is_some() || wish.service_token.is_some();
+    let install = changed(state, &warrant, before, wish)?;
+    if install.facts.secret_goes_to() == pinned {
+        return keep(state, &warrant, install, "install.update").await;
+    }
+    // Else whoever may change an address could have the secret sent to themselves.
+    if had_secret && !new_secret {
+        let what = "The secret belongs to the address that it was entered for. Send client_secret \
+                    too when the token endpoint changes.";
+        return Err(Error::invalid(what).with_param("client_secret"));
+    }
+    keep_apart(state, &warrant, install, "install.update").await
+}
+
+/// Looks at the domain, and goes on from what is found there.
+pub(crate) async fn verify(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    id: InstallId,
+) -> Result<(Install, Verification), Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let mut install = find(state, &warrant, id).await?;
+    if let Some(missing) = install.needs().first() {
+        let what = format!("The tool is not ready to be verified: {missing} is still missing.");
+        return Err(Error::new(Kind::Conflict, what).with_param(*missing));
+    }
+    let found = state.gate.verify_tool(&warrant, &install).await?;
+    let now = state.gate.clock().now();
+    let install = match &found {
+        Verification::Found(facts) => {
+            install.facts = (**facts).clone();
+            install.record.state = onward(install.record.state, now, &install)?;
+            keep(state, &warrant, install, "install.verify").await?
+        }
+        Verification::Changed(facts) => {
+            altered(state, &warrant, install, (**facts).clone(), now).await?
+        }
+        Verification::OldValueServed | Verification::TokenMissing | Verification::TokenWrong => {
+            // Who took our token out does not stand for the domain any more.
+            if matches!(install.record.state, InstallState::Active(_)) {
+                let suspended = install.record.state.suspended(now, Suspension::Changed)?;
+                install.record.state = suspended;
+                install = keep(state, &warrant, install, "install.suspend").await?;
+            }
+            install
+        }
+    };
+    Ok((install, found))
+}
+
+/// Removes a tool, with all that people connected to it.
+pub(crate) async fn remove(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    id: InstallId,
+) -> Result<(), Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let mut tx = state.gate.begin(&warrant).await?;
+    tx.delete_install(id).await?;
+    state.commit(tx, AuditEvent::new("install.delete", format!("install:{id}"))).await
+}
+
+/// One install, or 404.
+pub(crate) async fn find(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    id: InstallId,
+) -> Result<Install, Error> {
+    let record = state.read(warrant).install(id).await?.ok_or_else(Error::not_found)?;
+    Install::of(record)
+}
+
+/// Where a verified tool goes on to.
+fn onward(state: InstallState, now: Timestamp, install: &Install) -> Result<InstallState, Error> {
+    let needs_token = install.facts.manifest.auth.is_verified();
+    match state {
+        InstallState::Active(_) => Ok(state),
+        state if needs_token => state.verified(now)?.active(now, true),
+        state => state.active(now, false),
+    }
+}
+
+/// The domain says something else than what is pinned. An active tool stops until the owner looks
+/// again; then what is there counts, and a secret that would go elsewhere is given up.
+async fn altered(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    mut install: Install,
+    facts: Facts,
+    now: Timestamp,
+) -> Result<Install, Error> {
+    if matches!(install.record.state, InstallState::Active(_) | InstallState::Verified(_)) {
+        install.record.state = install.record.state.suspended(now, Suspension::Changed)?;
+        return keep(state, warrant, install, "install.suspend").await;
+    }
+    let pinned = install.facts.secret_goes_to();
+    let mode = install.facts.manifest.auth.name();
+    install.facts = facts;
+    install.record.name.clone_from(&install.facts.manifest.name_for_human);
+    install.facts.manifest.auth.name().clone_into(&mut install.record.auth);
+    let is_same =
+        install.facts.secret_goes_to() == pinned && install.facts.manifest.auth.name() == mode;
+    if is_same && install.needs().is_empty() {
+        install.record.state = onward(install.record.state, now, &install)?;
+        return keep(state, warrant, install, "install.accept").await;
+    }
+    if !is_same {
+        install.record.secret_sealed = None;
+        install.record.verification_token = None;
+    }
+    install.record.state = InstallState::Fetched(now);
+    settle(state, warrant, &mut install)?;
+    keep_apart(state, warrant, install, "install.accept").await
+}
+
+/// The install as the owner wishes it.
+fn changed(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    mut install: Install,
+    wish: Wish,
+) -> Result<Install, Error> {
+    let Wish { service_token, client_id, client_secret, suspended, .. } = &wish;
+    let (service_token, client_secret) = (service_token.clone(), client_secret.clone());
+    let (client_id, suspended) = (client_id.clone(), *suspended);
+    say(&mut install, wish)?;
+    let is_oauth = matches!(install.facts.manifest.auth, Auth::OAuth(_));
+    if let Some(client_id) = client_id {
+        if !is_oauth {
+            return Err(unfit("client_id"));
+        }
+        install.record.client_id = Some(checked_id(&client_id)?);
+    }
+    let is_service = matches!(install.facts.manifest.auth, Auth::ServiceHttp { .. });
+    let secret = match (service_token, client_secret) {
+        (None, None) => None,
+        (Some(token), None) if is_service => Some(install.entered(&token, "service_token")?),
+        (None, Some(secret)) if is_oauth => Some(checked_secret(&secret)?),
+        (Some(_), _) => return Err(unfit("service_token")),
+        (None, Some(_)) => return Err(unfit("client_secret")),
+    };
+    let now = state.gate.clock().now();
+    if let Some(secret) = secret {
+        let (id, version) = (install.record.id, install.record.secret_version + 1);
+        let sealed = state.gate.seal_install_secret(warrant, id, version, &secret)?;
+        install.record.secret_sealed = Some(sealed);
+        install.record.secret_version = version;
+        // Before everything is there it is not entered.
+        install.record.state = InstallState::Fetched(now);
+    }
+    if suspended == Some(true) && install.record.state.suspension().is_none() {
+        install.record.state = install.record.state.suspended(now, Suspension::Owner)?;
+    }
+    settle(state, warrant, &mut install)?;
+    Ok(install)
+}
+
+/// As far as a tool comes without anybody looking at its domain.
+fn settle(state: &ConnectionsState, warrant: &Warrant, install: &mut Install) -> Result<(), Error> {
+    let now = state.gate.clock().now();
+    let InstallState::Fetched(_) = install.record.state else { return Ok(()) };
+    if !install.needs().is_empty() {
+        return Ok(());
+    }
+    if !install.facts.manifest.auth.is_verified() {
+        install.record.state = install.record.state.active(now, false)?;
+        return Ok(());
+    }
+    install.record.state = install.record.state.secret_entered(now).token_issued(now)?;
+    install.record.verification_token = Some(state.gate.new_verification_token(warrant));
+    Ok(())
+}
+
+/// What the owner says in place of the manifest.
+fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
+    let Wish { confirmed_hosts, client_url, authorization_url, scope, pkce, .. } = wish;
+    if let Some(hosts) = confirmed_hosts {
+        let sound = |host: &String| {
+            (1..=253).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if hosts.len() > 16 || !hosts.iter().all(sound) {
+            let what = "Hosts are confirmed by their names, as the warnings have them.";
+            return Err(Error::invalid(what).with_param("confirmed_hosts"));
+        }
+        install.facts.confirmed_hosts =
+            hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+    }
+    let said = &mut install.facts.said;
+    if let Some(url) = client_url {
+        said.client_url = url.map(|url| checked_url(&url, "client_url")).transpose()?;
+    }
+    if let Some(url) = authorization_url {
+        said.authorization_url =
+            url.map(|url| checked_url(&url, "authorization_url")).transpose()?;
+    }
+    if let Some(scope) = scope {
+        let sound = |scope: &String| scope.len() <= LONGEST && !scope.chars().any(char::is_control);
+        if !scope.iter().all(sound) {
+            return Err(Error::invalid("A scope is one line of text.").with_param("scope"));
+        }
+        said.scope = scope;
+    }
+    said.pkce = pkce.unwrap_or(said.pkce);
+    said.stateless = wish.state_optional.unwrap_or(said.stateless);
+    Ok(())
+}
+
+/// An address that secrets and people may be sent to: https, or http on this machine.
+fn checked_url(text: &str, param: &'static str) -> Result<String, Error> {
+    let odd = || {
+        let what = "An address begins with https:// and has neither a user name nor a fragment.";
+        Error::invalid(what).with_param(param)
+    };
+    let text = text.trim();
+    let visible = text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
+    let url = Url::parse(text).ok().filter(|_| visible).ok_or_else(odd)?;
+    let here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    let nobody = url.username().is_empty() && url.password().is_none();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && here);
+    if safe && nobody && url.fragment().is_none() { Ok(text.to_owned()) } else { Err(odd()) }
+}
+
+fn checked_id(text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let visible = text.bytes().all(|b| (0x20..0x7f).contains(&b));
+    if visible && (1..=512).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    let what = "A client id has 1 to 512 printable ASCII characters.";
+    Err(Error::invalid(what).with_param("client_id"))
+}
+
+fn checked_secret(secret: &Secret) -> Result<Secret, Error> {
+    let text = secret.expose().trim();
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    if visible && (1..=4_096).contains(&text.len()) {
+        return Ok(Secret::new(text.to_owned()));
+    }
+    let what = "A client secret has 1 to 4096 visible ASCII characters.";
+    Err(Error::invalid(what).with_param("client_secret"))
+}
+
+fn unfit(param: &'static str) -> Error {
+    let what = format!("A tool with this authentication has no {param}.");
+    Error::invalid(what).with_param(param)
+}
+
+/// Makes an install durable, and gives it as it is then.
+async fn keep(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    install: Install,
+    action: &'static str,
+) -> Result<Install, Error> {
+    let record = install.stored()?;
+    let mut tx = state.gate.begin(warrant).await?;
+    tx.put_install(&record).await?;
+    state.commit(tx, AuditEvent::new(action, format!("install:{}", record.id))).await?;
+    find(state, warrant, record.id).await
+}
+
+/// The same, and what people had for it is not used any more: it was for somewhere else.
+async fn keep_apart(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    install: Install,
+    action: &'static str,
+) -> Result<Install, Error> {
+    let record = install.stored()?;
+    let mut tx = state.gate.begin(warrant).await?;
+    tx.put_install(&record).await?;
+    tx.disconnect_all(record.id).await?;
+    state.commit(tx, AuditEvent::new(action, format!("install:{}", record.id))).await?;
+    find(state, warrant, record.id).await
+}

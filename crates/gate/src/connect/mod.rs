@@ -1,0 +1,346 @@
+//! Other people's tools: found by their domain, verified, signed in to, and called for the person
+//! whose connection it is.
+//!
+//! What a tool publishes is fetched by the guarded fetcher and carries no secret of ours. A secret
+//! is opened here alone, after a record says for what, and goes to whom it was entered for: the
+//! token endpoint or the API that are pinned at the install.
+
+mod exchange;
+mod find;
+mod flow;
+mod ready;
+mod secrets;
+mod verify;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+use tollgate_kernel::{ConnectionId, Error, Kind, UserId};
+use tollgate_protocol::plugin_host::{Auth, Manifest, Root, Scheme, Warning};
+use tollgate_store::{ConnectionRecord, Event, EventKind, InstallRecord};
+use url::Url;
+
+pub use self::exchange::Redeemed;
+pub use self::flow::{FLOW_LIFE, Landing};
+pub use self::verify::Verification;
+use crate::Patience;
+use crate::fetch::{Budget, Client, DocumentUrl};
+use crate::target::{Injected, Target};
+
+/// How many connections are kept in memory.
+const KEPT: usize = 4_096;
+
+/// How long a tool may take to answer, and between two pieces of its answer.
+const PATIENCE: Patience =
+    Patience { first_byte: Duration::from_secs(45), silence: Duration::from_secs(60) };
+
+/// How many requests to token endpoints of tools are on their way at once.
+const AT_ONCE: usize = 64;
+
+/// The same to one of them.
+const AT_ONCE_EACH: usize = 16;
+
+/// The name under which a tool publishes our verification token.
+pub const VERIFICATION_KEY: &str = "tollgate";
+
+/// What was read of a tool, and what the owner said about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Where its manifest was asked for.
+    pub asked_url: String,
+    /// Where it came from in the end.
+    pub manifest_url: String,
+    /// Its root domain.
+    pub root: Root,
+    /// What it says.
+    pub manifest: Manifest,
+    /// Where its API is; calls go nowhere else.
+    pub api_base: String,
+    /// The hash of its OpenAPI document.
+    pub spec_hash: String,
+    /// What is odd.
+    pub warnings: Vec<Warning>,
+    /// Hosts on other domains that the owner has confirmed.
+    #[serde(default)]
+    pub confirmed_hosts: Vec<String>,
+    /// What the owner set in place of the manifest's.
+    #[serde(default)]
+    pub said: Said,
+}
+
+/// What the owner set in place of what a manifest says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Said {
+    /// Where browsers are sent.
+    pub client_url: Option<String>,
+    /// The token endpoint.
+    pub authorization_url: Option<String>,
+    /// What is asked for.
+    pub scope: Option<String>,
+    /// Whether PKCE is sent along. Servers of 2023 overlook it.
+    pub pkce: bool,
+    /// Whether the tool may send browsers back without `state`: the sign-in is then known by the
+    /// browser alone.
+    pub stateless: bool,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self {
+            client_url: None,
+            authorization_url: None,
+            scope: None,
+            pkce: true,
+            stateless: false,
+        }
+    }
+}
+
+/// Where an OAuth flow goes, as the manifest or the owner says.
+pub struct Endpoints<'a> {
+    /// Where browsers are sent, byte for byte.
+    pub client_url: &'a str,
+    /// The token endpoint.
+    pub token: Url,
+}
+
+impl Facts {
+    /// Where the OAuth flow goes; nothing while the owner has to say which address is which.
+    pub fn endpoints(&self) -> Option<Endpoints<'_>> {
+        let Auth::OAuth(oauth) = &self.manifest.auth else { return None };
+        let read = |said: &'_ Option<String>, found: &'_ Option<String>| {
+            said.clone().or_else(|| found.clone().filter(|_| !oauth.is_ambiguous))
+        };
+        let token = read(&self.said.authorization_url, &oauth.authorization_url)?;
+        let client_url = match (&self.said.client_url, &oauth.client_url) {
+            (Some(said), _) => said,
+            (None, Some(found)) if !oauth.is_ambiguous => found,
+            _ => return None,
+        };
+        Some(Endpoints { client_url, token: Url::parse(&token).ok()? })
+    }
+
+    /// What is asked for, byte for byte.
+    pub fn scope(&self) -> &str {
+        match (&self.said.scope, &self.manifest.auth) {
+            (Some(said), _) => said,
+            (None, Auth::OAuth(oauth)) => &oauth.scope,
+            (None, _) => "",
+        }
+    }
+
+    /// The hosts of the OAuth flow that are on another domain and that nobody has confirmed.
+    pub fn unconfirmed_hosts(&self) -> Vec<String> {
+        let Some(Endpoints { client_url, token }) = self.endpoints() else { return Vec::new() };
+        let mut hosts: Vec<String> = [Url::parse(client_url).ok(), Some(token)]
+            .into_iter()
+            .flatten()
+            .filter(|url| !self.root.is_site_of(url))
+            .filter_map(|url| url.host_str().map(str::to_owned))
+            .filter(|host| !self.confirmed_hosts.contains(host))
+            .collect();
+        hosts.dedup();
+        hosts
+    }
+
+    /// Whom a secret of this tool was entered for: the token endpoint where it has one, and the
+    /// API's origin. It goes nowhere else.
+    pub fn secret_goes_to(&self) -> (Option<String>, String, String) {
+        let token = self.endpoints().map(|endpoints| endpoints.token.to_string());
+        let scheme = format!("{:?}", self.scheme());
+        (token, self.origin(), scheme)
+    }
+
+    /// Where the API is, without its path.
+    fn origin(&self) -> String {
+        let base = Url::parse(&self.api_base).map(|base| base.origin().ascii_serialization());
+        base.unwrap_or_default()
+    }
+
+    /// How a credential is sent with a call; nothing where none is.
+    pub(crate) fn scheme(&self) -> Option<&Scheme> {
+        match &self.manifest.auth {
+            Auth::None => None,
+            Auth::ServiceHttp { scheme } | Auth::UserHttp { scheme } => Some(scheme),
+            Auth::OAuth(_) => Some(&Scheme::Bearer),
+        }
+    }
+
+    /// What of a manifest may not change behind the owner's back.
+    fn pinned(&self) -> (&Auth, &str, &str) {
+        (&self.manifest.auth, &self.api_base, self.root.host())
+    }
+}
+
+/// An install with what was read of it.
+#[derive(Clone)]
+pub struct Install {
+    /// The record.
+    pub record: InstallRecord,
+    /// What was read.
+    pub facts: Facts,
+}
+
+impl Install {
+    /// Reads what is kept.
+    pub fn of(record: InstallRecord) -> Result<Self, Error> {
+        let facts = serde_json::from_str(&record.facts).map_err(Error::internal)?;
+        Ok(Self { record, facts })
+    }
+
+    /// The record with what was read in it, for the store.
+    pub fn stored(&self) -> Result<InstallRecord, Error> {
+        let facts = serde_json::to_string(&self.facts).map_err(Error::internal)?;
+        Ok(InstallRecord { facts, ..self.record.clone() })
+    }
+
+    /// The id of the plugin protocol, by which its redirect URI is known.
+    pub fn plugin_id(&self) -> String {
+        format!("plugin-{}", self.record.id)
+    }
+
+    /// What the owner has still to give, by the names of the management API.
+    pub fn needs(&self) -> Vec<&'static str> {
+        let mut needs = Vec::new();
+        let mut need = |name, is_missing: bool| {
+            if is_missing {
+                needs.push(name);
+            }
+        };
+        let has_secret = self.record.secret_sealed.is_some();
+        match &self.facts.manifest.auth {
+            Auth::None | Auth::UserHttp { .. } => {}
+            Auth::ServiceHttp { .. } => need("service_token", !has_secret),
+            Auth::OAuth(oauth) => {
+                let said = &self.facts.said;
+                let unsaid = |said: &Option<String>, found: &Option<String>| {
+                    said.is_none() && (oauth.is_ambiguous || found.is_none())
+                };
+                need("client_url", unsaid(&said.client_url, &oauth.client_url));
+                need(
+                    "authorization_url",
+                    unsaid(&said.authorization_url, &oauth.authorization_url),
+                );
+                need("confirmed_hosts", !self.facts.unconfirmed_hosts().is_empty());
+                need("client_id", self.record.client_id.is_none());
+                need("client_secret", !has_secret);
+            }
+        }
+        needs
+    }
+}
+
+/// A connection that may be called through: the proof that it is this person's, that its tool is
+/// active, and that there is a credential. Made by [`crate::Gate::connection`].
+pub struct Connected {
+    pub(crate) record: ConnectionRecord,
+    pub(crate) install: Install,
+    /// Where its calls go, as new connections are made to it.
+    pub(crate) address: DocumentUrl,
+}
+
+impl Connected {
+    /// Where its calls go, with this credential.
+    fn target_with(&self, injected: Option<&Injected>) -> Result<Target, Error> {
+        let title = format!("The tool {}", self.install.record.name);
+        Target::new(title, &self.install.facts.api_base, injected, PATIENCE)
+    }
+
+    /// The tool does not take its credential.
+    pub(crate) fn refused(&self) -> Error {
+        needs_reauth(&self.install.record.name)
+    }
+
+    /// Whose it is.
+    pub(crate) fn user(&self) -> UserId {
+        self.record.user
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ConnectionId {
+        self.record.id
+    }
+
+    /// What the tool is called.
+    pub fn name(&self) -> &str {
+        &self.install.record.name
+    }
+}
+
+/// What connections need beside the store and the vault.
+pub(crate) struct Connect {
+    kept: Cache<ConnectionId, Arc<Connected>>,
+    heeded: AtomicU64,
+    /// Held by whoever asks for new tokens of a connection.
+    turns: Mutex<HashMap<ConnectionId, Weak<tokio::sync::Mutex<()>>>>,
+    budget: Budget,
+    client: Arc<Client>,
+    pub(crate) loopback_tools: bool,
+}
+
+impl Connect {
+    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool) -> Self {
+        let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
+        let (kept, heeded) = (Cache::new(KEPT), AtomicU64::new(0));
+        Self { kept, heeded, turns: Mutex::default(), budget, client, loopback_tools }
+    }
+
+    /// Forgets what is not what it was. A change of a tool concerns all that are connected to it,
+    /// the end of a person their connections.
+    pub(crate) fn heed(&self, event: &Event) {
+        match event.kind {
+            EventKind::Connection => {
+                self.heeded.fetch_add(1, Ordering::SeqCst);
+                if let Ok(id) = event.id.parse::<ConnectionId>() {
+                    self.kept.remove(&id);
+                }
+            }
+            EventKind::Install | EventKind::User => {
+                self.heeded.fetch_add(1, Ordering::SeqCst);
+                self.kept.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// Rises with every event that concerns connections. What was read before and is kept after may
+    /// be outdated.
+    fn heeded(&self) -> u64 {
+        self.heeded.load(Ordering::SeqCst)
+    }
+
+    /// Keeps what was read, unless an event came in between.
+    fn keep(&self, connected: &Arc<Connected>, heeded: u64) {
+        if self.heeded() == heeded {
+            self.kept.insert(connected.record.id, connected.clone());
+        }
+    }
+
+    fn turn(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(id, Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// The tool `name` does not do what it should; `what` goes on after its name.
+fn failed(kind: Kind, name: &str, what: &str) -> Error {
+    Error::new(kind, format!("The tool {name} {what}"))
+}
+
+/// The person has to sign in at the tool again.
+pub(crate) fn needs_reauth(name: &str) -> Error {
+    let what = "does not accept this connection any more. Its person has to connect it again.";
+    failed(Kind::NeedsReauth, name, what)
+}
