@@ -166,7 +166,8 @@ fn scope(allowed: &str, wished: Option<&str>) -> Result<String, Error> {
     let Some(wished) = wished else { return Ok(allowed.to_owned()) };
     let only = match Scopes::parse(wished)? {
         Scopes::Only(scopes) => {
-            scopes.iter().all(|scope| allowed.split(' ').any(|known| known == scope.as_str()))
+            let is_known = |scope: &Scope| allowed.split(' ').any(|known| known == scope.as_str());
+            !scopes.is_empty() && scopes.iter().all(is_known)
         }
         Scopes::All => false,
     };
