@@ -235,7 +235,8 @@ async fn me_says_who_asks_and_changes_by_patch() {
     .unwrap();
     let seen = api(&house.app, key.expose(), "GET", "/api/v1/me", None).await.json();
     assert_eq!(seen["subject"], format!("user:{}", owner.user.id));
-    assert_eq!((&seen["scopes"], &seen["plan"]), (&json!(["models"]), &json!("standard")));
+    let scopes = json!(["models", "connections"]);
+    assert_eq!((&seen["scopes"], &seen["plan"]), (&scopes, &json!("standard")));
     assert_eq!((&seen["email"], &seen["client"]), (&json!(OWNER), &json!("first_party")));
 }
 
