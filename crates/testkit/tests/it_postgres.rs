@@ -8,6 +8,8 @@
 mod both;
 #[path = "it/canaries/mod.rs"]
 mod canaries;
+#[path = "it/connections/mod.rs"]
+mod connections;
 #[path = "it/models/cut.rs"]
 mod cut;
 #[path = "it/identity/mod.rs"]

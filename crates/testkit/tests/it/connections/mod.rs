@@ -8,7 +8,7 @@ mod manifests;
 use serde_json::{Value, json};
 use tollgate_kernel::{Role, UserId};
 use tollgate_testkit::{
-    Answer, Browser, Engine, HostedPlugin, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PluginWays, TestServer,
+    Answer, Browser, HostedPlugin, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PluginWays, TestServer,
 };
 
 /// A server, somebody else's tool, an owner, and a person with a key.
@@ -23,7 +23,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn with(ways: PluginWays) -> Self {
-        let server = TestServer::start(Engine::Sqlite).await.unwrap();
+        let server = TestServer::start(crate::ENGINE).await.unwrap();
         let plugin = HostedPlugin::start(ways).await.unwrap();
         let owner = server.add_user("owner@example.com", None).await.unwrap();
         server.set_role(owner, Role::Owner).await.unwrap();
