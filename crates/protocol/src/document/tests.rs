@@ -69,6 +69,17 @@ fn aliases_unfold_and_what_they_unfold_to_is_bounded() {
     // One long text, many times.
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 1_000].join(", "));
     assert!(refused(&long).contains("unfolds"));
+    // Levels add up from alias to alias.
+    let nested = |n: usize| format!("{}*a{}", "[".repeat(n), "]".repeat(n));
+    let chain = |n: usize| {
+        let links = (1..n)
+            .map(|k| format!("- &a{k} {}\n", nested(9).replace("*a", &format!("*a{}", k - 1))));
+        format!("- &a0 [1]\n{}", links.collect::<String>())
+    };
+    assert!(Node::parse(chain(10).as_bytes()).is_ok());
+    for links in [13, 140] {
+        assert!(refused(&chain(links)).contains("deeper"), "{}", refused(&chain(links)));
+    }
     assert!(refused("a: &a [*a]").contains("stands in"), "{}", refused("a: &a [*a]"));
 }
 

@@ -31,8 +31,8 @@ fn broken(what: &str) -> Error {
 struct Builder {
     /// What is open, the innermost last.
     open: Vec<Open>,
-    /// What has an anchor, and what it unfolds to.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// What has an anchor, what it unfolds to, and how many levels it has.
+    anchors: HashMap<usize, (Node, usize, usize)>,
     unfolded: usize,
     root: Option<Node>,
 }
@@ -42,6 +42,8 @@ struct Open {
     anchor: usize,
     /// What was unfolded before it.
     before: usize,
+    /// How many levels are in it so far.
+    levels: usize,
     part: Part,
 }
 
@@ -56,7 +58,7 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 self.weigh(NODE_BYTES + text.len())?;
                 let node = scalar(&text, style, tag.as_deref())?;
-                self.keep(anchor, &node, NODE_BYTES + text.len());
+                self.keep(anchor, &node, NODE_BYTES + text.len(), 0);
                 self.place(node, Some(&text))
             }
             Event::SequenceStart(anchor, tag) => {
@@ -70,11 +72,13 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor);
-                let weight = known.map(|(_, weight)| *weight);
+                let known = known.map(|(_, weight, levels)| (*weight, *levels));
                 // What holds itself has not ended, and is not known.
-                let weight = weight.ok_or("an alias that stands for what it stands in")?;
+                let (weight, levels) = known.ok_or("an alias that stands for what it stands in")?;
                 self.weigh(weight)?;
-                let node = self.anchors.get(&anchor).map(|(node, _)| node.clone());
+                // Levels add up from alias to alias, and whoever walks a document goes down them.
+                self.deepen(levels)?;
+                let node = self.anchors.get(&anchor).map(|(node, ..)| node.clone());
                 self.place(node.unwrap_or(Node::Null), None)
             }
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -89,26 +93,27 @@ impl Builder {
     }
 
     fn begin(&mut self, anchor: usize, part: Part) -> Result<(), String> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
-        }
+        self.deepen(1)?;
         // A name of a member is a text.
         if let Some(Open { part: Part::Object { name: None, .. }, .. }) = self.open.last() {
             return Err("the name of a member is a list or an object".to_owned());
         }
-        self.open.push(Open { anchor, before: self.unfolded, part });
+        self.open.push(Open { anchor, before: self.unfolded, levels: 0, part });
         self.weigh(NODE_BYTES)
     }
 
     fn end(&mut self) -> Result<(), String> {
-        let Some(Open { anchor, before, part }) = self.open.pop() else {
+        let Some(Open { anchor, before, levels, part }) = self.open.pop() else {
             return Err("something ends that did not begin".to_owned());
         };
+        if let Some(around) = self.open.last_mut() {
+            around.levels = around.levels.max(levels + 1);
+        }
         let node = match part {
             Part::List(items) => Node::List(items),
             Part::Object { members, .. } => members.into_node(),
         };
-        self.keep(anchor, &node, self.unfolded - before);
+        self.keep(anchor, &node, self.unfolded - before, levels + 1);
         self.place(node, None)
     }
 
@@ -125,10 +130,21 @@ impl Builder {
         Ok(())
     }
 
-    fn keep(&mut self, anchor: usize, node: &Node, weight: usize) {
+    fn keep(&mut self, anchor: usize, node: &Node, weight: usize, levels: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), weight));
+            self.anchors.insert(anchor, (node.clone(), weight, levels));
         }
+    }
+
+    /// So many levels come below what is open.
+    fn deepen(&mut self, levels: usize) -> Result<(), String> {
+        if self.open.len() + levels > MAX_DEPTH {
+            return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
+        }
+        if let Some(around) = self.open.last_mut() {
+            around.levels = around.levels.max(levels);
+        }
+        Ok(())
     }
 
     fn weigh(&mut self, weight: usize) -> Result<(), String> {
