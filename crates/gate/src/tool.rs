@@ -215,7 +215,9 @@ impl Tools {
     fn at_path(&self, path: &str) -> Option<&Arc<Tool>> {
         let named = path.strip_prefix("/tools/").and_then(|rest| rest.split('/').next());
         let named = named.and_then(|name| self.by_id.get(&Slug::parse(name).ok()?));
-        named.or_else(|| self.all().find(|tool| tool.below(path).is_some()))
+        // Of paths within each other the longest is meant; `/` has all that no other has.
+        let length = |tool: &&Arc<Tool>| tool.record().path.as_ref().map(String::len);
+        named.or_else(|| self.all().filter(|tool| tool.below(path).is_some()).max_by_key(length))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_gate::Gate;
-use tollgate_kernel::{Error, Kind, Slug};
+use tollgate_kernel::{Error, Kind, Slug, Timestamp};
 use tollgate_protocol::tool::OpenApi;
 use tollgate_store::ToolRecord;
 
@@ -22,8 +22,9 @@ type Slot = tokio::sync::Mutex<Option<Read>>;
 
 /// A document as it was read.
 struct Read {
-    /// The version of the tool that it belongs to.
-    version: i64,
+    /// The version of the tool that it belongs to, and when that was made: one that is made anew
+    /// under an old name begins with the first version again.
+    of: (i64, Timestamp),
     document: Arc<OpenApi>,
     /// When it may be asked for again; never for one that the owner gave.
     until: Option<Duration>,
@@ -35,7 +36,7 @@ impl Documents {
     pub(crate) async fn of(&self, gate: &Gate, tool: &ToolRecord) -> Result<Arc<OpenApi>, Error> {
         let slot = self.slot(gate, &tool.id);
         let mut slot = slot.lock().await;
-        let known = slot.as_ref().filter(|read| read.version == tool.version);
+        let known = slot.as_ref().filter(|read| read.of == (tool.version, tool.created_at));
         let now = gate.clock().elapsed();
         if let Some(read) = known.filter(|read| read.until.is_none_or(|until| now < until)) {
             return Ok(read.document.clone());
@@ -50,7 +51,8 @@ impl Documents {
                 None => return Err(error),
             },
         };
-        *slot = Some(Read { version: tool.version, document: document.clone(), until });
+        *slot =
+            Some(Read { of: (tool.version, tool.created_at), document: document.clone(), until });
         Ok(document)
     }
 

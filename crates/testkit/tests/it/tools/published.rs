@@ -136,3 +136,23 @@ async fn an_openapi_document_is_given_or_fetched_and_a_bad_one_is_said_so() {
     assert_eq!(house.host.get(&place).await.unwrap().status, 404);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn of_paths_within_each_other_the_longest_is_meant() {
+    let house = House::new().await;
+    for (id, path) in
+        [("whole", "/api-of"), ("deep", "/api-of/deep"), ("deeper", "/api-of/deep/er")]
+    {
+        house.tool(id, json!({ "path": path })).await;
+    }
+    for (path, tool) in [
+        ("/api-of/todos", "whole"),
+        ("/api-of/deep/todos", "deep"),
+        ("/api-of/deep/er/todos", "deeper"),
+    ] {
+        let answer = house.server.anonymous().get(path).await.unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert_eq!(house.introduced()["tool"], tool, "{path}");
+    }
+    house.stop().await;
+}
