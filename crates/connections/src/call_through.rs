@@ -2,13 +2,15 @@
 //! decide, reserve, forward; once more with new tokens where the tool does not take the old ones.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
+use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use tollgate_edge::{Caller, Exchange, Path, RawBody, Reply, relay};
-use tollgate_gate::{Call, ConnectionCall, PlainRequest, plain_headers};
+use tollgate_gate::{Call, ConnectionCall, PlainRequest, Principal, plain_headers};
 use tollgate_kernel::{ConnectionId, Error, Kind};
 
 use crate::state::ConnectionsState;
@@ -38,6 +40,28 @@ pub(crate) async fn call(
     passed: Passed,
     RawBody(body): RawBody,
 ) -> Reply {
+    through((&state, &caller), id, &exchange, passed, body).await
+}
+
+/// `ANY /connections/{id}/`.
+pub(crate) async fn call_root(
+    State(state): State<ConnectionsState>,
+    Caller(caller): Caller,
+    Path(id): Path<ConnectionId>,
+    exchange: Exchange,
+    passed: Passed,
+    RawBody(body): RawBody,
+) -> Reply {
+    through((&state, &caller), id, &exchange, passed, body).await
+}
+
+async fn through(
+    (state, caller): (&ConnectionsState, &Arc<Principal>),
+    id: ConnectionId,
+    exchange: &Exchange,
+    passed: Passed,
+    body: Bytes,
+) -> Reply {
     let gate = &state.gate;
     let Passed { method, uri, headers } = passed;
     let request = PlainRequest {
@@ -47,16 +71,16 @@ pub(crate) async fn call(
         headers: plain_headers(&headers)?,
         body,
     };
-    let mut connection = gate.connection(&caller, id).await?;
+    let mut connection = gate.connection(caller, id).await?;
     let mut is_first = true;
     loop {
         let call = ConnectionCall { connection: connection.clone(), request: request.clone() };
-        let permit = gate.decide(&caller, Call::Connection(call))?;
+        let permit = gate.decide(caller, Call::Connection(call))?;
         let hold = gate.reserve(&permit).await.map_err(|refusal| refusal.error)?;
         match gate.forward(hold).await {
-            Ok(answer) => return Ok(relay(answer, &exchange)),
+            Ok(answer) => return Ok(relay(answer, exchange)),
             Err(error) if error.kind() == Kind::NeedsReauth => {
-                connection = gate.mend(&caller, &connection, is_first).await?;
+                connection = gate.mend(caller, &connection, is_first).await?;
                 is_first = false;
             }
             Err(error) => return Err(error.into()),

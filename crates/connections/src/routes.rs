@@ -9,7 +9,7 @@ use crate::api::connections::{self, ConnectionView, Filter, NewConnection};
 use crate::api::installs::{
     self, All, FoundView, InstallPatch, InstallView, Look, NewInstall, VerifiedView,
 };
-use crate::call_through::call;
+use crate::call_through::{call, call_root};
 use crate::pages;
 use crate::state::ConnectionsState;
 
@@ -66,14 +66,21 @@ fn installs_api() -> Vec<Row<ConnectionsState>> {
 
 /// What goes through.
 fn calls() -> Vec<Row<ConnectionsState>> {
+    // The rest that a path names is never empty.
+    const ROOT: &str = "/connections/{id}/";
     const PATH: &str = "/connections/{id}/{*path}";
     let (access, what) = (Access::Connections, "Call a connected tool");
-    let rows = vec![
+    let rows = [
         Row::get(PATH, access, what, call),
         Row::post(PATH, access, what, call),
         Row::put(PATH, access, what, call),
         Row::patch(PATH, access, what, call),
         Row::delete(PATH, access, what, call),
+        Row::get(ROOT, access, what, call_root),
+        Row::post(ROOT, access, what, call_root),
+        Row::put(ROOT, access, what, call_root),
+        Row::patch(ROOT, access, what, call_root),
+        Row::delete(ROOT, access, what, call_root),
     ];
     let rows = rows.into_iter().map(|row| row.dialect(Dialect::Problem));
     rows.map(|row| row.body_limit(PLAIN_BODY_MAX).done_anew()).collect()

@@ -137,7 +137,8 @@ pub(crate) async fn plain_answer(
     let private = !hold.decided.principal.is_anonymous();
     let mut headers = answer_headers(&parts.headers, is_ours, private);
     headers.insert(CONTENT_SECURITY_POLICY, NO_PAGE);
-    if let Some(place) = location(&parts.headers, target, address) {
+    let place = location(&parts.headers, target, address);
+    if let Some(place) = place.filter(|place| !is_ours(place.as_bytes())) {
         headers.insert(LOCATION, place);
     }
     let flow = PlainFlow::new(body, hold, target);

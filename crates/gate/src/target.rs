@@ -171,7 +171,8 @@ fn inject(
 
 /// Headers that no secret goes in.
 fn is_framing(name: &HeaderName) -> bool {
-    const FRAMING: [&str; 12] = [
+    const FRAMING: [&str; 13] = [
+        "accept-encoding",
         "host",
         "cookie",
         "connection",

@@ -118,7 +118,7 @@ impl TestServer {
         let database = Database::make(setup.engine, &folder, setup.line).await?;
         let master_key = MasterKey::generate(&SystemRng).to_text();
         let house = House { setup, master_key, database, folder };
-        let server = Self::open(house, model, Log::default()).await?;
+        let server = Box::pin(Self::open(house, model, Log::default())).await?;
         server.add_upstream("demo", &server.model.base_url(), PROVIDER_KEY).await?;
         server.gate.refresh_lists().await;
         Ok(server)
@@ -154,7 +154,7 @@ impl TestServer {
             clock: house.setup.clock.clone(),
             rng: Arc::new(SystemRng),
         };
-        let installation = Installation::open(options).await?;
+        let installation = Box::pin(Installation::open(options)).await?;
         let metrics = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let metrics_url = format!("http://localhost:{}", metrics.local_addr()?.port());
         let installation = installation.with_metrics(Some(metrics));
@@ -211,7 +211,7 @@ impl TestServer {
         let Self { model, gate, log, house, stop, serving, .. } = self;
         close(stop, serving, gate).await?;
         between(house.database.target()?).await?;
-        let server = Self::open(house, model, log).await?;
+        let server = Box::pin(Self::open(house, model, log)).await?;
         server.gate.refresh_lists().await;
         Ok(server)
     }

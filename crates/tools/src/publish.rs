@@ -10,6 +10,7 @@ use tollgate_edge::{Exchange, Path};
 use tollgate_kernel::{Error, Slug};
 use tollgate_protocol::tool::{BodyForm, Manifest, ManifestAuth, Scheme, Security};
 use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolRecord};
+use url::Url;
 
 use crate::place::{Came, Places};
 use crate::state::ToolsState;
@@ -143,7 +144,8 @@ impl Texts {
             description_for_model: or(&said.description_for_model, &|| described.clone()),
             // Whoever runs mail for a name reads this address (RFC 5321, 4.5.1).
             contact_email: or(&said.contact_email, &|| {
-                format!("postmaster@{}", places.host_of(tool))
+                let host = Url::parse(root).ok().and_then(|url| url.host_str().map(str::to_owned));
+                format!("postmaster@{}", host.unwrap_or_else(|| places.host_of(tool)))
             }),
             legal_info_url: place(&said.legal_info_url, LEGAL),
             logo_url: place(&said.logo_url, LOGO),

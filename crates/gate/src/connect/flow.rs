@@ -41,6 +41,10 @@ impl Gate {
             let what = "is not set up yet. The owner has to finish its installation.";
             failed(tollgate_kernel::Kind::Conflict, name, what)
         };
+        // A host that nobody has confirmed yet is not to be shown as the place to sign in.
+        if !install.facts.unconfirmed_hosts().is_empty() {
+            return Err(unready());
+        }
         let endpoints = install.facts.endpoints().ok_or_else(unready)?;
         let client_id = install.record.client_id.as_deref().ok_or_else(unready)?;
         let (state, verifier) = (random(&*self.rng), random(&*self.rng));

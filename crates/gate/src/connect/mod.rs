@@ -317,8 +317,13 @@ impl Connect {
 
     /// Keeps what was read, unless an event came in between.
     fn keep(&self, connected: &Arc<Connected>, heeded: u64) {
-        if self.heeded() == heeded {
-            self.kept.insert(connected.record.id, connected.clone());
+        if self.heeded() != heeded {
+            return;
+        }
+        self.kept.insert(connected.record.id, connected.clone());
+        // An event between the look and this has found nothing to remove.
+        if self.heeded() != heeded {
+            self.kept.remove(&connected.record.id);
         }
     }
 

@@ -90,12 +90,23 @@ fn injected(scheme: &Scheme, secret: &Secret) -> Result<Injected, Error> {
     let with = |kind: &str| Secret::new(format!("{kind} {}", secret.expose()));
     Ok(match scheme {
         Scheme::Bearer => Injected::Header(AUTHORIZATION, with("Bearer")),
-        Scheme::Basic => Injected::Header(AUTHORIZATION, with("Basic")),
+        Scheme::Basic => match pair_of(secret) {
+            Some(pair) => Injected::Basic(pair),
+            None => Injected::Header(AUTHORIZATION, with("Basic")),
+        },
         Scheme::Header(name) => {
             let name = HeaderName::try_from(name.as_str()).map_err(Error::internal)?;
             Injected::Header(name, secret.clone())
         }
     })
+}
+
+/// Name and password, where `secret` is these in the form in which they are sent (RFC 7617): then
+/// the password alone is looked for in answers too.
+fn pair_of(secret: &Secret) -> Option<Secret> {
+    let pair = String::from_utf8(STANDARD.decode(secret.expose()).ok()?).ok()?;
+    // The engine takes canonical text alone, so that what is sent is what was entered.
+    pair.contains(':').then(|| Secret::new(pair))
 }
 
 /// The column of a person's token.

@@ -96,7 +96,8 @@ const LONGEST: usize = 2_048;
 const MANY_SCOPES: usize = 20;
 
 /// Headers that say how a message is framed, where it goes or who sends it, and ours.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 20] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",

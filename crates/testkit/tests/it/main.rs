@@ -8,6 +8,7 @@ mod attacks;
 mod canaries;
 mod connections;
 mod docs;
+mod doors;
 mod identity;
 mod logged;
 mod manage;

@@ -145,8 +145,11 @@ impl UpstreamAuthBody {
 }
 
 /// Headers that frame a message or say what is ours to say.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 15] = [
     "host",
+    "accept-encoding",
+    "keep-alive",
+    "proxy-connection",
     "content-length",
     "content-type",
     "connection",

@@ -40,6 +40,25 @@ impl House {
 }
 
 #[tokio::test]
+async fn what_was_removed_is_called_no_more() {
+    let house = House::with(PluginWays::default()).await;
+    let install = house.install(json!({})).await;
+    for noun in ["connections", "installs"] {
+        let connection = house.begin(&install).await;
+        let place = House::through(&connection, "/");
+        assert_eq!(house.with_key().get(&place).await.unwrap().status, 200, "it is remembered");
+        let (who, gone) = match noun {
+            "connections" => (&house.person, &connection),
+            _ => (&house.owner, &install),
+        };
+        let path = format!("/api/v1/{noun}/{}", gone["id"].as_str().unwrap());
+        let answer = asked(who, "DELETE", &path, Value::Null).await;
+        assert!((200..300).contains(&answer.status), "{noun}: {}", answer.text);
+        assert_eq!(house.with_key().get(&place).await.unwrap().status, 404, "{noun}");
+    }
+}
+
+#[tokio::test]
 async fn a_tool_of_each_mode_is_called_with_what_belongs_to_it() {
     for (mode, scheme, header) in [
         ("none", "bearer", None),
