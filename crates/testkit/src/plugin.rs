@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What our server is called at the tool.
@@ -137,6 +138,8 @@ pub struct SeenExchange {
 struct Shared {
     origin: String,
     state: Mutex<State>,
+    /// Whether answers of the token endpoint wait.
+    held: watch::Sender<bool>,
 }
 
 struct State {
@@ -170,7 +173,8 @@ impl HostedPlugin {
             manifests: 0,
         };
         let origin = format!("http://{domain}");
-        let shared = Arc::new(Shared { origin, state: Mutex::new(state) });
+        let held = watch::Sender::new(false);
+        let shared = Arc::new(Shared { origin, state: Mutex::new(state), held });
         let answering = shared.clone();
         let app = axum::Router::new().fallback(move |request: Request| {
             let shared = answering.clone();
@@ -185,6 +189,11 @@ impl HostedPlugin {
     /// Changes how it behaves.
     pub fn change(&self, how: impl FnOnce(&mut PluginWays)) {
         how(&mut self.shared.state().ways);
+    }
+
+    /// Lets its token endpoint do what it is asked and hold its answers, or give them.
+    pub fn hold(&self, held: bool) {
+        self.shared.held.send_replace(held);
     }
 
     /// What its API was asked.
@@ -254,7 +263,9 @@ impl Shared {
             "/auth/oauth_exchange" => {
                 let kind = parts.headers.get(header::CONTENT_TYPE);
                 let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
-                self.exchange(kind, &body)
+                let answer = self.exchange(kind, &body);
+                let _ = self.held.subscribe().wait_for(|held| !held).await;
+                answer
             }
             path => {
                 let whole =

@@ -23,7 +23,7 @@ impl Gate {
     /// The connection `id` if it is `principal`'s own, ready to be called through. Somebody else's
     /// does not exist. New tokens are had where the old one is about to end.
     pub async fn connection(
-        &self,
+        self: &Arc<Self>,
         principal: &Arc<Principal>,
         id: ConnectionId,
     ) -> Result<Arc<Connected>, Error> {
@@ -89,7 +89,7 @@ impl Gate {
     /// The connection once more, after the tool did not take its credential: with new tokens where
     /// that can be, and this was the first time. Else this connection alone needs its person.
     pub async fn mend(
-        &self,
+        self: &Arc<Self>,
         principal: &Arc<Principal>,
         old: &Arc<Connected>,
         is_first: bool,
@@ -119,9 +119,21 @@ impl Gate {
         self.transport.send_guarded(request, client, to.address.clone())
     }
 
-    /// The connection with new tokens. Of any number that ask at once with the same old one, one
-    /// goes to the tool, and the others take what it got.
-    pub(crate) async fn refreshed(
+    /// The connection with new tokens. It goes on when the caller hangs up: the tool may have used
+    /// the old ones up, and what it gave in their place would be lost.
+    async fn refreshed(
+        self: &Arc<Self>,
+        principal: &Arc<Principal>,
+        old: &Arc<Connected>,
+    ) -> Result<Arc<Connected>, Error> {
+        let (gate, principal, old) = (self.clone(), principal.clone(), old.clone());
+        let refresh = tokio::spawn(async move { gate.refresh(&principal, &old).await });
+        refresh.await.map_err(Error::internal)?
+    }
+
+    /// Of any number that ask at once with the same old tokens, one goes to the tool, and the
+    /// others take what it got.
+    async fn refresh(
         &self,
         principal: &Arc<Principal>,
         old: &Arc<Connected>,

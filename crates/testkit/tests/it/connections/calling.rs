@@ -152,6 +152,40 @@ async fn v25_fifty_calls_with_a_dead_token_make_one_refresh() {
     assert_eq!(house.plugin.exchanges().len(), 2, "the code, and one refresh");
 }
 
+/// The tool has used the old refresh token up when its caller leaves.
+#[tokio::test]
+async fn v26_who_hangs_up_takes_no_new_tokens_along() {
+    let house = House::oauth().await;
+    let install = house.active().await;
+    let connection = house.connect(&install).await;
+    house.plugin.forget_access();
+    house.plugin.hold(true);
+    let (client, path) = (house.with_key(), House::through(&connection, "/todos"));
+    let leaving = tokio::spawn({
+        let (client, path) = (client.clone(), path.clone());
+        async move { drop(client.get(&path).await) }
+    });
+    let asked = async {
+        while house.plugin.exchanges().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.unwrap();
+    leaving.abort();
+    assert!(leaving.await.unwrap_err().is_cancelled());
+    // The server notices it: nothing of that call is under way any more.
+    let ended = async {
+        while !house.server.log.text().contains("client_gone") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.unwrap();
+    house.plugin.hold(false);
+    let answer = client.get(&path).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(house.plugin.exchanges().len(), 2, "what it gave was kept");
+}
+
 /// Ahead of its end: a token of which less than a minute is left is replaced before it is used.
 #[tokio::test]
 async fn ph23_a_token_is_renewed_before_it_ends() {
