@@ -37,12 +37,34 @@ pub struct RawBody(pub Bytes);
 impl<S: Sync> FromRequest<S> for RawBody {
     type Rejection = Fault;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+        Ok(Self(LateBody::from_request(request, state).await?.read().await?))
+    }
+}
+
+/// The body, not read yet: for rows that ask for themselves who calls, before they take it in.
+pub struct LateBody {
+    body: axum::body::Body,
+    exchange: Exchange,
+}
+
+impl LateBody {
+    /// All of it. Errors: larger than the row's limit, slower than 1 KiB/s, cut off.
+    pub async fn read(self) -> Result<Bytes, Error> {
+        let Self { body, exchange } = self;
+        let limit = exchange.0.post.get().map_or(0, |post| post.route.body_limit);
+        let bytes = body::read(body, limit, exchange.edge().clock()).await?;
+        exchange.note().bytes_in(bytes.len());
+        Ok(bytes)
+    }
+}
+
+impl<S: Sync> FromRequest<S> for LateBody {
+    type Rejection = Fault;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         let exchange = Exchange::of(request.extensions())?;
-        let limit = exchange.0.post.get().map_or(0, |post| post.route.body_limit);
-        let bytes = body::read(request.into_body(), limit, exchange.edge().clock()).await?;
-        exchange.note().bytes_in(bytes.len());
-        Ok(Self(bytes))
+        Ok(Self { body: request.into_body(), exchange })
     }
 }
 

@@ -39,7 +39,7 @@ pub use context::{Edge, Exchange, Hosts, Parts};
 pub use cookies::{CookieNames, Cookies};
 pub use csrf::{CsrfKeys, safe_next};
 pub use error::{Dialect, Fault, Look, render};
-pub use extract::{Body, Caller, Form, Path, Query, RawBody};
+pub use extract::{Body, Caller, Form, LateBody, Path, Query, RawBody};
 pub use guard::Authenticator;
 pub use guests::{Guest, Guests, NoGuests, came_to_own_host};
 pub use limits::{Attempt, NetworkBook, NetworkLimits};

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::{Exchange, RawBody, relay};
+use tollgate_edge::{Exchange, LateBody, relay};
 use tollgate_gate::{Call, PlainRequest, Presented, Principal, Tool, ToolCall, plain_headers};
 use tollgate_kernel::{Error, Kind, Slug};
 use tollgate_store::ToolAuth;
@@ -53,7 +53,7 @@ pub(crate) async fn operation(
     State(state): State<ToolsState>,
     exchange: Exchange,
     asked: Asked,
-    RawBody(body): RawBody,
+    body: LateBody,
 ) -> Reply {
     let (id, path_and_query) = below(&asked.uri)?;
     exchange.note().set("tool", id.as_str());
@@ -65,7 +65,9 @@ pub(crate) async fn operation(
     if is_oauth && asked.came.to_own_host() && path_and_query.path() == "/authorize" {
         return sign_in(&state, &asked);
     }
+    // Before that a stranger would have a body of any size kept for nothing.
     let principal = caller(&state, &exchange, &asked.headers, tool).await?;
+    let body = body.read().await?;
     let request = PlainRequest {
         id: exchange.id(),
         method: asked.method,
