@@ -85,6 +85,9 @@ await walking(async (browser) => {
   await page.goto(`${ORIGIN}/account/security`);
   await look(page, "security-unlinked");
   await page.click("#link-facebook");
+  await look(page, "link-confirm");
+  await page.fill("#current_password", PASSWORD);
+  await page.click("#confirm-submit");
   await page.waitForURL("**/dialog/oauth**");
   await AT.facebook(page);
   await page.waitForURL(`${ORIGIN}/account/security**`);
