@@ -11,6 +11,7 @@ mod line;
 mod people;
 mod plugin;
 mod plugin_host;
+mod plugin_seen;
 pub mod process;
 mod provider;
 mod raw;
@@ -26,9 +27,10 @@ pub use line::Line;
 pub use people::{KeySpec, PlanSpec};
 pub use plugin::{
     HostedPlugin, Once, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PLUGIN_SERVICE_TOKEN, PluginWays,
-    SeenCall, SeenExchange, TokenFault,
+    TokenFault,
 };
 pub use plugin_host::{BodyForm, HOST_KEY, Plugin, PluginHost, faults};
+pub use plugin_seen::{SeenCall, SeenExchange};
 pub use provider::{CLIENT_ID, CLIENT_SECRET, FakeProvider, ProviderFault};
 pub use raw::RawCall;
 pub use server::{Log, PROVIDER_KEY, Setup, TestServer};

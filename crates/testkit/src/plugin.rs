@@ -10,12 +10,13 @@ use anyhow::Result;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::plugin_seen::{SeenCall, SeenExchange};
 
 /// What our server is called at the tool.
 pub const PLUGIN_CLIENT_ID: &str = "tollgate-at-the-tool";
@@ -111,28 +112,6 @@ impl Default for PluginWays {
             accepted: HashSet::new(),
         }
     }
-}
-
-/// A request that came to the API.
-#[derive(Clone, Debug)]
-pub struct SeenCall {
-    /// Its method.
-    pub method: String,
-    /// Its path and query.
-    pub path: String,
-    /// Its headers.
-    pub headers: http::HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-}
-
-/// A request that came to the token endpoint.
-#[derive(Clone, Debug)]
-pub struct SeenExchange {
-    /// Its content type.
-    pub content_type: String,
-    /// Its members.
-    pub members: HashMap<String, String>,
 }
 
 struct Shared {
