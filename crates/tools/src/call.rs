@@ -82,7 +82,8 @@ pub(crate) async fn operation(
     Ok(publish::open_to_hosts(&state, answer))
 }
 
-/// Who calls `tool`, by its own way in. Those who come with nothing that is good are counted.
+/// Who calls `tool`, by its own way in. Those who come with nothing that is good are counted; a
+/// guess is counted before it is judged, or the right one would be told however often was guessed.
 async fn caller(
     state: &ToolsState,
     exchange: &Exchange,
@@ -91,15 +92,18 @@ async fn caller(
 ) -> Result<Arc<Principal>, Error> {
     let mut presented = Presented::at_tool(tool, headers);
     presented.of_request(exchange.id());
-    let network = exchange.network();
-    let found = match state.gate.recall(&presented, network) {
-        Some(found) => found,
-        None => state.gate.authenticate(presented, network).await,
-    };
-    if let Err(error) = &found
-        && error.kind() == Kind::Unauthenticated
-    {
-        exchange.count_stranger()?;
+    let is_guess = presented.is_guessable();
+    if is_guess {
+        exchange.count_guess()?;
+    }
+    let found = state.gate.authenticate(presented, exchange.network()).await;
+    match (&found, is_guess) {
+        (Err(error), true) if error.kind() == Kind::Unauthenticated => {}
+        (_, true) => exchange.take_guess_back(),
+        (Err(error), false) if error.kind() == Kind::Unauthenticated => {
+            exchange.count_stranger()?;
+        }
+        (_, false) => {}
     }
     let principal = found?;
     exchange.note().principal(&principal);
