@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE,
+};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
@@ -96,6 +98,12 @@ impl Target {
         *outgoing.uri_mut() = place.parse().map_err(Error::internal)?;
         let headers = outgoing.headers_mut();
         *headers = request.headers.clone();
+        if !self.needles.is_empty() {
+            // A part of an answer may hold a part of our secret, which is not found: whole or not
+            // at all.
+            headers.remove(RANGE);
+            headers.remove(IF_RANGE);
+        }
         // Ours last and in the place of any other: nothing from outside stands beside them.
         for (name, value) in self.headers.iter().chain(&added) {
             headers.insert(name, value.clone());

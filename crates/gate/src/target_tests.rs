@@ -86,8 +86,24 @@ fn h1_ours_stand_in_the_place_of_any_other() {
 }
 
 #[test]
+fn k6_parts_of_an_answer_are_not_asked_for_where_a_secret_of_ours_may_be_cut() {
+    let secret = Injected::Basic(Secret::new("us:secret-of-ours".into()));
+    let url = "http://127.0.0.1:9000";
+    let guarded = Target::new(String::new(), url, Some(&secret), Patience::default()).unwrap();
+    let mut request = asked(Method::GET, "/echo");
+    request.headers.append("range", HeaderValue::from_static("bytes=0-8"));
+    request.headers.append("range", HeaderValue::from_static("bytes=9-"));
+    request.headers.append("if-range", HeaderValue::from_static("\"a\""));
+    for (target, passes) in [(guarded, false), (target(url), true)] {
+        let sent = target.request(&request, HeaderMap::new()).unwrap().request;
+        assert_eq!(sent.headers().contains_key("range"), passes);
+        assert_eq!(sent.headers().contains_key("if-range"), passes);
+    }
+}
+
+#[test]
 fn secrets_go_in_no_header_that_frames_the_message() {
-    for name in ["host", "cookie", "transfer-encoding", "content-length", "tollgate-identity"] {
+    for name in ["host", "cookie", "transfer-encoding", "via", "accept", "tollgate-identity"] {
         let name = HeaderName::from_static(name);
         let secret = Injected::Header(name, Secret::new("s".into()));
         let made = Target::new(String::new(), "http://x", Some(&secret), Patience::default());
