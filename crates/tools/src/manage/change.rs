@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::said;
+use tollgate_gate::is_loopback;
 use tollgate_kernel::{Error, Scope, Slug};
 use tollgate_protocol::tool::{OpenApi, TextField, check_service, check_text};
 use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolManifest, ToolRecord, ToolState};
@@ -12,7 +13,7 @@ use url::Url;
 
 use super::let_in::{Kept, UpstreamAuthBody, let_in};
 use super::tools::needed;
-use crate::place::{Places, is_loopback};
+use crate::place::Places;
 
 /// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;

@@ -2,12 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tollgate_gate::{Gate, Warrant};
+use tollgate_gate::{Gate, Warrant, is_loopback};
 use tollgate_kernel::{Error, Secret};
+use tollgate_protocol::headers::carries_secrets;
 use tollgate_store::{ToolRecord, UpstreamAuth};
 use url::Url;
-
-use crate::place::is_loopback;
 
 /// The longest secret, in bytes.
 const LONGEST_SECRET: usize = 4_096;
