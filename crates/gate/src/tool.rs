@@ -16,7 +16,7 @@ use crate::principal::Known;
 use crate::target::{Injected, Target};
 use crate::tool_place::ToolPlaces;
 use crate::upstream::Patience;
-use crate::{Gate, Live};
+use crate::{Gate, Live, Warrant};
 
 /// How long a tool may take to answer, and then to go on: what a plugin's host waits for a call.
 const PATIENCE: Patience =
@@ -247,6 +247,13 @@ impl Gate {
     /// Where tools are found here.
     pub fn tool_places(&self) -> &ToolPlaces {
         &self.tool_places
+    }
+
+    /// Refuses a tool that could not be called once it is stored: `tool` as it is written, with the
+    /// version before. The error names the member at fault.
+    pub fn check_tool(&self, _: &Warrant, tool: &ToolRecord) -> Result<(), Error> {
+        let stored = ToolRecord { version: tool.version + 1, ..tool.clone() };
+        Tool::new(stored, &self.tool_places, &self.opener).map(drop)
     }
 
     /// The tool of this name, if it answers.

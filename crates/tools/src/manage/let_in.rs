@@ -143,28 +143,8 @@ impl UpstreamAuthBody {
     }
 }
 
-/// Headers that frame a message or say what is ours to say.
-const TAKEN: [&str; 15] = [
-    "host",
-    "accept-encoding",
-    "keep-alive",
-    "proxy-connection",
-    "content-length",
-    "content-type",
-    "connection",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "accept",
-    "cookie",
-    "x-request-id",
-    "proxy-authorization",
-];
-
 fn header_name(text: &str) -> Option<String> {
     let name = http::HeaderName::try_from(text.trim()).ok()?;
     let name = name.as_str();
-    let ours = TAKEN.contains(&name) || name.starts_with("tollgate-") || name.contains('_');
-    (!ours).then(|| name.to_owned())
+    carries_secrets(name).then(|| name.to_owned())
 }

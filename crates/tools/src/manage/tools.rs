@@ -253,6 +253,7 @@ pub(crate) async fn put(
 ) -> Result<ToolRecord, Error> {
     let kept = change.apply(&state.places, state.secrets_in_the_clear, &mut tool)?;
     tool.upstream_auth_sealed = kept.seal(&state.gate, warrant, &tool)?;
+    state.gate.check_tool(warrant, &tool)?;
     require_place(state, warrant, &tool).await?;
     let is_new = tool.version == 0;
     let mut tx = state.gate.begin(warrant).await?;
