@@ -13,6 +13,10 @@ const MOST: usize = 65_536;
 /// Minutes of an hour: a rule by the hour is one by the minute on a clock that is this much slower.
 const HOUR: u32 = 60;
 
+/// Plugins that one network may bring to tools' sign-ins in any hour, so that nobody fills the
+/// places of those that wait for an owner. Whoever makes one up is one developer.
+const PLUGINS_PER_HOUR: u32 = 5;
+
 /// Limits by network: an IPv4 address, or an IPv6 /64. Requests with an admin key or over the
 /// socket in the data folder are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub enum Attempt {
     /// Coming with a secret that somebody else chose, which can be guessed. Its limit is that of
     /// `Anonymous`, its count its own: whoever reads documents on the same network stops nobody.
     Guess,
+    /// Coming to a tool's sign-in as a plugin that nobody knows, which the owner is to decide on.
+    Plugin,
     /// Asking the management API, or changing something by a page.
     Management,
     /// Asking what a password is worth that is being typed. Its limit is that of `Management`, its
@@ -126,6 +132,7 @@ impl NetworkBook {
             Attempt::Anonymous | Attempt::Guess => {
                 (Gcra::per_minute(limits.anonymous_per_minute), 1)
             }
+            Attempt::Plugin => (Gcra::per_minute(PLUGINS_PER_HOUR), HOUR),
             Attempt::Management | Attempt::Strength => {
                 (Gcra::per_minute(limits.management_per_minute), 1)
             }
@@ -162,7 +169,7 @@ impl NetworkBook {
 
 fn too_many(attempt: Attempt) -> Error {
     let what = match attempt {
-        Attempt::SignIn | Attempt::SignUp => {
+        Attempt::SignIn | Attempt::SignUp | Attempt::Plugin => {
             "There were too many attempts from your network. Wait a moment, then try again."
         }
         Attempt::Anonymous => {
