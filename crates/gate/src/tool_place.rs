@@ -52,7 +52,12 @@ impl ToolPlaces {
 
     /// The root of `tool` at the first of its own names, without a slash at its end.
     pub fn host_root(&self, tool: &ToolRecord) -> Option<String> {
-        self.hosts(tool).first().map(|host| self.at_host(host))
+        self.own_origins(tool).into_iter().next()
+    }
+
+    /// The origins at which nothing but `tool` answers.
+    pub fn own_origins(&self, tool: &ToolRecord) -> Vec<String> {
+        self.hosts(tool).iter().map(|host| self.at_host(host)).collect()
     }
 
     /// The root of `tool` under a path of ours, without a slash at its end.
@@ -74,8 +79,8 @@ impl ToolPlaces {
     /// The other spellings of that address.
     pub(crate) fn aliases(&self, tool: &ToolRecord) -> Vec<String> {
         let address = self.address(tool);
-        let hosts = self.hosts(tool).into_iter().map(|host| self.at_host(&host));
-        let mut all: Vec<String> = hosts.chain([self.path_root(tool), self.usual(tool)]).collect();
+        let own = self.own_origins(tool).into_iter();
+        let mut all: Vec<String> = own.chain([self.path_root(tool), self.usual(tool)]).collect();
         all.dedup();
         all.retain(|alias| *alias != address);
         all

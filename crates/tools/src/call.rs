@@ -13,6 +13,7 @@ use tollgate_gate::{Call, PlainRequest, Presented, Principal, Tool, ToolCall, pl
 use tollgate_kernel::{Error, Kind, Slug};
 use tollgate_store::ToolAuth;
 
+use crate::origin::check_origin;
 use crate::place::{Came, ROOT};
 use crate::publish;
 use crate::state::ToolsState;
@@ -57,6 +58,7 @@ pub(crate) async fn operation(
     let (id, path_and_query) = below(&asked.uri)?;
     exchange.note().set("tool", id.as_str());
     let tool = state.tool(&id)?;
+    check_origin(&state.places, tool.record(), &asked.headers)?;
     if asked.method == Method::OPTIONS && state.places.publishes_all() {
         return Ok(publish::open_to_hosts(&state, reply::no_content()?));
     }

@@ -146,6 +146,39 @@ async fn t62_guessing_a_token_that_was_given_stops_at_the_limit() {
     house.stop().await;
 }
 
+#[tokio::test]
+async fn g7_pages_of_other_sites_ask_nothing_of_a_tool() {
+    let house = House::new().await;
+    house.tool("todo", json!({})).await;
+    let ours = house.at("todo");
+    for path in ["/todos", "/.well-known/ai-plugin.json", "/openapi.json"] {
+        let url = format!("{ours}{path}");
+        for bad in ["null", "https://evil.example", "http://todo.localhost", "http://localhost:1"] {
+            let refused = house.host.send(|http| http.get(&url).header("origin", bad)).await;
+            let refused = refused.unwrap();
+            let said = (refused.status, refused.json()["code"].clone());
+            assert_eq!(said, (403, json!("forbidden")), "{path} {bad}: {}", refused.text);
+            assert!(refused.header("access-control-allow-origin").is_empty());
+        }
+        for good in [&*ours, &*house.server.url, "https://chat.openai.com"] {
+            let asked = house.host.send(|http| http.get(&url).header("origin", good)).await;
+            assert_eq!(asked.unwrap().status, 200, "{path} {good}");
+        }
+    }
+    // Nor may it ask first, and the API hears of none of it.
+    let calls = house.todo.seen().len();
+    let url = format!("{ours}/todos");
+    let asks = house.host.send(|http| {
+        http.request("OPTIONS".parse().unwrap(), &url).header("origin", "https://evil.example")
+    });
+    assert_eq!(asks.await.unwrap().status, 403);
+    let body = json!({"title": "x"});
+    let posts = house.host.send(|http| http.post(&url).header("origin", "null").json(&body));
+    assert_eq!(posts.await.unwrap().status, 403);
+    assert_eq!(house.todo.seen().len(), calls);
+    house.stop().await;
+}
+
 /// The beginning of what is answered to these bytes.
 async fn told(url: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();

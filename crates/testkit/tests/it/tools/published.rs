@@ -138,6 +138,32 @@ async fn an_openapi_document_is_given_or_fetched_and_a_bad_one_is_said_so() {
 }
 
 #[tokio::test]
+async fn a_document_that_did_not_change_is_not_sent_again() {
+    let house = House::new().await;
+    house.tool("todo", json!({})).await;
+    let place = format!("{}/openapi.json", house.at("todo"));
+    let first = house.host.get(&place).await.unwrap();
+    let etag = first.header("etag").to_owned();
+    assert_eq!((first.status, first.header("cache-control")), (200, "no-cache"));
+    let with = async |known: &str| {
+        house.host.send(|http| http.get(&place).header("if-none-match", known)).await.unwrap()
+    };
+    for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+        let same = with(&known).await;
+        assert_eq!((same.status, same.header("etag"), &*same.text), (304, &*etag, ""), "{known}");
+    }
+    assert_eq!(with("\"x\"").await.text, first.text);
+    // Each root has its own, and a change shows at once.
+    let path = house.server.anonymous().get("/tools/todo/openapi.json").await.unwrap();
+    assert_ne!(path.header("etag"), etag);
+    house.done("PATCH", "/api/v1/tools/todo", json!({"auth": {"type": "user_http"}})).await;
+    let changed = with(&etag).await;
+    assert_eq!(changed.status, 200);
+    assert!(changed.text.contains("securitySchemes"), "{}", changed.text);
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn of_paths_within_each_other_the_longest_is_meant() {
     let house = House::new().await;
     for (id, path) in
