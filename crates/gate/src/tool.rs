@@ -98,6 +98,16 @@ impl Tool {
         own.or_else(|| beneath(path.strip_prefix("/tools/")?, self.record.id.as_str()))
     }
 
+    /// Whether anybody may ask for this: the picture and the legal page that the owner declared at
+    /// the tool itself. Hosts read them before anybody has a credential.
+    pub fn is_open(&self, method: &http::Method, path_and_query: &str) -> bool {
+        let said = &self.record.manifest;
+        let places = [&said.logo_url, &said.legal_info_url];
+        [http::Method::GET, http::Method::HEAD].contains(method)
+            && path_and_query.starts_with('/')
+            && places.into_iter().any(|place| place == path_and_query)
+    }
+
     /// How to come in (RFC 9110, 11.6.1), for who came with nothing, or with something that is no
     /// good.
     pub fn challenge(&self, presented: bool) -> Option<String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::header::CONTENT_SECURITY_POLICY;
+use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tollgate_edge::reply::{self, Reply};
@@ -67,7 +67,13 @@ pub(crate) async fn operation(
         return sign_in(&state, &asked);
     }
     // Before that a stranger would have a body of any size kept for nothing.
-    let principal = caller(&state, &exchange, &asked.headers, tool).await?;
+    let says_nothing = !asked.headers.contains_key(AUTHORIZATION);
+    let principal = if says_nothing && tool.is_open(&asked.method, path_and_query.as_str()) {
+        state.gate.anonymous(exchange.network())
+    } else {
+        caller(&state, &exchange, &asked.headers, tool).await?
+    };
+    exchange.note().principal(&principal);
     let body = body.read().await?;
     let request = PlainRequest {
         id: exchange.id(),
@@ -106,9 +112,7 @@ async fn caller(
         }
         (_, false) => {}
     }
-    let principal = found?;
-    exchange.note().principal(&principal);
-    Ok(principal)
+    found
 }
 
 /// Leads a browser from a tool's own name to our sign-in, whose cookies belong to our origin.

@@ -11,8 +11,9 @@ use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Exchange, Path};
-use tollgate_gate::Tool;
+use tollgate_gate::{Tool, is_loopback};
 use tollgate_kernel::{Error, Slug};
+use tollgate_protocol::plugin_host::same_site;
 use tollgate_protocol::tool::{BodyForm, Manifest, ManifestAuth, OpenApi, Scheme, Security};
 use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolRecord};
 use url::Url;
@@ -188,6 +189,29 @@ impl Texts {
             name_for_human: name,
         }
     }
+}
+
+/// What hosts may stumble over in the manifest of `tool`, by code, with what stands there: they want
+/// legal page and contact on the tool's own site, and show pictures of others in their own way
+/// (PG-03). What is called on this machine alone is shown to nobody.
+pub(crate) fn remarks(places: &Places, tool: &ToolRecord) -> Vec<(&'static str, String)> {
+    let root = places.address(tool);
+    let host_of = |address: &str| Url::parse(address).ok()?.host_str().map(str::to_owned);
+    let Some(own) = Url::parse(&root).ok().filter(|root| !is_loopback(root)) else {
+        return Vec::new();
+    };
+    let own = own.host_str().unwrap_or_default();
+    let texts = Texts::of(places, tool, &root);
+    let contact = texts.contact_email.rsplit_once('@').map(|(_, host)| host.to_owned());
+    let all = [
+        ("legal-other-domain", host_of(&texts.legal_info_url), texts.legal_info_url),
+        ("contact-other-domain", contact, texts.contact_email),
+        ("logo-other-domain", host_of(&texts.logo_url), texts.logo_url),
+    ];
+    let elsewhere = all.into_iter().filter(|(_, host, _)| {
+        !host.as_ref().is_some_and(|host| same_site(own, &host.to_ascii_lowercase()))
+    });
+    elsewhere.map(|(code, _, said)| (code, said)).collect()
 }
 
 /// Where the OpenAPI document of the tool at `root` is.

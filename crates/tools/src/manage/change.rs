@@ -107,9 +107,9 @@ pub struct ManifestChange {
     pub(crate) description_for_model: Option<String>,
     /// Where to ask for help.
     pub(crate) contact_email: Option<String>,
-    /// Its legal page: an address, or a path of the tool.
+    /// Its legal page: an address, or a path of the tool, which anybody may then read.
     pub(crate) legal_info_url: Option<String>,
-    /// Its picture: an address, or a path of the tool; no GIF.
+    /// Its picture: an address, or a path of the tool, which anybody may then see; no GIF.
     pub(crate) logo_url: Option<String>,
 }
 
