@@ -13,7 +13,7 @@ const MOST: usize = 65_536;
 /// Minutes of an hour: a rule by the hour is one by the minute on a clock that is this much slower.
 const HOUR: u32 = 60;
 
-/// Plugins that one network may bring to tools' sign-ins in any hour, so that nobody fills the
+/// The most plugins that one network may bring to tools' sign-ins in any hour: nobody fills the
 /// places of those that wait for an owner. Whoever makes one up is one developer.
 const PLUGINS_PER_HOUR: u32 = 5;
 
