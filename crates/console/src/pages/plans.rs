@@ -14,6 +14,7 @@ use super::budgets::BudgetFields;
 use super::collection::Collection;
 use super::form::{About, Area, Control, FormPage, Part, Wrong, saved_to};
 use super::parts::Section;
+use super::profile::ProfileFields;
 use super::{say, words};
 use crate::listing::Cursors;
 use crate::members::RatesChange;
@@ -35,6 +36,8 @@ pub(crate) struct PlanForm {
     max_output_tokens: String,
     #[serde(flatten)]
     budgets: BudgetFields,
+    #[serde(flatten)]
+    profile: ProfileFields,
 }
 
 /// The controls of a new plan's form. Errors of the API's budgets cannot come from it.
@@ -50,7 +53,8 @@ const FIELDS: [&str; 7] = [
 
 impl PlanForm {
     fn of(record: &PlanRecord) -> Self {
-        let PlanBody { models, rates, budgets, time_zone, max_output_tokens, .. } = &record.body;
+        let PlanBody { models, rates, budgets, time_zone, max_output_tokens, profile, .. } =
+            &record.body;
         let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
         let Rates { requests_per_minute, tokens_per_minute, concurrent } = rates;
         let rate = |rate: &Option<u32>| rate.map_or_else(String::new, |rate| rate.to_string());
@@ -63,6 +67,7 @@ impl PlanForm {
             time_zone: time_zone.clone(),
             max_output_tokens: max_output_tokens.to_string(),
             budgets: BudgetFields::of(budgets),
+            profile: ProfileFields::of(profile.as_ref()),
         }
     }
 
@@ -82,6 +87,7 @@ impl PlanForm {
             concurrent: limit("concurrent", &self.concurrent),
         };
         let budgets = self.budgets.read(w, &mut wrong);
+        let profile = Some(self.profile.read(w, &mut wrong));
         let zone = self.time_zone.trim();
         let zone = if zone.is_empty() { "UTC" } else { zone };
         if Plan::zone(zone).is_err() {
@@ -92,7 +98,16 @@ impl PlanForm {
             let (rates, budgets) = (Some(rates), Some(budgets));
             // The form has no field for tools: they stay as they are.
             let tools = None;
-            Ok(PlanChange { id, models, tools, rates, budgets, time_zone, max_output_tokens })
+            Ok(PlanChange {
+                id,
+                models,
+                tools,
+                rates,
+                budgets,
+                time_zone,
+                max_output_tokens,
+                profile,
+            })
         } else {
             Err(wrong)
         }
@@ -289,5 +304,6 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<
     let zone = Field::new("time_zone", "text", w.get("time-zone")).value(form.time_zone.clone());
     let zone = zone.hint(w.get("time-zone-hint")).error(Wrong::on(wrong, "time_zone"));
     controls.push(Control::Field(zone));
+    controls.extend(form.profile.controls(w, wrong));
     controls
 }

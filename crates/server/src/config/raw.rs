@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::NetworkLimits;
+use tollgate_edge::shapes::ProfileShape;
 use tollgate_gate::DrainBounds;
 use tollgate_kernel::{Budget, Period, Plan, Unit};
 use tollgate_models::ModelsState;
@@ -361,6 +362,9 @@ pub(super) struct RawPlan {
     #[serde(default = "output_ceiling")]
     #[schemars(range(min = 1))]
     pub(super) max_output_tokens: u32,
+    /// What goes into members' calls of models.
+    #[schemars(with = "Option<ProfileShape>")]
+    pub(super) profile: Option<serde_json::Value>,
 }
 
 fn all_models() -> Vec<String> {
