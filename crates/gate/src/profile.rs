@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_persons_own_comes_first_and_the_lower_ceiling_counts() {
-        let plan = r#"{"instructions": "plan {{plan}}", "defaults": {"temperature": 0.5, "top_p": 1},
+        let plan = r#"{"instructions": "plan {{plan}}",
+            "defaults": {"temperature": 0.5, "top_p": 1},
             "ceilings": {"temperature": 0.4, "top_p": 0.9}}"#;
         let user = r#"{"instructions": "for {{name}}", "defaults": {"top_p": 0.8},
             "ceilings": {"temperature": 1}}"#;

@@ -235,8 +235,8 @@ impl Part {
                 let word = other.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 let shown = if word && other.len() <= 20 { other } else { "…" };
                 Err(wrong(&format!(
-                    "{{{{{shown}}}}} is not known in instructions. Use {{{{name}}}}, {{{{locale}}}} \
-                     or {{{{plan}}}}."
+                    "{{{{{shown}}}}} is not known in instructions. Use {{{{name}}}}, \
+                     {{{{locale}}}} or {{{{plan}}}}."
                 )))
             }
         }

@@ -37,8 +37,8 @@ impl<S: Sync> FromRequestParts<S> for Passed {
 /// The ceiling that we set because the caller named none, or a higher one.
 const CEILING: HeaderName = HeaderName::from_static("x-tollgate-max-output-tokens");
 
-/// What profiles put into the call: a list of `plan` and `user` (RFC 9651, 3.1), each with the names
-/// of what comes from it in `applied`.
+/// What profiles put into the call: a list of `plan` and `user` (RFC 9651, 3.1), each with the
+/// names of what comes from it in `applied`.
 const PROFILE: HeaderName = HeaderName::from_static("tollgate-profile");
 
 /// `POST /v1/chat/completions`.

@@ -9,8 +9,8 @@ use tollgate_protocol::oauth::{
     Addressed, ClientAuth, Params, RedirectUri, TokenRequest, Wish, answer_url,
 };
 use tollgate_protocol::openai::{
-    Bound, ModelRequest, Route, Shape, Splice, StreamMeter, classify, parse_models, render_models, retry_after,
-    usage_of_json,
+    Bound, ModelRequest, Route, Shape, Splice, StreamMeter, classify, parse_models, render_models,
+    retry_after, usage_of_json,
 };
 use tollgate_protocol::plugin_host::{Auth, Root, Source, read, read_api};
 use tollgate_protocol::sse::{RawEvent, SseSplitter};

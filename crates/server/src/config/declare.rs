@@ -10,7 +10,8 @@ use tollgate_store::ProviderRecord;
 use url::Url;
 
 use super::check::{Checker, is_loopback, web_url};
-use super::raw::{RawBudget, RawModel, RawPlan, RawProvider, RawRates, RawUpstream};
+use super::raw::{RawBudget, RawModel, RawProvider, RawRates, RawUpstream};
+use super::raw_plan::RawPlan;
 use super::{ModelDecl, ProviderDecl, UpstreamDecl};
 
 impl Checker<'_> {

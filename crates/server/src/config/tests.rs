@@ -105,7 +105,10 @@ tools = ["todo"]
 rates = { requests_per_minute = 60, concurrent = 4 }
 budgets = [{ unit = "tokens", limit = 100, period = "day" }]
 time_zone = "Europe/Berlin"
-profile = { instructions = "Help {{name}}.", defaults = { temperature = 0.5 }, ceilings = { top_p = 1 } }
+[plan.profile]
+instructions = "Help {{name}}."
+defaults = { temperature = 0.5 }
+ceilings = { top_p = 1 }
 [[plan]]
 id = "bare"
 [[provider]]
