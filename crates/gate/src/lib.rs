@@ -11,6 +11,7 @@ mod call;
 mod catalogue;
 mod connect;
 mod drain;
+mod ends;
 mod events;
 mod fetch;
 mod figures;

@@ -18,7 +18,7 @@ use crate::standing::{Resolved, Strangers};
 use crate::target::check;
 use crate::tool::Tool;
 use crate::upstream::Upstream;
-use crate::{Call, Principal};
+use crate::{Call, Live, Principal};
 
 /// The proof that a principal may make a call. It owns the call and its candidates, so that nothing
 /// else can be sent with it.
@@ -62,6 +62,14 @@ impl PlainTo {
         match self {
             Self::Tool(tool) => Called::Tool(tool.id().clone()),
             Self::Connection(connected) => Called::Connection(connected.id()),
+        }
+    }
+
+    /// Its life, where it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Tool(tool) => Some(&tool.live),
+            Self::Connection(_) => None,
         }
     }
 }

@@ -10,12 +10,12 @@ use tollgate_store::{HttpScheme, ToolAuth, ToolRecord, ToolState, UpstreamAuth};
 use tollgate_vault::{Opener, Place, ProviderKey, Sealed};
 
 use crate::FastMap;
-use crate::Gate;
 use crate::Resource;
 use crate::identity::Introduced;
 use crate::principal::Known;
 use crate::target::{Injected, Target};
 use crate::upstream::Patience;
+use crate::{Gate, Live};
 
 /// How long a tool may take to answer, and then to go on: what a plugin's host waits for a call.
 const PATIENCE: Patience =
@@ -30,6 +30,8 @@ pub struct Tool {
     pub(crate) target: Target,
     /// How callers without a credential are introduced.
     pub(crate) introduced: ArcSwapOption<Introduced>,
+    /// As long as it is called in the same way at the same place: what it answers ends with that.
+    pub(crate) live: Arc<Live>,
 }
 
 impl Tool {
@@ -51,7 +53,21 @@ impl Tool {
         };
         let (address, aliases) = addresses(&record, public_url);
         let introduced = ArcSwapOption::empty();
-        Ok(Self { record, address, aliases, scopes, target, introduced })
+        let live = Arc::default();
+        Ok(Self { record, address, aliases, scopes, target, introduced, live })
+    }
+
+    /// The same tool with the life of what it was `before`, where its answers go on: it is called
+    /// in the same way, and its API is where it was.
+    fn after(self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        let (now, then) = (&self.record, &before.record);
+        // A name that was deleted and given again is another tool.
+        let goes_on = now.auth == then.auth
+            && now.upstream_url == then.upstream_url
+            && now.created_at == then.created_at;
+        let live = if goes_on { before.live.clone() } else { Arc::default() };
+        Self { live, ..self }
     }
 
     /// Its name.
@@ -181,7 +197,7 @@ impl Tools {
                 _ => {
                     let id = record.id.clone();
                     match Tool::new(record, public_url, opener) {
-                        Ok(tool) => Arc::new(tool),
+                        Ok(tool) => Arc::new(tool.after(known.map(|tool| &**tool))),
                         Err(error) => {
                             let cause = error.cause();
                             tracing::warn!(tool = %id, cause, "the tool is left out: {error}");
@@ -198,6 +214,16 @@ impl Tools {
             tools.by_id.insert(tool.id().clone(), tool);
         }
         tools
+    }
+
+    /// Ends what is still answered as it was `before`, of tools that are there no more or not so.
+    pub(crate) fn end_others(&self, before: &Self) {
+        for (id, tool) in &before.by_id {
+            let now = self.by_id.get(id);
+            if now.is_none_or(|now| !Arc::ptr_eq(&now.live, &tool.live)) {
+                tool.live.end();
+            }
+        }
     }
 
     pub(crate) fn get(&self, id: &Slug) -> Option<&Arc<Tool>> {

@@ -161,6 +161,7 @@ impl Gate {
             self.lives.outdate_all();
         }
         self.policy.store(policy.clone());
+        policy.tools.end_others(&before.tools);
         if !policy.has_upstreams_of(&before) {
             self.catalogue.keep_those_of(&policy);
             self.lists_wanted.notify_one();
