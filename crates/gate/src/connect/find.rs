@@ -97,6 +97,7 @@ impl Gate {
             manifest,
             api_base: api.base,
             spec_hash,
+            paths: api.paths,
             warnings,
             confirmed_hosts: Vec::new(),
             said: Said::default(),

@@ -8,6 +8,7 @@
 mod exchange;
 mod find;
 mod flow;
+mod found;
 mod ready;
 mod secrets;
 mod verify;
@@ -27,6 +28,7 @@ use url::Url;
 
 pub use self::exchange::Redeemed;
 pub use self::flow::{FLOW_LIFE, Landing};
+pub use self::found::Change;
 pub use self::verify::Verification;
 use crate::Patience;
 use crate::fetch::{Budget, Client, DocumentUrl};
@@ -63,6 +65,9 @@ pub struct Facts {
     pub api_base: String,
     /// The hash of its OpenAPI document.
     pub spec_hash: String,
+    /// How many paths that names.
+    #[serde(default)]
+    pub paths: usize,
     /// What is odd.
     pub warnings: Vec<Warning>,
     /// Hosts on other domains that the owner has confirmed.
@@ -149,12 +154,13 @@ impl Facts {
         hosts
     }
 
-    /// Whom a secret of this tool was entered for: the token endpoint where it has one, and the
-    /// API's origin. It goes nowhere else.
-    pub fn secret_goes_to(&self) -> (Option<String>, String, String) {
+    /// Whom a secret of this tool is entered for, and how it is sent: the token endpoint where it
+    /// has one, and the API's origin. It goes nowhere else.
+    pub fn secret_goes_to(&self) -> String {
         let token = self.endpoints().map(|endpoints| endpoints.token.to_string());
-        let scheme = format!("{:?}", self.scheme());
-        (token, self.origin(), scheme)
+        let scheme = self.scheme().map(found::named).unwrap_or_default();
+        let (mode, token) = (self.manifest.auth.name(), token.unwrap_or_default());
+        format!("{mode} {scheme} {token} {}", self.origin())
     }
 
     /// Where the API is, without its path.
@@ -171,11 +177,6 @@ impl Facts {
             Auth::OAuth(_) => Some(&Scheme::Bearer),
         }
     }
-
-    /// What of a manifest may not change behind the owner's back.
-    fn pinned(&self) -> (&Auth, &str, &str) {
-        (&self.manifest.auth, &self.api_base, self.root.host())
-    }
 }
 
 /// An install with what was read of it.
@@ -185,18 +186,36 @@ pub struct Install {
     pub record: InstallRecord,
     /// What was read.
     pub facts: Facts,
+    /// What was found since, and waits for the owner to take it; by [`Facts::hash`].
+    pub waiting: Option<Facts>,
+}
+
+/// What is kept of a tool in one column.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    facts: Facts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<Facts>,
 }
 
 impl Install {
+    /// A tool of which nothing is kept yet.
+    pub fn new(record: InstallRecord, facts: Facts) -> Self {
+        Self { record, facts, waiting: None }
+    }
+
     /// Reads what is kept.
     pub fn of(record: InstallRecord) -> Result<Self, Error> {
-        let facts = serde_json::from_str(&record.facts).map_err(Error::internal)?;
-        Ok(Self { record, facts })
+        let Kept { facts, waiting } =
+            serde_json::from_str(&record.facts).map_err(Error::internal)?;
+        Ok(Self { record, facts, waiting })
     }
 
     /// The record with what was read in it, for the store.
     pub fn stored(&self) -> Result<InstallRecord, Error> {
-        let facts = serde_json::to_string(&self.facts).map_err(Error::internal)?;
+        let kept = Kept { facts: self.facts.clone(), waiting: self.waiting.clone() };
+        let facts = serde_json::to_string(&kept).map_err(Error::internal)?;
         Ok(InstallRecord { facts, ..self.record.clone() })
     }
 

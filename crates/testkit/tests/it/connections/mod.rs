@@ -1,6 +1,7 @@
 //! The door to other people's tools.
 
 mod calling;
+mod changes;
 mod connecting;
 mod installing;
 mod manifests;
