@@ -96,21 +96,26 @@ pub(crate) async fn add(
     Ok(Added::Kept(Box::new(kept)))
 }
 
-/// Changes what the owner says of a tool.
+/// Changes what the owner says of a tool. The second part: it served before, and has to be verified
+/// anew.
 pub(crate) async fn change(
     state: &ConnectionsState,
     caller: &Arc<Principal>,
     id: InstallId,
     wish: Wish,
-) -> Result<Install, Error> {
+) -> Result<(Install, bool), Error> {
     let warrant = state.allow(caller, WRITE)?;
     let before = find(state, &warrant, id).await?;
     let pinned = before.facts.secret_goes_to();
+    let served = matches!(before.record.state, InstallState::Active(_));
     let had_secret = before.record.secret_sealed.is_some();
     let new_secret = wish.client_secret.is_some() || wish.service_token.is_some();
     let install = changed(state, &warrant, before, wish)?;
+    let serves =
+        matches!(install.record.state, InstallState::Active(_) | InstallState::Suspended(..));
+    let is_back = served && !serves;
     if install.facts.secret_goes_to() == pinned {
-        return keep(state, &warrant, install, "install.update").await;
+        return Ok((keep(state, &warrant, install, "install.update").await?, is_back));
     }
     // Else whoever may change an address could have the secret sent to themselves.
     if had_secret && !new_secret {
@@ -118,7 +123,7 @@ pub(crate) async fn change(
                     too when the token endpoint changes.";
         return Err(Error::invalid(what).with_param("client_secret"));
     }
-    keep_apart(state, &warrant, install, "install.update").await
+    Ok((keep_apart(state, &warrant, install, "install.update").await?, is_back))
 }
 
 /// Looks at the domain, and goes on from what is found there.
@@ -279,8 +284,18 @@ fn changed(
     let Wish { service_token, client_id, client_secret, suspended, .. } = &wish;
     let (service_token, client_secret) = (service_token.clone(), client_secret.clone());
     let (client_id, suspended) = (client_id.clone(), *suspended);
+    let led = leads(&install.facts);
     say(&mut install, wish)?;
     let now = state.gate.clock().now();
+    // Whoever leads people elsewhere has the tool verified once more, whether they are the owner or
+    // have the owner's session.
+    if leads(&install.facts) != led
+        && install.facts.manifest.auth.is_verified()
+        && matches!(install.record.state, InstallState::Active(_) | InstallState::Verified(_))
+        && suspended != Some(true)
+    {
+        install.record.state = InstallState::Fetched(now);
+    }
     let is_oauth = matches!(install.facts.manifest.auth, Auth::OAuth(_));
     if let Some(client_id) = client_id {
         if !is_oauth {
@@ -309,6 +324,14 @@ fn changed(
     }
     settle(state, warrant, &mut install)?;
     Ok(install)
+}
+
+/// Where people and their sign-ins are led, by the manifest or by the owner.
+fn leads(facts: &Facts) -> (Option<String>, Option<String>, Vec<String>) {
+    let endpoints = facts.endpoints();
+    let client_url = endpoints.as_ref().map(|it| it.client_url.to_owned());
+    let token = endpoints.map(|it| it.token.to_string());
+    (client_url, token, facts.confirmed_hosts.clone())
 }
 
 /// As far as a tool comes without anybody looking at its domain.

@@ -98,6 +98,7 @@ verify-found = The domain was looked at, and all is well.
 verify-manifest-changed = The tool publishes something else than before, and is stopped. See below what is different, then accept it or remove the tool.
 verify-text-changed = The tool describes itself differently. The words that you accepted stay until you accept these.
 verify-accepted = What it publishes now is accepted.
+verify-back = Saved. People or their sign-ins would be led elsewhere, so the tool waits to be verified anew: publish the token below, then look at the domain.
 verify-old-value-served = Our token is published, but a cache in front of the domain still serves the old manifest. Wait, or purge it.
 verify-token-missing = The manifest has no verification token for us.
 verify-token-wrong = The manifest has another verification token for us.

@@ -98,6 +98,7 @@ verify-found = 已查看域名，一切正常。
 verify-manifest-changed = 该工具发布的内容已改变，现已停用。请查看下面的不同之处，然后接受它或移除该工具。
 verify-text-changed = 该工具的描述已改变。在您接受之前，仍使用您接受过的文字。
 verify-accepted = 已接受它现在发布的内容。
+verify-back = 已保存。由于会把人或其登录引向别处，该工具需要重新验证：请发布下面的令牌，然后查看域名。
 verify-old-value-served = 我们的令牌已发布，但域名前的缓存仍提供旧清单。请等待或清除缓存。
 verify-token-missing = 清单中没有给我们的验证令牌。
 verify-token-wrong = 清单中给我们的是另一个验证令牌。

@@ -257,6 +257,8 @@ pub(crate) struct InstallView {
     verification: Option<VerificationView>,
     /// What was found there since, and waits to be accepted.
     found: Option<WaitingView>,
+    /// What a change means beside what it changed.
+    notice: Option<&'static str>,
     #[schemars(with = "String")]
     created_at: Timestamp,
     #[schemars(with = "String")]
@@ -305,6 +307,7 @@ impl InstallView {
             state_optional: facts.said.stateless,
             verification,
             found,
+            notice: None,
             created_at: record.created_at,
             updated_at: record.updated_at,
         }
@@ -390,8 +393,13 @@ pub(crate) async fn update(
     Path(id): Path<InstallId>,
     Body(patch): Body<InstallPatch>,
 ) -> Reply {
-    let changed = install::change(&state, &caller, id, patch.into()).await?;
-    reply::json(&InstallView::of(exchange.edge().origin(), changed))
+    let (changed, is_back) = install::change(&state, &caller, id, patch.into()).await?;
+    let mut view = InstallView::of(exchange.edge().origin(), changed);
+    view.notice = is_back.then_some(
+        "Nobody is led to this tool, and nothing is called, until it is verified anew: publish the \
+         verification token and verify it.",
+    );
+    reply::json(&view)
 }
 
 /// `POST /api/v1/installs/{id}/accept`.

@@ -24,7 +24,7 @@ use crate::state::ConnectionsState;
 pub(super) const AT: &str = "/admin/installs";
 
 /// What the page of a tool says beside that something is saved.
-const SAID: [&str; 7] = [
+const SAID: [&str; 8] = [
     "found",
     "text_changed",
     "manifest_changed",
@@ -32,6 +32,7 @@ const SAID: [&str; 7] = [
     "token_missing",
     "token_wrong",
     "accepted",
+    "back",
 ];
 
 /// Whether something was just done.
@@ -266,7 +267,8 @@ pub(crate) async fn update(
     let found = install::find(&state, &warrant, id).await?;
     let wish = form.wish(&found);
     let error = match install::change(&state, &caller, id, wish).await {
-        Ok(_) => return reply::see_other(&format!("{AT}/{id}?saved=1")),
+        Ok((_, true)) => return reply::see_other(&format!("{AT}/{id}?saved=back")),
+        Ok((_, false)) => return reply::see_other(&format!("{AT}/{id}?saved=1")),
         Err(error) => error,
     };
     let wrong = error.param().map(str::to_owned);

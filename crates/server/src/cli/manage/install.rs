@@ -36,6 +36,7 @@ const INSTALLS: Noun = Noun {
         column("scope", "scope", Form::Text),
         column("publish", "verification", Form::Text),
         column("found, waiting", "found", Form::Text),
+        column("notice", "notice", Form::Text),
         column("hosts to confirm", "unconfirmed_hosts", Form::Texts),
         column("warnings", "warnings", Form::Text),
         column("made", "created_at", Form::Moment),

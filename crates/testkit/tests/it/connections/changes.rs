@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_testkit::PluginWays;
 
-use super::House;
+use super::{House, asked};
 
 fn at(install: &Value) -> String {
     format!("/api/v1/installs/{}", install["id"].as_str().unwrap())
@@ -173,4 +173,33 @@ async fn v21_the_wizard_keeps_nothing_that_it_did_not_show() {
     let found = house.done("POST", "/api/v1/installs/look", look_api).await;
     assert_eq!(found["hash"], json!(now), "pages and API know it by the same hash");
     assert_eq!(look(Some(&now)).await.status, 303);
+}
+
+/// PH-12: what leads people elsewhere is verified anew, by whomever it was changed.
+#[tokio::test]
+async fn ph12_a_tool_whose_sign_in_is_led_elsewhere_is_verified_anew() {
+    let house = House::oauth().await;
+    let install = house.active().await;
+    let connection = house.connect(&install).await;
+    let path = format!("/connections/{}/todos", connection["id"].as_str().unwrap());
+    let client = house.server.with_bearer(&house.key);
+    let own = format!("http://{}", house.plugin.domain);
+    let same = json!({ "client_url": format!("{own}/oauth") });
+    let still = house.done("PATCH", &at(&install), same).await;
+    assert_eq!((&still["state"], &still["notice"]), (&json!("active"), &Value::Null));
+    for patch in [
+        json!({ "client_url": format!("{own}/elsewhere") }),
+        json!({ "confirmed_hosts": ["id.elsewhere.test"] }),
+    ] {
+        let changed = house.done("PATCH", &at(&install), patch.clone()).await;
+        assert_eq!(changed["state"], "token_issued", "{patch}");
+        assert!(changed["notice"].as_str().unwrap().contains("verified"), "{changed}");
+        let body = json!({ "install": install["id"] });
+        let closed = asked(&house.person, "POST", "/api/v1/connections", body).await;
+        assert_eq!(closed.status, 404, "{patch}: {}", closed.text);
+        assert_eq!(client.get(&path).await.unwrap().status, 409, "{patch}");
+        assert_ne!(changed["verification"], install["verification"], "another proof is asked for");
+        assert_eq!(house.verify(&changed).await["state"], "active", "{patch}");
+        assert_eq!(client.get(&path).await.unwrap().status, 200, "{patch}");
+    }
 }
