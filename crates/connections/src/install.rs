@@ -285,7 +285,7 @@ fn changed(
     let (service_token, client_secret) = (service_token.clone(), client_secret.clone());
     let (client_id, suspended) = (client_id.clone(), *suspended);
     let led = leads(&install.facts);
-    say(&mut install, wish)?;
+    say(&mut install, wish, state.gate.tools_on_loopback())?;
     let now = state.gate.clock().now();
     // Whoever leads people elsewhere has the tool verified once more, whether they are the owner or
     // have the owner's session.
@@ -353,7 +353,9 @@ fn settle(state: &ConnectionsState, warrant: &Warrant, install: &mut Install) ->
 }
 
 /// What the owner says in place of the manifest.
-fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
+///
+/// `on_loopback`: whether that may be an address of this machine.
+fn say(install: &mut Install, wish: Wish, on_loopback: bool) -> Result<(), Error> {
     let Wish { confirmed_hosts, client_url, authorization_url, scope, pkce, .. } = wish;
     if let Some(hosts) = confirmed_hosts {
         let sound = |host: &String| {
@@ -367,7 +369,9 @@ fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
             hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
     }
     let said = &mut install.facts.said;
-    let checked = |url: Option<String>, param| url.map(|url| checked_url(&url, param)).transpose();
+    let checked = |url: Option<String>, param| {
+        url.map(|url| checked_url(&url, param, on_loopback)).transpose()
+    };
     if let Some(url) = client_url {
         said.client_url = checked(url, "client_url")?;
     }
@@ -386,8 +390,9 @@ fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
     Ok(())
 }
 
-/// An address that secrets and people may be sent to: https, or http on this machine.
-fn checked_url(text: &str, param: &'static str) -> Result<String, Error> {
+/// An address that secrets and people may be sent to: https, or http on this machine where tools
+/// are developed (`on_loopback`).
+fn checked_url(text: &str, param: &'static str, on_loopback: bool) -> Result<String, Error> {
     let odd = || {
         let what = "An address begins with https:// and has neither a user name nor a fragment.";
         Error::invalid(what).with_param(param)
@@ -402,7 +407,7 @@ fn checked_url(text: &str, param: &'static str) -> Result<String, Error> {
         None => false,
     };
     let nobody = url.username().is_empty() && url.password().is_none();
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && here);
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && here && on_loopback);
     if safe && nobody && url.fragment().is_none() { Ok(text.to_owned()) } else { Err(odd()) }
 }
 

@@ -104,6 +104,11 @@ impl Gate {
         })
     }
 
+    /// Whether tools on this machine may have every mode (`dev.loopback_tools`).
+    pub fn tools_on_loopback(&self) -> bool {
+        self.connect.loopback_tools
+    }
+
     pub(super) fn source<'a>(&self, url: &'a Url, root: &'a Root) -> Source<'a> {
         Source { url, root, loopback_tools: self.connect.loopback_tools }
     }

@@ -1,7 +1,7 @@
 //! A tool that publishes something else than its owner saw, and an owner who says something else.
 
 use serde_json::{Value, json};
-use tollgate_testkit::PluginWays;
+use tollgate_testkit::{Engine, PluginWays, Setup, TestServer};
 
 use super::{House, asked};
 
@@ -201,5 +201,24 @@ async fn ph12_a_tool_whose_sign_in_is_led_elsewhere_is_verified_anew() {
         assert_ne!(changed["verification"], install["verification"], "another proof is asked for");
         assert_eq!(house.verify(&changed).await["state"], "active", "{patch}");
         assert_eq!(client.get(&path).await.unwrap().status, 200, "{patch}");
+    }
+}
+
+/// This machine is a place for secrets where tools are developed alone.
+#[tokio::test]
+async fn an_address_on_this_machine_is_set_only_with_the_switch() {
+    for (switch, status) in [(false, 400), (true, 200)] {
+        let setup = Setup { loopback_tools: switch, ..Setup::on(Engine::Sqlite) };
+        let server = TestServer::start_as(setup).await.unwrap();
+        let plugin = tollgate_testkit::HostedPlugin::start(PluginWays::default()).await.unwrap();
+        let admin = server.with_bearer(&server.add_admin_key().await.unwrap());
+        let body = json!({ "domain": plugin.domain });
+        let install = admin.post("/api/v1/installs", &body).await.unwrap().json();
+        for member in ["authorization_url", "client_url"] {
+            for place in ["http://localhost:1/token", "http://127.0.0.1/token", "http://[::1]/"] {
+                let answer = admin.patch(&at(&install), &json!({ member: place })).await.unwrap();
+                assert_eq!(answer.status, status, "{switch} {member} {place}: {}", answer.text);
+            }
+        }
     }
 }
