@@ -81,7 +81,7 @@ pub use call::{Call, ConnectionCall, ModelCall, PlainRequest, ToolCall};
 pub use catalogue::Listed;
 pub use connect::{
     Change, Connected, Endpoints as ToolEndpoints, FLOW_LIFE, Facts, Install, Landing, Redeemed,
-    Said, VERIFICATION_KEY, Verification,
+    Said, ToolPatience, VERIFICATION_KEY, Verification,
 };
 pub use drain::DrainBounds;
 pub use fetch::{Document, DocumentForm, DocumentUrl, FetchTerms, Outbound, Redirects};

@@ -277,7 +277,7 @@ impl InstallView {
         let (needs, uri) = (install.needs(), redirect_uri(origin, &install));
         let unconfirmed_hosts = install.facts.unconfirmed_hosts();
         let scope = is_oauth.then(|| install.facts.scope().to_owned());
-        let Install { record, facts, waiting } = install;
+        let Install { record, facts, waiting, .. } = install;
         let found = waiting.map(|found| WaitingView::of(&facts, found));
         let verification = record
             .verification_token

@@ -47,9 +47,11 @@ impl Gate {
         &self,
         principal: &Arc<Principal>,
         install: &Install,
-        connection: ConnectionRecord,
+        mut connection: ConnectionRecord,
         redeemed: Redeemed<'_>,
     ) -> Result<(), Error> {
+        // Whoever signs in anew may be somebody else there: what was had before is not theirs.
+        connection.refresh_sealed = None;
         let target = format!("connection:{}", connection.id);
         let pkce = install.facts.said.pkce;
         let request = TokenRequest::Code {

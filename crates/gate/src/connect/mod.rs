@@ -7,16 +7,16 @@
 
 mod exchange;
 mod find;
+mod flights;
 mod flow;
 mod found;
 mod ready;
+mod renew;
 mod secrets;
 mod verify;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
@@ -27,6 +27,7 @@ use tollgate_store::{ConnectionRecord, Event, EventKind, InstallRecord};
 use url::Url;
 
 pub use self::exchange::Redeemed;
+use self::flights::Flights;
 pub use self::flow::{FLOW_LIFE, Landing};
 pub use self::found::Change;
 pub use self::verify::Verification;
@@ -37,9 +38,21 @@ use crate::target::{Injected, Target};
 /// How many connections are kept in memory.
 const KEPT: usize = 4_096;
 
-/// How long a tool may take to answer, and between two pieces of its answer.
-const PATIENCE: Patience =
-    Patience { first_byte: Duration::from_secs(45), silence: Duration::from_secs(60) };
+/// How patient callers are with a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToolPatience {
+    /// With an answer of its API.
+    pub answer: Patience,
+    /// With new tokens, where a call waits for these.
+    pub renewal: Duration,
+}
+
+impl Default for ToolPatience {
+    fn default() -> Self {
+        let (first_byte, silence) = (Duration::from_secs(45), Duration::from_secs(60));
+        Self { answer: Patience { first_byte, silence }, renewal: Duration::from_secs(15) }
+    }
+}
 
 /// How many requests to token endpoints of tools are on their way at once.
 const AT_ONCE: usize = 64;
@@ -207,14 +220,15 @@ impl Install {
 
     /// Reads what is kept.
     pub fn of(record: InstallRecord) -> Result<Self, Error> {
-        let Kept { facts, waiting } =
-            serde_json::from_str(&record.facts).map_err(Error::internal)?;
+        let kept = serde_json::from_str(&record.facts).map_err(Error::internal)?;
+        let Kept { facts, waiting } = kept;
         Ok(Self { record, facts, waiting })
     }
 
     /// The record with what was read in it, for the store.
     pub fn stored(&self) -> Result<InstallRecord, Error> {
-        let kept = Kept { facts: self.facts.clone(), waiting: self.waiting.clone() };
+        let (facts, waiting) = (self.facts.clone(), self.waiting.clone());
+        let kept = Kept { facts, waiting };
         let facts = serde_json::to_string(&kept).map_err(Error::internal)?;
         Ok(InstallRecord { facts, ..self.record.clone() })
     }
@@ -262,18 +276,19 @@ pub struct Connected {
     pub(crate) install: Install,
     /// Where its calls go, as new connections are made to it.
     pub(crate) address: DocumentUrl,
+    /// When the tool refused tokens that it gave just before.
+    refused_us: AtomicI64,
 }
 
 impl Connected {
     /// Where its calls go, with this credential.
-    fn target_with(&self, injected: Option<&Injected>) -> Result<Target, Error> {
+    fn target_with(
+        &self,
+        injected: Option<&Injected>,
+        patience: Patience,
+    ) -> Result<Target, Error> {
         let title = format!("The tool {}", self.install.record.name);
-        Target::new(title, &self.install.facts.api_base, injected, PATIENCE)
-    }
-
-    /// The tool does not take its credential.
-    pub(crate) fn refused(&self) -> Error {
-        needs_reauth(&self.install.record.name)
+        Target::new(title, &self.install.facts.api_base, injected, patience)
     }
 
     /// Whose it is.
@@ -296,18 +311,19 @@ impl Connected {
 pub(crate) struct Connect {
     kept: Cache<ConnectionId, Arc<Connected>>,
     heeded: AtomicU64,
-    /// Held by whoever asks for new tokens of a connection.
-    turns: Mutex<HashMap<ConnectionId, Weak<tokio::sync::Mutex<()>>>>,
+    /// Who asks for new tokens.
+    flights: Arc<Flights<Arc<Connected>>>,
+    patience: ToolPatience,
     budget: Budget,
     client: Arc<Client>,
     pub(crate) loopback_tools: bool,
 }
 
 impl Connect {
-    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool) -> Self {
+    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool, patience: ToolPatience) -> Self {
         let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
         let (kept, heeded) = (Cache::new(KEPT), AtomicU64::new(0));
-        Self { kept, heeded, turns: Mutex::default(), budget, client, loopback_tools }
+        Self { kept, heeded, flights: Arc::default(), patience, budget, client, loopback_tools }
     }
 
     /// Forgets what is not what it was. A change of a tool concerns all that are connected to it,
@@ -344,17 +360,6 @@ impl Connect {
         if self.heeded() != heeded {
             self.kept.remove(&connected.record.id);
         }
-    }
-
-    fn turn(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        turns.insert(id, Arc::downgrade(&turn));
-        turn
     }
 }
 
