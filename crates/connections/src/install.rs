@@ -266,7 +266,7 @@ async fn altered(
         return keep(state, warrant, install, "install.accept").await;
     }
     if !is_same {
-        install.record.secret_sealed = None;
+        (install.record.secret_sealed, install.secret_for) = (None, None);
         install.record.verification_token = None;
     }
     install.record.state = InstallState::Fetched(now);
@@ -316,6 +316,7 @@ fn changed(
         let sealed = state.gate.seal_install_secret(warrant, id, version, &secret)?;
         install.record.secret_sealed = Some(sealed);
         install.record.secret_version = version;
+        install.secret_for = Some(install.facts.secret_goes_to());
         // Before everything is there it is not entered.
         install.record.state = InstallState::Fetched(now);
     }

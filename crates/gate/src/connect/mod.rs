@@ -201,6 +201,8 @@ pub struct Install {
     pub facts: Facts,
     /// What was found since, and waits for the owner to take it; by [`Facts::hash`].
     pub waiting: Option<Facts>,
+    /// Whom its secret was entered for, as [`Facts::secret_goes_to`] says it.
+    pub secret_for: Option<String>,
 }
 
 /// What is kept of a tool in one column.
@@ -210,25 +212,27 @@ struct Kept {
     facts: Facts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Facts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret_for: Option<String>,
 }
 
 impl Install {
     /// A tool of which nothing is kept yet.
     pub fn new(record: InstallRecord, facts: Facts) -> Self {
-        Self { record, facts, waiting: None }
+        Self { record, facts, waiting: None, secret_for: None }
     }
 
     /// Reads what is kept.
     pub fn of(record: InstallRecord) -> Result<Self, Error> {
         let kept = serde_json::from_str(&record.facts).map_err(Error::internal)?;
-        let Kept { facts, waiting } = kept;
-        Ok(Self { record, facts, waiting })
+        let Kept { facts, waiting, secret_for } = kept;
+        Ok(Self { record, facts, waiting, secret_for })
     }
 
     /// The record with what was read in it, for the store.
     pub fn stored(&self) -> Result<InstallRecord, Error> {
         let (facts, waiting) = (self.facts.clone(), self.waiting.clone());
-        let kept = Kept { facts, waiting };
+        let kept = Kept { facts, waiting, secret_for: self.secret_for.clone() };
         let facts = serde_json::to_string(&kept).map_err(Error::internal)?;
         Ok(InstallRecord { facts, ..self.record.clone() })
     }
@@ -276,6 +280,8 @@ pub struct Connected {
     pub(crate) install: Install,
     /// Where its calls go, as new connections are made to it.
     pub(crate) address: DocumentUrl,
+    /// Whether its credential was entered for where the tool is now.
+    fits: bool,
     /// When the tool refused tokens that it gave just before.
     refused_us: AtomicI64,
 }

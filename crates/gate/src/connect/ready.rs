@@ -54,7 +54,14 @@ impl Gate {
         let facts = &install.facts;
         let read = |url: &str| Url::parse(url).map_err(Error::internal);
         let address = self.beside(&read(&facts.api_base)?, &read(&facts.manifest_url)?)?;
-        Ok(Connected { record, install, address, refused_us: 0.into() })
+        let goes_to = facts.secret_goes_to();
+        let entered_for = match &facts.manifest.auth {
+            Auth::None => None,
+            Auth::ServiceHttp { .. } => Some(&install.secret_for),
+            Auth::UserHttp { .. } | Auth::OAuth(_) => Some(&record.issuer),
+        };
+        let fits = entered_for.is_none_or(|it| it.as_ref() == Some(&goes_to));
+        Ok(Connected { record, install, address, fits, refused_us: 0.into() })
     }
 
     /// What callers know a connection as.
@@ -92,7 +99,15 @@ impl Connected {
             // What was refused once may be good for something else: the tool decides.
             ConnectionState::Active | ConnectionState::NeedsReauth => {}
         }
-        Ok(())
+        match (self.fits, self.is_the_persons()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(needs_reauth(name)),
+            (false, false) => {
+                let what = "has moved since its token was entered. Its owner here has to enter it \
+                            anew.";
+                Err(failed(Kind::Conflict, name, what))
+            }
+        }
     }
 
     /// Whether a refusal by the tool can be mended with new tokens.

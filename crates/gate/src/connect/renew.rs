@@ -79,10 +79,7 @@ impl Gate {
             return Ok(now);
         }
         let name = &now.install.record.name;
-        let issuer = now.install.facts.endpoints().map(|it| it.token.to_string());
-        let sealed = now.record.refresh_sealed.as_deref();
-        let sealed = sealed.filter(|_| issuer == now.record.issuer);
-        let sealed = sealed.ok_or_else(|| needs_reauth(name))?;
+        let sealed = now.record.refresh_sealed.as_deref().ok_or_else(|| needs_reauth(name))?;
         let token = self.open_of(&now.record, REFRESH, sealed)?;
         let target = format!("connection:{}", now.record.id);
         let request = TokenRequest::Refresh { token: &token };

@@ -1,7 +1,8 @@
 //! A tool that publishes something else than its owner saw, and an owner who says something else.
 
 use serde_json::{Value, json};
-use tollgate_testkit::{Engine, PluginWays, Setup, TestServer};
+use tollgate_store::AuditEvent;
+use tollgate_testkit::{Engine, PLUGIN_SERVICE_TOKEN, PluginWays, Setup, TestServer};
 
 use super::{House, asked};
 
@@ -221,4 +222,75 @@ async fn an_address_on_this_machine_is_set_only_with_the_switch() {
             }
         }
     }
+}
+
+/// PH-13: what was pasted for one address is not sent to another, whoever changed the record.
+#[tokio::test]
+async fn ph13_a_pasted_token_goes_only_where_it_was_entered_for() {
+    for (mode, kind) in [("user_http", "needs_reauth"), ("service_http", "conflict")] {
+        for (from, to) in [("localhost:", "127.0.0.1:"), ("bearer", "basic")] {
+            let house = House::with(PluginWays { mode, ..PluginWays::default() }).await;
+            let mut body = json!({});
+            house.plugin.change(|ways| {
+                ways.accepted = [PLUGIN_SERVICE_TOKEN.to_owned()].into();
+            });
+            let install = if mode == "service_http" {
+                let secret = json!({ "service_token": PLUGIN_SERVICE_TOKEN });
+                let install = house.install(secret).await;
+                house.verify(&install).await["install"].clone()
+            } else {
+                body["token"] = json!(PLUGIN_SERVICE_TOKEN);
+                house.install(json!({})).await
+            };
+            body["install"] = install["id"].clone();
+            let made = asked(&house.person, "POST", "/api/v1/connections", body).await.json();
+            let path = format!("/connections/{}/todos", made["id"].as_str().unwrap());
+            let client = house.server.with_bearer(&house.key);
+            assert_eq!(client.get(&path).await.unwrap().status, 200);
+
+            let id = install["id"].as_str().unwrap().parse().unwrap();
+            let gate = &house.server.gate;
+            let reader = gate.read(&house.server.system);
+            let mut record = reader.install(id).await.unwrap().unwrap();
+            let mut facts: Value = serde_json::from_str(&record.facts).unwrap();
+            for place in ["/api_base", "/manifest/auth/scheme"] {
+                let member = facts.pointer_mut(place).unwrap();
+                *member = json!(member.as_str().unwrap().replace(from, to));
+            }
+            assert_ne!(record.facts, facts.to_string());
+            record.facts = facts.to_string();
+            let mut tx = gate.begin(&house.server.system).await.unwrap();
+            tx.put_install(&record).await.unwrap();
+            tx.commit(AuditEvent::new("test.move", "install")).await.unwrap();
+            gate.heed().await;
+            let calls = house.plugin.calls().len();
+            let refused = client.get(&path).await.unwrap();
+            assert_eq!(refused.status, 409, "{mode} {to}: {}", refused.text);
+            assert_eq!(refused.json()["code"], kind, "{mode} {to}");
+            assert!(refused.text.contains("Todo list"), "{}", refused.text);
+            assert_eq!(house.plugin.calls().len(), calls, "{mode} {to}: nothing went out");
+        }
+    }
+}
+
+/// The same by the owner's hand: what people pasted for the old address is asked for anew.
+#[tokio::test]
+async fn ph13_a_tool_that_moves_has_its_people_enter_their_tokens_anew() {
+    let house = House::with(PluginWays { mode: "user_http", ..PluginWays::default() }).await;
+    let install = house.install(json!({})).await;
+    house.plugin.change(|ways| ways.accepted.extend(["canary-pasted".to_owned()]));
+    let token = json!({ "install": install["id"], "token": "canary-pasted" });
+    let made = asked(&house.person, "POST", "/api/v1/connections", token).await.json();
+    let path = format!("/connections/{}/todos", made["id"].as_str().unwrap());
+    let client = house.server.with_bearer(&house.key);
+    assert_eq!(client.get(&path).await.unwrap().status, 200);
+    house.plugin.change(|ways| ways.scheme = "basic");
+    let found = house.look(&install).await["install"]["found"]["hash"].clone();
+    let taken = house.accept(&install, &found).await;
+    assert_eq!(taken.status, 200, "{}", taken.text);
+    let calls = house.plugin.calls().len();
+    let refused = client.get(&path).await.unwrap();
+    assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("needs_reauth")));
+    assert_eq!(house.plugin.calls().len(), calls);
+    assert_eq!(house.connection(&made).await["state"], "needs_reauth");
 }
