@@ -76,7 +76,7 @@ impl PlainTo {
     pub(crate) fn live(&self) -> Option<&Arc<Live>> {
         match self {
             Self::Tool(tool) => Some(&tool.live),
-            Self::Connection(_) => None,
+            Self::Connection(to) => Some(&to.now.live),
         }
     }
 }

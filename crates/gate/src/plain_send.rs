@@ -80,6 +80,10 @@ impl Forwarder<'_> {
         let renewed = gate.renewed(&principal, &to.now, to.refused.as_deref()).await;
         let is_second = to.refused.is_some();
         let to = renewed.inspect_err(|_| hold.held.charge.fail_attempt())?;
+        // It was ended since this was decided: nothing of it goes out.
+        if to.live.has_ended() {
+            return Err(gone());
+        }
         let target = gate.target(&to)?;
         let outgoing = target.request(request, HeaderMap::new())?;
         let answer = head(&mut hold, &target, || gate.send_guarded(&to, outgoing)).await?;

@@ -31,9 +31,9 @@ use self::flights::Flights;
 pub use self::flow::{FLOW_LIFE, Landing};
 pub use self::found::Change;
 pub use self::verify::Verification;
-use crate::Patience;
 use crate::fetch::{Budget, Client, DocumentUrl};
 use crate::target::{Injected, Target};
+use crate::{Live, Patience};
 
 /// How many connections are kept in memory.
 const KEPT: usize = 4_096;
@@ -282,6 +282,8 @@ pub struct Connected {
     pub(crate) address: DocumentUrl,
     /// Whether its credential was entered for where the tool is now.
     fits: bool,
+    /// Ends with it, its tool and its person: then its running answers end.
+    pub(crate) live: Arc<Live>,
     /// When the tool refused tokens that it gave just before.
     refused_us: AtomicI64,
 }

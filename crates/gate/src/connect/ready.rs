@@ -37,12 +37,17 @@ impl Gate {
         owner: Owner,
         id: ConnectionId,
     ) -> Result<Arc<Connected>, Error> {
-        let heeded = self.connect.heeded();
-        let found = self.authn.reader.connected(owner, id).await?;
-        let (record, install) = found.ok_or_else(Error::not_found)?;
-        let connected = Arc::new(self.ready_to_call(record, install)?);
-        self.connect.keep(&connected, heeded);
-        Ok(connected)
+        loop {
+            let heeded = self.connect.heeded();
+            let found = self.authn.reader.connected(owner, id).await?;
+            let (record, install) = found.ok_or_else(Error::not_found)?;
+            let connected = Arc::new(self.ready_to_call(record, install)?);
+            // What ends it from here on finds its life; what came before may have missed it.
+            if self.connect.heeded() == heeded {
+                self.connect.keep(&connected, heeded);
+                return Ok(connected);
+            }
+        }
     }
 
     fn ready_to_call(
@@ -61,7 +66,9 @@ impl Gate {
             Auth::UserHttp { .. } | Auth::OAuth(_) => Some(&record.issuer),
         };
         let fits = entered_for.is_none_or(|it| it.as_ref() == Some(&goes_to));
-        Ok(Connected { record, install, address, fits, refused_us: 0.into() })
+        let (id, user) = (record.id.uuid(), record.user.uuid());
+        let live = self.lives.resting(id, Some(user), vec![record.install.uuid()]);
+        Ok(Connected { record, install, address, fits, live, refused_us: 0.into() })
     }
 
     /// What callers know a connection as.

@@ -3,6 +3,7 @@
 mod calling;
 mod changes;
 mod connecting;
+mod ending;
 mod installing;
 mod manifests;
 mod renewing;
