@@ -4,6 +4,7 @@ mod calling;
 mod changes;
 mod connecting;
 mod ending;
+mod failing;
 mod installing;
 mod manifests;
 mod renewing;
