@@ -43,7 +43,7 @@ impl<'a> Profiles<'a> {
     pub(crate) fn of(standing: &'a Standing, resolved: &'a Resolved) -> Option<Self> {
         let plan = &resolved.in_effect.as_ref()?.plan;
         let caller = standing.caller.as_deref();
-        let (of_plan, user) = (plan.profile.as_ref(), caller.and_then(|it| it.profile.as_ref()));
+        let (of_plan, user) = (plan.profile.as_ref(), caller.and_then(|it| it.profile.as_deref()));
         if of_plan.is_none() && user.is_none() {
             return None;
         }
@@ -181,7 +181,7 @@ pub(crate) struct CallerFacts {
     /// Their language.
     pub(crate) locale: Option<String>,
     /// A profile of their own.
-    pub(crate) profile: Option<Profile>,
+    pub(crate) profile: Option<Box<Profile>>,
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) async fn create_user(
     let mut tx = gate.begin(&warrant).await?;
     let mut user = tx.insert_user(user).await?;
     if state != user.state || profile.is_some() {
-        (user.state, user.profile) = (state, profile);
+        (user.state, user.profile) = (state, profile.map(Box::new));
         tx.update_user(&user).await?;
     }
     if !groups.is_empty() {

@@ -96,7 +96,8 @@ async fn changed(
         after.plan.clone_from(plan);
     }
     if let Some(patch) = &change.profile {
-        after.profile = patched_profile(after.profile.as_ref(), patch.clone())?;
+        let profile = patched_profile(after.profile.as_deref(), patch.clone())?;
+        after.profile = profile.map(Box::new);
     }
     after.role = change.role.unwrap_or(after.role);
     after.state = change.state.unwrap_or(after.state);

@@ -68,8 +68,8 @@ pub struct UserRecord {
     pub state: AccountState,
     /// What the owner's other software calls this person.
     pub external_id: Option<String>,
-    /// What goes into their calls of models; it comes before their plan's.
-    pub profile: Option<Profile>,
+    /// What goes into their calls of models; it comes before their plan's. Few have one.
+    pub profile: Option<Box<Profile>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.

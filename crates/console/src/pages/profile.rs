@@ -159,7 +159,6 @@ fn tokens(text: &str) -> Result<Option<u32>, ()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::testing::House;

@@ -122,7 +122,7 @@ pub(crate) async fn show(
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
     let user = find(&state, &warrant, id).await?;
-    let profile = ProfileFields::of(user.profile.as_ref());
+    let profile = ProfileFields::of(user.profile.as_deref());
     let page = form_page(&state, &warrant, &visit, (&user, &profile), &[]).await?;
     page.show(visit)
 }
@@ -145,7 +145,7 @@ pub(crate) async fn update(
     let mut wrong = Vec::new();
     let profile = form.profile.read(w, &mut wrong);
     if wrong.is_empty() {
-        after.profile = patched_profile(None, profile)?;
+        after.profile = patched_profile(None, profile)?.map(Box::new);
         wrong = match alter(&state, &warrant, &before, &after).await {
             Ok(()) => return saved_to(Section::Users),
             Err(error) if error.kind() == Kind::Forbidden => {

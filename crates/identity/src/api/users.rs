@@ -135,7 +135,7 @@ pub(crate) struct UserView {
     external_id: Option<String>,
     /// What goes into their calls of models; it comes before their plan's.
     #[schemars(with = "Option<ProfileShape>")]
-    profile: Option<Profile>,
+    profile: Option<Box<Profile>>,
     /// `active` or `disabled`.
     state: &'static str,
     has_password: bool,

@@ -28,7 +28,8 @@ pub(crate) async fn an_account_is_read_as_it_was_written(bench: &Bench) -> Outco
     user.locale = Some("de".to_owned());
     let ceilings = Ceilings { temperature: Some(0.7), ..Ceilings::default() };
     let instructions = Some(Template::parse("Help {{name}}.")?);
-    user.profile = Some(Profile { instructions, ceilings, ..Profile::default() });
+    let profile = Profile { instructions, ceilings, ..Profile::default() };
+    user.profile = Some(Box::new(profile));
     let mut tx = bench.begin().await?;
     tx.update_user(&user).await?;
     user.updated_at = tx.now();
