@@ -73,19 +73,11 @@ impl PlainTo {
         }
     }
 
-    /// Its life, where it may end while an answer of it flows.
-    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+    /// Its life: it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> &Arc<Live> {
         match self {
-            Self::Tool(tool) => Some(&tool.live),
-            Self::Connection(to) => Some(&to.now.live),
-        }
-    }
-
-    /// Its life, where it may end while an answer of it flows.
-    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
-        match self {
-            Self::Tool(tool) => Some(&tool.live),
-            Self::Connection(_) => None,
+            Self::Tool(tool) => &tool.live,
+            Self::Connection(to) => &to.now.live,
         }
     }
 }
@@ -328,8 +320,9 @@ impl Decider<'_> {
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
         let open = tool.is_open(&request.method, request.path_and_query.as_str());
-        if !tool.knows(known) && !(open && principal.is_anonymous()) {
-            return Err(tool.unauthenticated(!principal.is_anonymous()));
+        let (is_known, is_stranger) = (tool.knows(known), principal.is_anonymous());
+        if !is_known && (!open || !is_stranger) {
+            return Err(tool.unauthenticated(!is_stranger));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {
             network: principal.network.counted(),
