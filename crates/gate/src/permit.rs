@@ -296,7 +296,8 @@ impl Decider<'_> {
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
         let open = tool.is_open(&request.method, request.path_and_query.as_str());
-        if !tool.knows(known) && !(open && principal.is_anonymous()) {
+        let admitted = tool.knows(known) || (open && principal.is_anonymous());
+        if !admitted {
             return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {
