@@ -320,9 +320,9 @@ impl Decider<'_> {
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
         let open = tool.is_open(&request.method, request.path_and_query.as_str());
-        let (is_known, is_stranger) = (tool.knows(known), principal.is_anonymous());
-        if !is_known && (!open || !is_stranger) {
-            return Err(tool.unauthenticated(!is_stranger));
+        let admitted = tool.knows(known) || (open && principal.is_anonymous());
+        if !admitted {
+            return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {
             network: principal.network.counted(),
