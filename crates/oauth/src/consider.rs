@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::plugin_callback;
 use crate::scopes::{self, covers, is_legacy, may_use};
+use crate::state::OAuthState;
 use crate::ticket::Ticket;
 
 /// How long a code waits.
@@ -83,7 +84,7 @@ pub(crate) enum Next {
 /// Finds out who asks. What is wrong with that is told to the person: no answer goes to an address
 /// that belongs to nobody (T19).
 pub(crate) async fn asker(
-    gate: &Gate,
+    state: &OAuthState,
     caller: &Arc<Principal>,
     query: &str,
 ) -> Result<Asker, Error> {
@@ -91,7 +92,8 @@ pub(crate) async fn asker(
         return Err(Error::oauth(OAuthCode::InvalidRequest, "The request is too long."));
     }
     let params = Params::from_form(query.as_bytes())?;
-    let Addressed { client_id, redirect_uri, state, by_form } = Addressed::parse(&params)?;
+    let Addressed { client_id, redirect_uri, state: told, by_form } = Addressed::parse(&params)?;
+    let gate = &state.gate;
     let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
     let client = gate.read(&warrant).client_called(&client_id).await?;
     let client = client.filter(|client| client.state == AccountState::Active);
@@ -102,11 +104,11 @@ pub(crate) async fn asker(
     let place = match place(&client, redirect_uri.as_deref()) {
         Ok(place) => place,
         Err(error) => {
-            plugin_callback::note(gate, caller, &client, redirect_uri.as_deref()).await?;
+            plugin_callback::note(state, caller, &client, redirect_uri.as_deref()).await?;
             return Err(error);
         }
     };
-    Ok(Asker { client, place, redirect_uri, state, by_form, params })
+    Ok(Asker { client, place, redirect_uri, state: told, by_form, params })
 }
 
 /// Where answers go: what the request says, if it is registered; or the one place that is.
