@@ -297,12 +297,13 @@ impl Decider<'_> {
     }
 
     /// A principal comes to a tool by the tool's own way in; one that came by another does not call
-    /// it.
+    /// it. What it shows to everybody it shows to who says nothing of themselves.
     fn decide_tool(&self, principal: &Arc<Principal>, call: ToolCall) -> Result<Permit, Error> {
         let ToolCall { tool, request } = call;
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
-        if !tool.knows(known) {
+        let open = tool.is_open(&request.method, request.path_and_query.as_str());
+        if !tool.knows(known) && !(open && principal.is_anonymous()) {
             return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {

@@ -1,6 +1,6 @@
 //! Sending a plain call: one attempt, since nobody knows what a second would do.
 
-use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use http::header::{ACCEPT_RANGES, CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_kernel::{Error, Kind};
 
@@ -132,11 +132,9 @@ pub(crate) async fn head(
             return Err(Error::new(Kind::UpstreamTimeout, words));
         }
     };
+    // What was asked for may be done, wherever it says to look: it is charged like every answer.
     match led_away(target, answer.status()) {
-        Some(error) => {
-            hold.held.charge.fail_attempt();
-            Err(error)
-        }
+        Some(error) => Err(error),
         None => Ok(answer),
     }
 }
@@ -161,6 +159,10 @@ pub(crate) async fn plain_answer(
     let private = !hold.decided.principal.is_anonymous();
     let mut headers = answer_headers(&parts.headers, is_ours, private);
     headers.insert(CONTENT_SECURITY_POLICY, NO_PAGE);
+    if !target.needles.is_empty() {
+        // Parts are not asked for there.
+        headers.remove(ACCEPT_RANGES);
+    }
     let place = location(&parts.headers, target, address);
     if let Some(place) = place.filter(|place| !is_ours(place.as_bytes())) {
         headers.insert(LOCATION, place);

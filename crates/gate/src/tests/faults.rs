@@ -78,7 +78,8 @@ async fn redirects_and_challenges_of_the_api_are_errors_of_ours() {
         let error = house.get(&who, &tool, "/").await.unwrap_err();
         assert_eq!(error.kind(), Kind::UpstreamFailed, "{status}");
         assert!(error.detail().contains("The tool todo answered with a redirect"), "{error}");
-        assert_eq!(house.outcome().await, (EntryState::Failed, 0));
+        // What was asked for may be done, as of a form that leads to what it made.
+        assert_eq!(house.outcome().await, (EntryState::Estimated, 1), "{status}");
     }
     assert!(elsewhere.seen().is_empty());
     let house = House::new().await;
