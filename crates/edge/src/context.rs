@@ -236,6 +236,18 @@ impl Exchange {
         self.edge().networks.count_at(Attempt::Anonymous, self.network().counted())
     }
 
+    /// Counts a guess at a secret that somebody else chose, before anything is looked up: an error
+    /// where their network has made too many, be this one right or wrong. Of many at once no more
+    /// than the limit get through. One that was right is taken back.
+    pub fn count_guess(&self) -> Result<(), Error> {
+        self.edge().networks.count_at(Attempt::Guess, self.network().counted())
+    }
+
+    /// What was counted as a guess was none.
+    pub fn take_guess_back(&self) {
+        self.edge().networks.take_back_at(Attempt::Guess, self.network().counted());
+    }
+
     /// The request's line in the log, to add fields to.
     pub fn note(&self) -> &Note {
         &self.0.note

@@ -13,6 +13,10 @@ const MOST: usize = 65_536;
 /// Minutes of an hour: a rule by the hour is one by the minute on a clock that is this much slower.
 const HOUR: u32 = 60;
 
+/// The most plugins that one network may bring to tools' sign-ins in any hour: nobody fills the
+/// places of those that wait for an owner. Whoever makes one up is one developer.
+const PLUGINS_PER_HOUR: u32 = 5;
+
 /// Limits by network: an IPv4 address, or an IPv6 /64. Requests with an admin key or over the
 /// socket in the data folder are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,11 @@ pub enum Attempt {
     SignUp,
     /// Asking without a credential that is good.
     Anonymous,
+    /// Coming with a secret that somebody else chose, which can be guessed. Its limit is that of
+    /// `Anonymous`, its count its own: whoever reads documents on the same network stops nobody.
+    Guess,
+    /// Coming to a tool's sign-in as a plugin that nobody knows, which the owner is to decide on.
+    Plugin,
     /// Asking the management API, or changing something by a page.
     Management,
     /// Asking what a password is worth that is being typed. Its limit is that of `Management`, its
@@ -106,12 +115,24 @@ impl NetworkBook {
         }
     }
 
+    /// Takes back one attempt that was counted: it was none.
+    pub(crate) fn take_back_at(&self, attempt: Attempt, network: IpAddr) {
+        let (rule, _) = self.rule(attempt);
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state_ns) = states.get_mut(&(attempt, network)) {
+            *state_ns = rule.give_back(*state_ns, 1);
+        }
+    }
+
     fn rule(&self, attempt: Attempt) -> (Gcra, u32) {
         let limits = &self.limits;
         match attempt {
             Attempt::SignIn => (Gcra::per_minute(limits.sign_in_per_minute), 1),
             Attempt::SignUp => (Gcra::per_minute(limits.sign_up_per_hour), HOUR),
-            Attempt::Anonymous => (Gcra::per_minute(limits.anonymous_per_minute), 1),
+            Attempt::Anonymous | Attempt::Guess => {
+                (Gcra::per_minute(limits.anonymous_per_minute), 1)
+            }
+            Attempt::Plugin => (Gcra::per_minute(PLUGINS_PER_HOUR), HOUR),
             Attempt::Management | Attempt::Strength => {
                 (Gcra::per_minute(limits.management_per_minute), 1)
             }
@@ -148,12 +169,16 @@ impl NetworkBook {
 
 fn too_many(attempt: Attempt) -> Error {
     let what = match attempt {
-        Attempt::SignIn | Attempt::SignUp => {
+        Attempt::SignIn | Attempt::SignUp | Attempt::Plugin => {
             "There were too many attempts from your network. Wait a moment, then try again."
         }
         Attempt::Anonymous => {
             "There were too many requests without a valid credential from your network. Wait a \
              moment, or send a credential."
+        }
+        Attempt::Guess => {
+            "There were too many requests with a token that is no good from your network. Wait a \
+             moment, then try again with the right one."
         }
         Attempt::Management | Attempt::Strength => {
             "There were too many requests from your network. Wait a moment, then try again."
@@ -203,6 +228,11 @@ mod tests {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3_600)));
         clock.advance(Duration::from_secs(15));
         assert_eq!(passed(Attempt::Management, "192.0.2.1"), 1);
+        for _ in 0..9 {
+            assert!(book.count_at(Attempt::Guess, network("192.0.2.1")).is_ok());
+            book.take_back_at(Attempt::Guess, network("192.0.2.1"));
+        }
+        assert_eq!(passed(Attempt::Guess, "192.0.2.1"), 3, "what was taken back is not counted");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tollgate_store::ledger::{LedgerReader, LedgerSource, Recovered};
 use tollgate_store::{Actor, Reader, Tx, Writer};
 use tollgate_vault::{Opener, Vault};
 use tracing::warn;
+use url::Url;
 
 use crate::authn::{Authn, without_credential};
 use crate::catalogue::{Catalogue, Listed};
@@ -30,6 +31,7 @@ use crate::replay::Replays;
 use crate::resources::{self, Resource};
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
+use crate::tool_place::ToolPlaces;
 use crate::transport::{self, Transport};
 use crate::works::Heeded;
 use crate::{Call, Permit, Presented, Principal, Trouble, Warrant, Works};
@@ -98,6 +100,7 @@ pub struct Gate {
     pub(crate) connect: Connect,
     /// Our own doors, for which tokens can be made.
     pub(crate) doors: Vec<Arc<Resource>>,
+    pub(crate) tool_places: ToolPlaces,
     pub(crate) strangers_per_minute: u32,
     /// Held by whoever makes the key for ID tokens.
     pub(crate) id_key: tokio::sync::Mutex<()>,
@@ -126,6 +129,7 @@ impl Gate {
         let vault = Arc::new(vault);
         let lives = Arc::<Lives>::default();
         let tokens = Arc::new(Tokens::new(&parts.public_url));
+        let tool_places = ToolPlaces::new(&Url::parse(&parts.public_url).map_err(Error::internal)?);
         let doors = resources::doors(&tokens);
         let seen = reader.latest_event().await?;
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
@@ -160,6 +164,7 @@ impl Gate {
             lists_wanted: tokio::sync::Notify::new(),
             replays: Replays::default(),
             doors,
+            tool_places,
             strangers_per_minute: parts.strangers_per_minute,
             id_key: tokio::sync::Mutex::default(),
         });

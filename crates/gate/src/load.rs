@@ -13,6 +13,7 @@ use crate::FastMap;
 use crate::Resource;
 use crate::policy::{Alias, Group, Policy};
 use crate::tool::Tools;
+use crate::tool_place::ToolPlaces;
 use crate::upstream::{Patience, Upstream};
 
 /// Where an upstream's key is sealed.
@@ -30,7 +31,7 @@ pub(crate) fn key_place(upstream: &Slug, version: i64) -> Place {
 pub(crate) async fn policy(
     reader: &Reader,
     opener: &Opener,
-    public_url: &str,
+    places: &ToolPlaces,
     before: &Policy,
 ) -> Result<Policy, Error> {
     let settings = reader.settings().await?;
@@ -43,7 +44,7 @@ pub(crate) async fn policy(
     };
     policy.plans = plans(reader).await?;
     policy.groups = groups(reader).await?;
-    policy.tools = Tools::read(reader.tools().await?, public_url, opener, &before.tools);
+    policy.tools = Tools::read(reader.tools().await?, places, opener, &before.tools);
     // A tool's own address is its own, whatever was written down for it.
     let of_tools = policy.tools.all().filter_map(|tool| tool.resource());
     policy.resources = of_tools.map(Arc::new).collect();

@@ -1,16 +1,15 @@
 //! The body of an answer as the caller gets it: it owns the hold, and settles when it ends.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tollgate_kernel::{Error, Kind};
+use tollgate_kernel::Error;
 
-use crate::Live;
 use crate::drain::{Drain, Job};
+use crate::ends::Ends;
 use crate::flow::Flow;
 use crate::plain_flow::PlainFlow;
 
@@ -18,15 +17,9 @@ use crate::plain_flow::PlainFlow;
 pub struct Metered {
     source: Source,
     drain: Option<Drain>,
-    revoked: Option<Revoked>,
+    ends: Option<Ends>,
     /// The first piece, read before the head of the answer went out.
     early: Option<Bytes>,
-}
-
-/// The end of the credential that a stream was opened with.
-struct Revoked {
-    live: Arc<Live>,
-    woken: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 enum Source {
@@ -39,26 +32,18 @@ enum Source {
 impl Metered {
     /// The body of an answer that is metered as it passes.
     pub(crate) fn new(flow: Box<Flow>, drain: Drain) -> Self {
-        let revoked = flow.is_stream().then(|| {
-            let live = flow.live();
-            let ended = live.clone();
-            Revoked { live, woken: Box::pin(async move { ended.ended().await }) }
-        });
-        Self { source: Source::Flow(flow), drain: Some(drain), revoked, early: None }
+        let ends = flow.is_stream().then(|| Ends::of_credential(flow.live()));
+        Self { source: Source::Flow(flow), drain: Some(drain), ends, early: None }
     }
 
-    /// The body of an answer to a plain call.
-    pub(crate) fn plain(flow: Box<PlainFlow>) -> Self {
-        let live = flow.live();
-        let ended = live.clone();
-        let revoked = Revoked { live, woken: Box::pin(async move { ended.ended().await }) };
-        let source = Source::Plain(flow);
-        Self { source, drain: None, revoked: Some(revoked), early: None }
+    /// The body of an answer to a plain call, which goes on until one of these `ends`.
+    pub(crate) fn plain(flow: Box<PlainFlow>, ends: Ends) -> Self {
+        Self { source: Source::Plain(flow), drain: None, ends: Some(ends), early: None }
     }
 
     /// A body that is settled already.
     pub(crate) fn whole(body: Bytes) -> Self {
-        Self { source: Source::Whole(Some(body)), drain: None, revoked: None, early: None }
+        Self { source: Source::Whole(Some(body)), drain: None, ends: None, early: None }
     }
 
     /// Reads the first piece of an answer that is no stream. Mostly that is all of it, so that what
@@ -70,14 +55,6 @@ impl Metered {
         }
         self.early = poll_fn(|context| flow.poll_next(context)).await.transpose()?;
         Ok(())
-    }
-
-    /// Whether the credential has ended. An upstream that is always ahead of its reader never lets
-    /// the stream wait, so each piece looks; a stream that waits is woken too.
-    fn is_revoked(&mut self, waits: bool, context: &mut Context<'_>) -> bool {
-        self.revoked.as_mut().is_some_and(|revoked| {
-            revoked.live.has_ended() || (waits && revoked.woken.as_mut().poll(context).is_ready())
-        })
     }
 }
 
@@ -101,10 +78,12 @@ impl Body for Metered {
             Source::Plain(flow) => flow.poll_next(context),
         };
         let goes_on = matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_))));
-        if goes_on && self.is_revoked(polled.is_pending(), context) {
+        if goes_on
+            && let Some(ends) = &mut self.ends
+            && let Some(error) = ends.poll(polled.is_pending(), context)
+        {
             self.hand_over();
-            let words = "The credential of this call was revoked, so the stream has ended.";
-            return Poll::Ready(Some(Err(Error::new(Kind::Unauthenticated, words))));
+            return Poll::Ready(Some(Err(error)));
         }
         match polled {
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),

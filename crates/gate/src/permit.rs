@@ -19,7 +19,7 @@ use crate::standing::{Resolved, Strangers};
 use crate::target::check;
 use crate::tool::Tool;
 use crate::upstream::Upstream;
-use crate::{Call, Principal};
+use crate::{Call, Live, Principal};
 
 /// The proof that a principal may make a call. It owns the call and its candidates, so that nothing
 /// else can be sent with it.
@@ -63,6 +63,14 @@ impl PlainTo {
         match self {
             Self::Tool(tool) => Called::Tool(tool.id().clone()),
             Self::Connection(connected) => Called::Connection(connected.id()),
+        }
+    }
+
+    /// Its life, where it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Tool(tool) => Some(&tool.live),
+            Self::Connection(_) => None,
         }
     }
 }
@@ -299,12 +307,13 @@ impl Decider<'_> {
     }
 
     /// A principal comes to a tool by the tool's own way in; one that came by another does not call
-    /// it.
+    /// it. What it shows to everybody it shows to who says nothing of themselves.
     fn decide_tool(&self, principal: &Arc<Principal>, call: ToolCall) -> Result<Permit, Error> {
         let ToolCall { tool, request } = call;
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
-        if !tool.knows(known) {
+        let open = tool.is_open(&request.method, request.path_and_query.as_str());
+        if !tool.knows(known) && !(open && principal.is_anonymous()) {
             return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {

@@ -10,7 +10,6 @@ use hyper::body::{Body, SizeHint};
 use tollgate_kernel::{Charged, EntryState, Error, Kind, Tally, Unit, Usage};
 use tracing::warn;
 
-use crate::Live;
 use crate::hold::{Held, Hold};
 use crate::pool::UpstreamBody;
 use crate::scan::{EscapedScan, SecretScan};
@@ -21,7 +20,6 @@ use crate::target::Target;
 pub(crate) struct PlainFlow {
     body: UpstreamBody,
     held: Option<Held>,
-    live: Arc<Live>,
     title: Arc<str>,
     scans: Vec<Looking>,
     silence: Silence,
@@ -40,20 +38,13 @@ impl PlainFlow {
             plain: SecretScan::new(Some(needle)),
             escaped: EscapedScan::new(Some(needle)),
         };
-        let live = hold.decided.principal.live().clone();
         Box::new(Self {
             body,
             held: Some(hold.held),
-            live,
             title: target.title.clone(),
             scans: target.needles.iter().map(looking).collect(),
             silence: Silence::new(target.patience.silence),
         })
-    }
-
-    /// The principal's life: the answer ends with it.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        self.live.clone()
     }
 
     /// Whether nothing is to come.

@@ -1,11 +1,12 @@
 //! Sending a plain call: one attempt, since nobody knows what a second would do.
 
-use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use http::header::{ACCEPT_RANGES, CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_kernel::{Error, Kind};
 
 use crate::Connected;
 use crate::call::PlainRequest;
+use crate::ends::{Ends, gone};
 use crate::forward::{Forwarder, is_encoded};
 use crate::hold::Hold;
 use crate::identity::introduce;
@@ -46,6 +47,10 @@ impl Forwarder<'_> {
         tool: &Tool,
     ) -> Result<Response<Metered>, Error> {
         let target = &tool.target;
+        // It was changed since this was decided: nothing goes where it was.
+        if tool.live.has_ended() {
+            return Err(gone());
+        }
         if !hold.held.charge.open(None) {
             hold.held.charge.durable().await?;
         }
@@ -88,14 +93,21 @@ impl Forwarder<'_> {
 }
 
 /// The head of what `target` answers to what `send` sends. From then on the call is charged, by
-/// whatever way it is lost; unless nobody was there to hear it.
+/// whatever way it is lost; unless nobody was there to hear it. Whoever ends the credential or what
+/// it goes to ends the wait too.
 pub(crate) async fn head(
     hold: &mut Hold,
     target: &Target,
     send: impl FnOnce() -> Sending,
 ) -> Result<Response<UpstreamBody>, Error> {
     hold.held.charge.sent();
-    let answer = match tokio::time::timeout(target.patience.first_byte, send()).await {
+    let mut ends = Ends::of(&hold.decided);
+    let answer = tokio::select! {
+        biased;
+        answer = tokio::time::timeout(target.patience.first_byte, send()) => answer,
+        error = ends.come() => return Err(error),
+    };
+    let answer = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             if !error.connected {
@@ -108,11 +120,9 @@ pub(crate) async fn head(
             return Err(Error::new(Kind::UpstreamTimeout, words));
         }
     };
+    // What was asked for may be done, wherever it says to look: it is charged like every answer.
     match led_away(target, answer.status()) {
-        Some(error) => {
-            hold.held.charge.fail_attempt();
-            Err(error)
-        }
+        Some(error) => Err(error),
         None => Ok(answer),
     }
 }
@@ -137,12 +147,17 @@ pub(crate) async fn plain_answer(
     let private = !hold.decided.principal.is_anonymous();
     let mut headers = answer_headers(&parts.headers, is_ours, private);
     headers.insert(CONTENT_SECURITY_POLICY, NO_PAGE);
+    if !target.needles.is_empty() {
+        // Parts are not asked for there.
+        headers.remove(ACCEPT_RANGES);
+    }
     let place = location(&parts.headers, target, address);
     if let Some(place) = place.filter(|place| !is_ours(place.as_bytes())) {
         headers.insert(LOCATION, place);
     }
+    let ends = Ends::of(&hold.decided);
     let flow = PlainFlow::new(body, hold, target);
-    let mut response = Response::new(Metered::plain(flow));
+    let mut response = Response::new(Metered::plain(flow, ends));
     *response.status_mut() = parts.status;
     *response.headers_mut() = headers;
     Ok(response)

@@ -68,6 +68,12 @@ impl Presented {
         self.at_tool.take().map(|at| *at)
     }
 
+    /// Whether what is presented may be a secret that somebody chose for a tool, so that trying is
+    /// how to find it: such tries are to be counted before they are judged.
+    pub fn is_guessable(&self) -> bool {
+        self.at_tool.as_ref().is_some_and(|at| at.is_guessable())
+    }
+
     /// The id of the HTTP request.
     pub(crate) fn request(&self) -> Option<RequestId> {
         self.request

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE,
+};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
 use tollgate_kernel::{Error, Kind, Secret};
+use tollgate_protocol::headers::carries_secrets;
 
 use crate::call::PlainRequest;
 use crate::scan::Needle;
@@ -96,6 +99,12 @@ impl Target {
         *outgoing.uri_mut() = place.parse().map_err(Error::internal)?;
         let headers = outgoing.headers_mut();
         *headers = request.headers.clone();
+        if !self.needles.is_empty() {
+            // A part of an answer may hold a part of our secret, which is not found: whole or not
+            // at all.
+            headers.remove(RANGE);
+            headers.remove(IF_RANGE);
+        }
         // Ours last and in the place of any other: nothing from outside stands beside them.
         for (name, value) in self.headers.iter().chain(&added) {
             headers.insert(name, value.clone());
@@ -130,7 +139,7 @@ pub(crate) fn check(request: &PlainRequest) -> Result<(), Error> {
     }
     let path = request.path_and_query.path();
     if !path.starts_with('/') || leads_out(path) {
-        let words = "The path has a segment of dots, or begins with no slash.";
+        let words = "The path has a part of dots alone or a backslash, or begins with no slash.";
         return Err(Error::invalid(words).with_param("path"));
     }
     Ok(())
@@ -156,7 +165,7 @@ fn inject(
             (AUTHORIZATION, format!("Basic {encoded}"))
         }
     };
-    if is_framing(&name) {
+    if !carries_secrets(name.as_str()) {
         let words = "that header frames the message or is set by this server; take another one";
         return Err(Error::invalid(words).with_param("upstream_auth"));
     }
@@ -169,37 +178,20 @@ fn inject(
     Ok(())
 }
 
-/// Headers that no secret goes in.
-fn is_framing(name: &HeaderName) -> bool {
-    const FRAMING: [&str; 13] = [
-        "accept-encoding",
-        "host",
-        "cookie",
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "content-type",
-        "tollgate-identity",
-    ];
-    FRAMING.contains(&name.as_str())
-}
-
-/// Whether a path has a segment of dots that a server may resolve: written out, escaped, or escaped
-/// twice; between slashes of either kind.
+/// Whether a path means another place to some server, as it is written, unescaped, or unescaped
+/// twice: by a segment of dots between slashes of either kind. Backslashes and NULs mean nothing
+/// good in a path either.
 fn leads_out(path: &str) -> bool {
     let once = unescaped(path.as_bytes());
     let twice = unescaped(&once);
-    [path.as_bytes(), &once, &twice].into_iter().any(|path| {
-        let segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
-        // What follows a semicolon is a parameter to some servers.
-        let mut names = segments.map(|it| it.split(|byte| *byte == b';').next().unwrap_or(it));
-        names.any(|name| name == b"." || name == b"..")
-    })
+    let is_odd = |byte: &u8| matches!(byte, b'\\' | 0);
+    once.iter().any(is_odd)
+        || [path.as_bytes(), &once, &twice].into_iter().any(|path| {
+            let segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+            // What follows a semicolon is a parameter to some servers.
+            let mut names = segments.map(|it| it.split(|byte| *byte == b';').next().unwrap_or(it));
+            names.any(|name| name == b"." || name == b"..")
+        })
 }
 
 fn unescaped(text: &[u8]) -> Vec<u8> {

@@ -54,6 +54,49 @@ fn published<T>(keys: &[From<T>], now: Timestamp) -> impl Iterator<Item = &T> {
     keys.iter().filter(needed).map(|key| &key.key)
 }
 
+/// What signs tokens.
+trait Signs {
+    /// The key's name, for the token's header.
+    fn name(&self) -> &str;
+
+    /// The signature of a header and a payload with a dot between.
+    fn signature(&self, input: &[u8]) -> Result<Vec<u8>, Error>;
+}
+
+impl Signs for Signer {
+    fn name(&self) -> &str {
+        self.kid()
+    }
+
+    fn signature(&self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        self.sign(input).map(Vec::from)
+    }
+}
+
+impl Signs for RsaSigner {
+    fn name(&self) -> &str {
+        self.kid()
+    }
+
+    fn signature(&self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        self.sign(input)
+    }
+}
+
+/// The token whose header and payload `input` gives for the name of a key, signed by the newest of
+/// `keys` at `now`.
+fn signed<K: Signs>(
+    keys: &[From<K>],
+    now: Timestamp,
+    input: impl FnOnce(&str) -> String,
+) -> Result<PlainToken, Error> {
+    let signer = newest(keys, now);
+    let signer = signer.ok_or_else(|| Error::internal("there is no key to sign with"))?;
+    let input = input(signer.name());
+    let signature = signer.signature(input.as_bytes())?;
+    Ok(compact(&input, &signature))
+}
+
 impl Tokens {
     /// Tokens of the installation at `public_url`.
     pub(crate) fn new(public_url: &str) -> Self {
@@ -167,13 +210,8 @@ impl Tokens {
         mut claims: AccessClaims,
         now: Timestamp,
     ) -> Result<PlainToken, Error> {
-        let keys = self.keys.load();
-        let signer = newest(&keys.signers, now);
-        let signer = signer.ok_or_else(|| Error::internal("there is no key to sign with"))?;
         claims.iss.clone_from(&self.issuer);
-        let input = claims.signing_input(signer.kid());
-        let signature = signer.sign(input.as_bytes())?;
-        Ok(compact(&input, &signature))
+        signed(&self.keys.load().signers, now, |kid| claims.signing_input(kid))
     }
 
     /// Signs who calls a tool, at `now`; the issuer is ours whatever the claims say.
@@ -182,13 +220,8 @@ impl Tokens {
         mut claims: IdentityClaims,
         now: Timestamp,
     ) -> Result<PlainToken, Error> {
-        let keys = self.keys.load();
-        let signer = newest(&keys.signers, now);
-        let signer = signer.ok_or_else(|| Error::internal("there is no key to sign with"))?;
         claims.iss.clone_from(&self.issuer);
-        let input = claims.signing_input(signer.kid());
-        let signature = signer.sign(input.as_bytes())?;
-        Ok(compact(&input, &signature))
+        signed(&self.keys.load().signers, now, |kid| claims.signing_input(kid))
     }
 
     /// Signs the claims of an ID token at `now`; the issuer is ours whatever they say.
@@ -197,13 +230,8 @@ impl Tokens {
         mut claims: IdClaims,
         now: Timestamp,
     ) -> Result<PlainToken, Error> {
-        let keys = self.keys.load();
-        let signer = newest(&keys.id_signers, now);
-        let signer = signer.ok_or_else(|| Error::internal("there is no key for ID tokens"))?;
         claims.iss.clone_from(&self.issuer);
-        let input = claims.signing_input(signer.kid());
-        let signature = signer.sign(input.as_bytes())?;
-        Ok(compact(&input, &signature))
+        signed(&self.keys.load().id_signers, now, |kid| claims.signing_input(kid))
     }
 
     /// The keys that verify what was signed, and will be.

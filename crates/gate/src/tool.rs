@@ -10,12 +10,13 @@ use tollgate_store::{HttpScheme, ToolAuth, ToolRecord, ToolState, UpstreamAuth};
 use tollgate_vault::{Opener, Place, ProviderKey, Sealed};
 
 use crate::FastMap;
-use crate::Gate;
 use crate::Resource;
 use crate::identity::Introduced;
 use crate::principal::Known;
 use crate::target::{Injected, Target};
+use crate::tool_place::ToolPlaces;
 use crate::upstream::Patience;
+use crate::{Gate, Live, Warrant};
 
 /// How long a tool may take to answer, and then to go on: what a plugin's host waits for a call.
 const PATIENCE: Patience =
@@ -30,10 +31,12 @@ pub struct Tool {
     pub(crate) target: Target,
     /// How callers without a credential are introduced.
     pub(crate) introduced: ArcSwapOption<Introduced>,
+    /// As long as it is called in the same way at the same place: what it answers ends with that.
+    pub(crate) live: Arc<Live>,
 }
 
 impl Tool {
-    fn new(record: ToolRecord, public_url: &str, opener: &Opener) -> Result<Self, Error> {
+    fn new(record: ToolRecord, places: &ToolPlaces, opener: &Opener) -> Result<Self, Error> {
         let injected = injected(&record, opener)?;
         let mut patience = PATIENCE;
         for (name, ms) in &record.timeouts {
@@ -49,9 +52,23 @@ impl Tool {
             ToolAuth::OAuth { scope, .. } => scope.split_whitespace().map(str::to_owned).collect(),
             _ => Vec::new(),
         };
-        let (address, aliases) = addresses(&record, public_url);
+        let (address, aliases) = (places.address(&record), places.aliases(&record));
         let introduced = ArcSwapOption::empty();
-        Ok(Self { record, address, aliases, scopes, target, introduced })
+        let live = Arc::default();
+        Ok(Self { record, address, aliases, scopes, target, introduced, live })
+    }
+
+    /// The same tool with the life of what it was `before`, where its answers go on: it is called
+    /// in the same way, and its API is where it was.
+    fn after(self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        let (now, then) = (&self.record, &before.record);
+        // A name that was deleted and given again is another tool.
+        let goes_on = now.auth == then.auth
+            && now.upstream_url == then.upstream_url
+            && now.created_at == then.created_at;
+        let live = if goes_on { before.live.clone() } else { Arc::default() };
+        Self { live, ..self }
     }
 
     /// Its name.
@@ -79,6 +96,16 @@ impl Tool {
     pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
         let own = self.record.path.as_deref().and_then(|root| beneath(path, root));
         own.or_else(|| beneath(path.strip_prefix("/tools/")?, self.record.id.as_str()))
+    }
+
+    /// Whether anybody may ask for this: the picture and the legal page that the owner declared at
+    /// the tool itself. Hosts read them before anybody has a credential.
+    pub fn is_open(&self, method: &http::Method, path_and_query: &str) -> bool {
+        let said = &self.record.manifest;
+        let places = [&said.logo_url, &said.legal_info_url];
+        [http::Method::GET, http::Method::HEAD].contains(method)
+            && path_and_query.starts_with('/')
+            && places.into_iter().any(|place| place == path_and_query)
     }
 
     /// How to come in (RFC 9110, 11.6.1), for who came with nothing, or with something that is no
@@ -160,16 +187,15 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// The tools of `records`, at `public_url`. What did not change is taken from `before`, with
+    /// The tools of `records`, at these `places`. What did not change is taken from `before`, with
     /// what it remembers. One that cannot be used must not keep every other change from counting.
     pub(crate) fn read(
         records: Vec<ToolRecord>,
-        public_url: &str,
+        places: &ToolPlaces,
         opener: &Opener,
         before: &Self,
     ) -> Self {
         let mut tools = Self::default();
-        let loopback = is_loopback(public_url);
         for record in records {
             if record.state == ToolState::Disabled {
                 continue;
@@ -180,8 +206,8 @@ impl Tools {
                 Some(tool) if tool.record.created_at == record.created_at => tool.clone(),
                 _ => {
                     let id = record.id.clone();
-                    match Tool::new(record, public_url, opener) {
-                        Ok(tool) => Arc::new(tool),
+                    match Tool::new(record, places, opener) {
+                        Ok(tool) => Arc::new(tool.after(known.map(|tool| &**tool))),
                         Err(error) => {
                             let cause = error.cause();
                             tracing::warn!(tool = %id, cause, "the tool is left out: {error}");
@@ -190,14 +216,20 @@ impl Tools {
                     }
                 }
             };
-            let own = tool.record.host.clone();
-            let local = loopback.then(|| format!("{}.localhost", tool.id()));
-            for host in own.into_iter().chain(local) {
-                tools.by_host.entry(host).or_insert_with(|| tool.clone());
-            }
             tools.by_id.insert(tool.id().clone(), tool);
         }
+        tools.by_host = by_host(&tools.by_id, places);
         tools
+    }
+
+    /// Ends what is still answered as it was `before`, of tools that are there no more or not so.
+    pub(crate) fn end_others(&self, before: &Self) {
+        for (id, tool) in &before.by_id {
+            let now = self.by_id.get(id);
+            if now.is_none_or(|now| !Arc::ptr_eq(&now.live, &tool.live)) {
+                tool.live.end();
+            }
+        }
     }
 
     pub(crate) fn get(&self, id: &Slug) -> Option<&Arc<Tool>> {
@@ -222,6 +254,18 @@ impl Tools {
 }
 
 impl Gate {
+    /// Where tools are found here.
+    pub fn tool_places(&self) -> &ToolPlaces {
+        &self.tool_places
+    }
+
+    /// Refuses a tool that could not be called once it is stored: `tool` as it is written, with the
+    /// version before. The error names the member at fault.
+    pub fn check_tool(&self, _: &Warrant, tool: &ToolRecord) -> Result<(), Error> {
+        let stored = ToolRecord { version: tool.version + 1, ..tool.clone() };
+        Tool::new(stored, &self.tool_places, &self.opener).map(drop)
+    }
+
     /// The tool of this name, if it answers.
     pub fn tool(&self, id: &Slug) -> Option<Arc<Tool>> {
         self.policy.load().tools.get(id).cloned()
@@ -275,28 +319,18 @@ fn injected(record: &ToolRecord, opener: &Opener) -> Result<Option<Injected>, Er
     }))
 }
 
-/// The public URL of a tool's root, and its other spellings.
-fn addresses(record: &ToolRecord, public_url: &str) -> (String, Vec<String>) {
-    let public_url = public_url.trim_end_matches('/');
-    let (scheme, authority) = public_url.split_once("://").unwrap_or(("https", public_url));
-    let authority = authority.split('/').next().unwrap_or(authority);
-    let port = authority.strip_prefix(without_port(authority)).unwrap_or_default();
-    let at_host = |host: &str| format!("{scheme}://{host}{port}");
-    let own = record.host.as_deref().map(at_host);
-    let below = record.path.as_deref().map(|path| format!("{public_url}{path}"));
-    let local = is_loopback(public_url).then(|| at_host(&format!("{}.localhost", record.id)));
-    let usual = format!("{public_url}/tools/{}", record.id);
-    let mut all = own.into_iter().chain(below).chain(local).chain([usual.clone()]);
-    let first = all.next().unwrap_or(usual);
-    (first, all.collect())
-}
-
-/// Whether nobody but this machine knows us by this address.
-fn is_loopback(public_url: &str) -> bool {
-    let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    let host = without_port(authority.split('/').next().unwrap_or_default());
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+/// Which tool answers at which name: whoever was given a name comes before whoever has it anyway.
+fn by_host(tools: &FastMap<Slug, Arc<Tool>>, places: &ToolPlaces) -> FastMap<String, Arc<Tool>> {
+    let mut by_host = FastMap::default();
+    for tool in tools.values() {
+        by_host.extend(tool.record.host.iter().map(|host| (host.clone(), tool.clone())));
+    }
+    for tool in tools.values() {
+        for host in places.hosts(&tool.record) {
+            by_host.entry(host).or_insert_with(|| tool.clone());
+        }
+    }
+    by_host
 }
 
 fn without_port(authority: &str) -> &str {

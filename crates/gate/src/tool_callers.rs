@@ -45,6 +45,20 @@ impl Presented {
     }
 }
 
+impl AtTool {
+    /// Whether this may be the secret that the tool's owner gave to a service: nothing but looking
+    /// tells the right one from others, as no checksum is in it. Secrets of ours are not guessed.
+    pub(crate) fn is_guessable(&self) -> bool {
+        let ToolAuth::ServiceHttp { scheme: takes } = self.tool.auth() else { return false };
+        let [Some((scheme, token))] = self.given.as_slice() else { return false };
+        let readings = readings(*scheme, token);
+        let may_be = |text: &str| is_given(text) && !text.starts_with(KEYS_BEGIN);
+        scheme == takes
+            && readings.iter().any(|reading| may_be(reading.expose()))
+            && !readings.iter().any(|it| api_key::parse(it.expose()) == Some(TokenType::Tool))
+    }
+}
+
 impl Authn {
     /// Who presents this at a tool.
     pub(crate) async fn at_tool(

@@ -8,7 +8,8 @@ use super::*;
 fn tools(public_url: &str, records: Vec<ToolRecord>) -> Tools {
     let master = MasterKey::from_text(&"07".repeat(32)).unwrap();
     let (_, opener) = tollgate_vault::unlock(&Root::new(), master).unwrap();
-    Tools::read(records, public_url, &opener, &Tools::default())
+    let places = ToolPlaces::new(&public_url.parse().unwrap());
+    Tools::read(records, &places, &opener, &Tools::default())
 }
 
 fn record(id: &str, host: Option<&str>, path: Option<&str>) -> ToolRecord {
@@ -88,9 +89,49 @@ fn g15_g16_each_tool_has_one_address() {
         ("http://127.0.0.1:8080", "http://todo.localhost:8080"),
         ("http://[::1]:8080", "http://todo.localhost:8080"),
         ("http://localhost", "http://todo.localhost"),
+        ("http://app.localhost:8080", "http://todo.localhost:8080"),
     ] {
         let (address, aliases) = address(near, todo(None, None));
         assert_eq!((&*address, aliases), (expected, vec![format!("{near}/tools/todo")]));
+    }
+}
+
+/// What a tool is called where it is asked for is what it is called where it is written.
+#[test]
+fn a_tool_answers_at_its_address_on_every_kind_of_origin() {
+    for public_url in
+        ["http://app.localhost:8080", "http://localhost:80", "http://[::1]", "https://a.example"]
+    {
+        let mut records = vec![record("todo", None, None), record("other", None, Some("/o"))];
+        records.push(record("app", None, None));
+        records.push(record("named", Some("named.example"), None));
+        let places = ToolPlaces::new(&public_url.parse().unwrap());
+        let all = tools(public_url, records.clone());
+        for record in &records {
+            let tool = all.get(&record.id).unwrap();
+            for spelling in [&tool.address].into_iter().chain(&tool.aliases) {
+                let url = url::Url::parse(spelling).unwrap();
+                let found = all.at_host(url.host_str().unwrap());
+                let found = found.or_else(|| all.at_path(url.path())).map(|tool| tool.id());
+                assert_eq!(found, Some(&record.id), "{public_url} {spelling}");
+            }
+            let own = places.host_root(record);
+            assert!(own.is_none_or(|own| own != places.origin()), "{public_url}: it is ours");
+        }
+        assert!(all.at_host(places.host()).is_none(), "{public_url} is ours");
+    }
+}
+
+#[test]
+fn whoever_was_given_a_name_has_it() {
+    for ids in [["a", "b"], ["b", "a"]] {
+        let [taken, by] = ids;
+        let name = format!("{taken}.localhost");
+        let all = tools(
+            "http://localhost:8080",
+            vec![record(taken, None, None), record(by, Some(&name), None)],
+        );
+        assert_eq!(all.at_host(&name).unwrap().id().as_str(), by);
     }
 }
 

@@ -156,11 +156,13 @@ impl Gate {
     async fn reload(&self) -> Result<(), Error> {
         let reader = &self.authn.reader;
         let before = self.policy.load_full();
-        let policy = Arc::new(load::policy(reader, &self.opener, self.issuer(), &before).await?);
+        let policy =
+            Arc::new(load::policy(reader, &self.opener, &self.tool_places, &before).await?);
         if self.tokens.load(&reader.signing_keys().await?, &self.opener)? {
             self.lives.outdate_all();
         }
         self.policy.store(policy.clone());
+        policy.tools.end_others(&before.tools);
         if !policy.has_upstreams_of(&before) {
             self.catalogue.keep_those_of(&policy);
             self.lists_wanted.notify_one();

@@ -108,7 +108,7 @@ async fn go_on(
     if !caller.is_anonymous() {
         state.networks.count(Attempt::Management, caller)?;
     }
-    let asker = asker(gate, caller, query).await?;
+    let asker = asker(state, caller, query).await?;
     match decided(gate, caller, &asker, since).await {
         Ok(Decided::Answer(answer)) => sent_back(visit, &headers, &answer),
         Ok(Decided::SignIn(place)) => reply::see_other(&place),

@@ -42,7 +42,7 @@ pub(crate) async fn answer(
                       again.";
         return Err(Error::new(Kind::CrossSite, detail).into());
     }
-    let asker = asker(gate, &caller, &ticket.query).await?;
+    let asker = asker(&state, &caller, &ticket.query).await?;
     let decided = async {
         let request = asker.request(gate)?;
         if answer.decision == Decision::Deny {

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::plugin_callback;
 use crate::scopes::{self, covers, is_legacy, may_use};
+use crate::state::OAuthState;
 use crate::ticket::Ticket;
 
 /// How long a code waits.
@@ -83,7 +84,7 @@ pub(crate) enum Next {
 /// Finds out who asks. What is wrong with that is told to the person: no answer goes to an address
 /// that belongs to nobody (T19).
 pub(crate) async fn asker(
-    gate: &Gate,
+    state: &OAuthState,
     caller: &Arc<Principal>,
     query: &str,
 ) -> Result<Asker, Error> {
@@ -91,7 +92,8 @@ pub(crate) async fn asker(
         return Err(Error::oauth(OAuthCode::InvalidRequest, "The request is too long."));
     }
     let params = Params::from_form(query.as_bytes())?;
-    let Addressed { client_id, redirect_uri, state, by_form } = Addressed::parse(&params)?;
+    let Addressed { client_id, redirect_uri, state: told, by_form } = Addressed::parse(&params)?;
+    let gate = &state.gate;
     let warrant = gate.allow(caller, Manage::read(Noun::SignIn))?;
     let client = gate.read(&warrant).client_called(&client_id).await?;
     let client = client.filter(|client| client.state == AccountState::Active);
@@ -102,11 +104,11 @@ pub(crate) async fn asker(
     let place = match place(&client, redirect_uri.as_deref()) {
         Ok(place) => place,
         Err(error) => {
-            plugin_callback::note(gate, caller, &client, redirect_uri.as_deref()).await?;
+            plugin_callback::note(state, caller, &client, redirect_uri.as_deref()).await?;
             return Err(error);
         }
     };
-    Ok(Asker { client, place, redirect_uri, state, by_form, params })
+    Ok(Asker { client, place, redirect_uri, state: told, by_form, params })
 }
 
 /// Where answers go: what the request says, if it is registered; or the one place that is.
@@ -193,15 +195,17 @@ pub(crate) async fn consider(
     }
     let warrant = gate.allow(caller, Manage::read(Noun::Grants))?;
     let given = gate.read(&warrant).consent(person.user, asker.client.id, &request.resource);
-    let given = given.await?.unwrap_or_default();
-    if prompt.consent
-        || is_anybodys(asker)
-        || !request.scopes.iter().all(|scope| covers(&given, scope))
-    {
+    if prompt.consent || is_anybodys(asker) || !suffices(given.await?.as_deref(), request) {
         let detail = "The person has to consent first.";
         return needed(OAuthCode::ConsentRequired, detail, Next::Consent(person));
     }
     Ok(Next::Code(person))
+}
+
+/// Whether what the person has `given` the app before is enough for `request`. Who was never asked
+/// has not said yes, to a request without scopes either: it is for a resource all the same.
+fn suffices(given: Option<&str>, request: &Request) -> bool {
+    given.is_some_and(|given| request.scopes.iter().all(|scope| covers(given, scope)))
 }
 
 /// Whether any program may be behind the request: one without a secret, at an address that is
@@ -256,14 +260,15 @@ pub(crate) async fn give_code(
     let client = asker.client.id;
     let mut tx: Tx = gate.begin(warrant).await?;
     // Read here, so that what is taken back meanwhile stays so.
-    let known = tx.consent(person.user, client, &request.resource).await?.unwrap_or_default();
+    let known = tx.consent(person.user, client, &request.resource).await?;
     let scope = request.scopes.join(" ");
     let mut action = "code.create";
-    if !consented && !request.scopes.iter().all(|scope| covers(&known, scope)) {
+    if !consented && !suffices(known.as_deref(), request) {
         let detail = "The person took their consent back this moment.";
         return Err(Error::oauth(OAuthCode::ConsentRequired, detail));
     }
     if consented {
+        let known = known.unwrap_or_default();
         let mut all: Vec<&str> = known.split(' ').chain(scope.split(' ')).collect();
         all.retain(|scope| !scope.is_empty());
         all.sort_unstable();

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`api_key`] | the format of our own keys and tokens: made, and checked before any look-up |
 //! | [`document`] | JSON or YAML as one kind of value, bounded |
+//! | [`headers`] | which headers a secret may go in |
 //! | [`oauth`] | OAuth 2.0 and OpenID Connect as an authorization server reads and writes them |
 //! | [`openai`] | the OpenAI wire: requests, streams, usage, errors, lists of models |
 //! | [`sse`] | server-sent events, split without changing a byte |
@@ -20,6 +21,7 @@
 
 pub mod api_key;
 pub mod document;
+pub mod headers;
 mod json;
 mod json_scan;
 mod jws;

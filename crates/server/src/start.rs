@@ -93,7 +93,6 @@ async fn open(
         prices: prices(config)?,
         network_limits: config.limits.network,
         keys_in_the_clear: config.server.insecure_http,
-        loopback_tools: config.loopback_tools,
         drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,

@@ -206,6 +206,12 @@ fn the_verbs_manage_a_running_server() {
     let ada = shell.json("user add ada@example.com --name Ada")["id"].as_str().unwrap().to_owned();
     assert!(shell.says("user list").contains("ada@example.com"));
     shell.says("plan add wide --budget tokens:100000:day");
+    assert!(shell.json("plan show wide")["tools"].is_null(), "all of them");
+    let narrow = shell.json("plan set wide --tool todo --tool notes");
+    assert_eq!(narrow["tools"], serde_json::json!(["todo", "notes"]));
+    assert!(shell.says("plan list").contains("todo, notes"));
+    let all = shell.json("plan set wide --tool *");
+    assert_eq!(all["tools"], serde_json::json!(["*"]));
     assert_eq!(shell.json("user set ada@example.com --plan wide")["plan"], "wide");
     let key = shell.says("key add laptop --user ada@example.com --quiet").trim().to_owned();
     assert!(key.starts_with("tg_user_"), "{key}");

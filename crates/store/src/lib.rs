@@ -78,7 +78,7 @@ pub use sessions::{NewSession, SessionRecord};
 pub use sign_ins::{NewSignIn, SignInPurpose, SignInRecord};
 pub use signing_keys::{NewSigningKey, SigningKeyRecord, SigningKeyState};
 pub use tools::{
-    HttpScheme, TokenBody, ToolAuth, ToolCallback, ToolManifest, ToolRecord, ToolState,
+    HttpScheme, Noted, TokenBody, ToolAuth, ToolCallback, ToolManifest, ToolRecord, ToolState,
     UpstreamAuth,
 };
 pub use tx::{Actor, AuditEvent, Tx};

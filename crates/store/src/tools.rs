@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tollgate_kernel::{Error, Slug, Timestamp};
@@ -11,8 +12,14 @@ use crate::sql::{Record, Row, Value, args, columns};
 use crate::value::json;
 use crate::{EventKind, KeyRecord, Reader, Tx};
 
-/// The most plugins that wait for the owner's word at one tool; those that asked first make room.
+/// The most plugins that wait for the owner's word at one tool.
 const WAITING_MAX: i64 = 64;
+
+/// How long one that waits keeps its place, whoever else comes; from then on it makes room.
+const PLACE_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// How often it is noted that a plugin came again.
+const SEEN_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The scheme of an `Authorization` header (RFC 9110, 11.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -267,6 +274,19 @@ pub struct ToolCallback {
     pub seen_at: Timestamp,
 }
 
+/// What became of the note that a plugin came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It waits for the owner from now on.
+    New,
+    /// It is known, and when it came last is written.
+    Again,
+    /// It is known, and came a moment ago: there is nothing to write.
+    Nothing,
+    /// There is no place left: there is nothing to write.
+    Full,
+}
+
 impl Record for ToolCallback {
     const TABLE: &'static str = "tool_callbacks";
 
@@ -352,26 +372,37 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that a plugin came to a tool's sign-in, for the owner to decide. Whether it was never
-    /// seen before is the answer. Only so many wait: those that came first are forgotten.
+    /// Notes that a plugin came to a tool's sign-in, for the owner to decide. Whoever comes later
+    /// takes nobody's place: where all are taken, and none for a week, it is not noted.
     pub async fn note_tool_callback(
         &mut self,
         tool: &Slug,
         plugin_id: &str,
-    ) -> Result<bool, Error> {
-        let seen = "UPDATE tool_callbacks SET seen_at = $3 WHERE tool_id = $1 AND plugin_id = $2";
-        if self.execute(seen, args![tool, plugin_id, self.now]).await? > 0 {
-            return Ok(false);
+    ) -> Result<Noted, Error> {
+        let known = "SELECT seen_at FROM tool_callbacks WHERE tool_id = $1 AND plugin_id = $2";
+        if let Some(row) = self.optional(known, args![tool, plugin_id]).await? {
+            if row.time("seen_at")?.plus(SEEN_EVERY) > self.now {
+                return Ok(Noted::Nothing);
+            }
+            let seen =
+                "UPDATE tool_callbacks SET seen_at = $3 WHERE tool_id = $1 AND plugin_id = $2";
+            self.execute(seen, args![tool, plugin_id, self.now]).await?;
+            return Ok(Noted::Again);
+        }
+        let count = "SELECT COUNT(*) AS n FROM tool_callbacks WHERE tool_id = $1 AND accepted = 0";
+        let waiting =
+            self.optional(count, args![tool]).await?.map(|row| row.int("n")).transpose()?;
+        if waiting.unwrap_or_default() >= WAITING_MAX {
+            let room = "DELETE FROM tool_callbacks WHERE tool_id = $1 AND accepted = 0 \
+                        AND seen_at <= $2";
+            if self.execute(room, args![tool, self.now.minus(PLACE_KEPT)]).await? == 0 {
+                return Ok(Noted::Full);
+            }
         }
         let sql = "INSERT INTO tool_callbacks (tool_id, plugin_id, accepted, seen_at) \
                    VALUES ($1, $2, 0, $3)";
         self.execute(sql, args![tool, plugin_id, self.now]).await?;
-        let room = "DELETE FROM tool_callbacks WHERE tool_id = $1 AND accepted = 0 \
-                    AND plugin_id <> $2 AND plugin_id NOT IN (SELECT plugin_id \
-                    FROM tool_callbacks WHERE tool_id = $1 AND accepted = 0 \
-                    ORDER BY seen_at DESC, plugin_id LIMIT $3)";
-        self.execute(room, args![tool, plugin_id, WAITING_MAX]).await?;
-        Ok(true)
+        Ok(Noted::New)
     }
 
     /// The owner takes a plugin's sign-ins at a tool, or does not, whether it came before or not.

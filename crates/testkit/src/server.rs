@@ -143,7 +143,6 @@ impl TestServer {
             request_bytes: house.setup.request_bytes,
             network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
-            loopback_tools: house.setup.loopback_tools,
             extra_roots: house.setup.roots.clone(),
             outbound: Outbound {
                 own: vec![listener.local_addr()?],

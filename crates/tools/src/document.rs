@@ -1,9 +1,12 @@
 //! The OpenAPI document of a tool: given by its owner, or fetched from where they say.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderValue;
 use tollgate_gate::Gate;
 use tollgate_kernel::{Error, Kind, Slug, Timestamp};
 use tollgate_protocol::tool::OpenApi;
@@ -12,6 +15,13 @@ use tollgate_store::ToolRecord;
 /// How long a document that was fetched is not asked for again. Short: hosts read it anew each time
 /// they use it, so that changes show.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// The largest document that is kept as it is published, in bytes; larger ones are written anew each
+/// time.
+const KEPT_MAX: usize = 1024 * 1024;
+
+/// At how many roots a document is kept as it is published there: a tool has a name and a path.
+const ROOTS_MAX: usize = 4;
 
 /// The documents that were read, by tool.
 #[derive(Default)]
@@ -28,32 +38,56 @@ struct Read {
     document: Arc<OpenApi>,
     /// When it may be asked for again; never for one that the owner gave.
     until: Option<Duration>,
+    /// As it is published, by root.
+    written: Vec<(String, Written)>,
+}
+
+/// A document as it is published at a root.
+#[derive(Clone)]
+pub(crate) struct Written {
+    /// JSON.
+    pub(crate) bytes: Bytes,
+    /// What tells it from others (RFC 9110, 8.8.3).
+    pub(crate) etag: HeaderValue,
+}
+
+impl Written {
+    fn new(bytes: Vec<u8>) -> Result<Self, Error> {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
+        let etag = format!("\"{:x}-{:016x}\"", bytes.len(), hasher.finish());
+        let etag = HeaderValue::try_from(etag).map_err(Error::internal)?;
+        Ok(Self { bytes: bytes.into(), etag })
+    }
 }
 
 impl Documents {
     /// The document of `tool`. One that was fetched is fetched again after a while; if it does not
     /// come then, it is as it was.
     pub(crate) async fn of(&self, gate: &Gate, tool: &ToolRecord) -> Result<Arc<OpenApi>, Error> {
-        let slot = self.slot(gate, &tool.id);
-        let mut slot = slot.lock().await;
-        let known = slot.as_ref().filter(|read| read.of == (tool.version, tool.created_at));
-        let now = gate.clock().elapsed();
-        if let Some(read) = known.filter(|read| read.until.is_none_or(|until| now < until)) {
-            return Ok(read.document.clone());
+        let mut slot = self.slot(gate, &tool.id).lock_owned().await;
+        Ok(fresh(&mut slot, gate, tool).await?.document.clone())
+    }
+
+    /// The document of `tool` as `write` writes it for `root`: once, and then as it was written as
+    /// long as tool and document are what they were.
+    pub(crate) async fn written(
+        &self,
+        gate: &Gate,
+        tool: &ToolRecord,
+        root: &str,
+        write: impl FnOnce(&OpenApi) -> Vec<u8>,
+    ) -> Result<Written, Error> {
+        let mut slot = self.slot(gate, &tool.id).lock_owned().await;
+        let read = fresh(&mut slot, gate, tool).await?;
+        if let Some((_, written)) = read.written.iter().find(|(at, _)| at == root) {
+            return Ok(written.clone());
         }
-        let before = known.map(|read| read.document.clone());
-        let (document, until) = match read(gate, tool).await {
-            Ok((document, fetched)) => {
-                (Arc::new(document), fetched.then(|| gate.clock().elapsed() + FRESH))
-            }
-            Err(error) => match before {
-                Some(before) => (before, Some(gate.clock().elapsed() + FRESH)),
-                None => return Err(error),
-            },
-        };
-        *slot =
-            Some(Read { of: (tool.version, tool.created_at), document: document.clone(), until });
-        Ok(document)
+        let written = Written::new(write(&read.document))?;
+        if written.bytes.len() <= KEPT_MAX && read.written.len() < ROOTS_MAX {
+            read.written.push((root.to_owned(), written.clone()));
+        }
+        Ok(written)
     }
 
     /// The place of a tool's document. Those of tools that are gone make room.
@@ -65,6 +99,32 @@ impl Documents {
         all.retain(|known, _| gate.tool(known).is_some());
         all.entry(id.clone()).or_default().clone()
     }
+}
+
+/// What is known of the document of `tool`, not older than it may be; as it was where it does not
+/// come.
+async fn fresh<'a>(
+    slot: &'a mut Option<Read>,
+    gate: &Gate,
+    tool: &ToolRecord,
+) -> Result<&'a mut Read, Error> {
+    let of = (tool.version, tool.created_at);
+    let now = gate.clock().elapsed();
+    let good = |read: &Read| read.of == of && read.until.is_none_or(|until| now < until);
+    if !slot.as_ref().is_some_and(good) {
+        let read = read(gate, tool).await;
+        let again = gate.clock().elapsed() + FRESH;
+        let renewed = match (read, slot.take().filter(|before| before.of == of)) {
+            (Ok((document, fetched)), _) => {
+                let (document, until) = (Arc::new(document), fetched.then_some(again));
+                Read { of, document, until, written: Vec::new() }
+            }
+            (Err(_), Some(before)) => Read { until: Some(again), ..before },
+            (Err(error), None) => return Err(error),
+        };
+        *slot = Some(renewed);
+    }
+    slot.as_mut().ok_or_else(|| Error::internal("a document that was read is not there"))
 }
 
 /// Reads the document of `tool`, and whether it was fetched.

@@ -9,6 +9,7 @@ mod call;
 mod document;
 mod guests;
 mod manage;
+mod origin;
 mod pages;
 mod place;
 mod publish;

@@ -2,6 +2,7 @@
 
 use http::request::Parts;
 use tollgate_edge::came_to_own_host;
+use tollgate_gate::ToolPlaces;
 use tollgate_kernel::{Error, Kind};
 use tollgate_store::{ToolAuth, ToolRecord};
 use url::{Host, Url};
@@ -37,40 +38,25 @@ const OURS: [&str; 24] = [
     "preferences",
 ];
 
-/// The public origin, and what follows from it.
+/// Where tools are found, and what of them is published there.
 #[derive(Clone)]
 pub(crate) struct Places {
-    origin: String,
-    scheme: String,
-    host: String,
-    /// With its colon; empty where it is the scheme's own.
-    port: String,
-    loopback: bool,
+    found: ToolPlaces,
     loopback_tools: bool,
+}
+
+impl std::ops::Deref for Places {
+    type Target = ToolPlaces;
+
+    fn deref(&self) -> &ToolPlaces {
+        &self.found
+    }
 }
 
 impl Places {
     /// Of `public_url`; with `loopback_tools` all modes are published on loopback too.
     pub(crate) fn new(public_url: &Url, loopback_tools: bool) -> Self {
-        let host = public_url.host_str().unwrap_or_default().to_owned();
-        Self {
-            origin: public_url.as_str().trim_end_matches('/').to_owned(),
-            scheme: public_url.scheme().to_owned(),
-            host,
-            port: public_url.port().map(|port| format!(":{port}")).unwrap_or_default(),
-            loopback: is_loopback(public_url),
-            loopback_tools,
-        }
-    }
-
-    /// The public origin.
-    pub(crate) fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Whether this installation is on loopback.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.loopback
+        Self { found: ToolPlaces::new(public_url), loopback_tools }
     }
 
     /// Whether all modes are published on loopback too.
@@ -78,40 +64,15 @@ impl Places {
         self.loopback_tools
     }
 
-    /// The root of a tool on its own name, if it has one, without a slash at its end.
-    pub(crate) fn host_root(&self, tool: &ToolRecord) -> Option<String> {
-        let (scheme, port) = (&self.scheme, &self.port);
-        match &tool.host {
-            Some(host) => Some(format!("{scheme}://{host}{port}")),
-            None if self.loopback => Some(format!("{scheme}://{}.localhost{port}", tool.id)),
-            None => None,
-        }
-    }
-
-    /// The root of a tool under a path of ours, without a slash at its end.
-    pub(crate) fn path_root(&self, tool: &ToolRecord) -> String {
-        match tool.path.as_deref() {
-            Some(path) => format!("{}{path}", self.origin),
-            None => format!("{}{ROOT}/{}", self.origin, tool.id),
-        }
-    }
-
-    /// The address of a tool: its own name where it was given one or has no path of its own.
-    pub(crate) fn address(&self, tool: &ToolRecord) -> String {
-        let by_path = tool.host.is_none() && tool.path.is_some();
-        let own = if by_path { None } else { self.host_root(tool) };
-        own.unwrap_or_else(|| self.path_root(tool))
-    }
-
     /// The name at which a tool is found.
     pub(crate) fn host_of(&self, tool: &ToolRecord) -> String {
-        tool.host.clone().unwrap_or_else(|| self.host.clone())
+        tool.host.clone().unwrap_or_else(|| self.host().to_owned())
     }
 
     /// Refuses to publish what must not be: on loopback, where a browser of anybody's may call, all
     /// modes but `none` wait for a switch.
     pub(crate) fn may_publish(&self, tool: &ToolRecord) -> Result<(), Error> {
-        if !self.loopback || self.loopback_tools || tool.auth == ToolAuth::None {
+        if !self.is_loopback() || self.loopback_tools || tool.auth == ToolAuth::None {
             return Ok(());
         }
         Err(Error::new(
@@ -137,7 +98,7 @@ impl Places {
                 "A host is a name in lower case like todo.example.com, without a scheme or port.",
             );
         }
-        if host == self.host {
+        if host == self.host() {
             return wrong(
                 "This is the name of the installation itself. Use a path, or another name.",
             );
@@ -172,16 +133,6 @@ impl Places {
             return wrong("Paths that begin so belong to this server. Use another one.");
         }
         Ok(path.to_owned())
-    }
-}
-
-/// Whether the host of `url` is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

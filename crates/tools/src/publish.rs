@@ -2,16 +2,24 @@
 //! and a legal page that its owner left out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::{Exchange, Path};
+use tollgate_gate::{Tool, is_loopback};
 use tollgate_kernel::{Error, Slug};
-use tollgate_protocol::tool::{BodyForm, Manifest, ManifestAuth, Scheme, Security};
+use tollgate_protocol::plugin_host::same_site;
+use tollgate_protocol::tool::{BodyForm, Manifest, ManifestAuth, OpenApi, Scheme, Security};
 use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolRecord};
 use url::Url;
 
+use crate::document::Written;
+use crate::origin::{HOSTS, check_origin};
 use crate::place::{Came, Places};
 use crate::state::ToolsState;
 
@@ -35,10 +43,12 @@ pub(crate) async fn manifest(
     exchange: Exchange,
     came: Came,
     Path(id): Path<Slug>,
+    headers: HeaderMap,
 ) -> Reply {
-    let tool = published(&state, &exchange, &id)?;
-    let root = came.root(&state.places, &tool);
-    let written = Published::of(&state.places, &tool, &root).manifest();
+    let tool = published(&state, &exchange, &id, &headers)?;
+    let tool = tool.record();
+    let root = came.root(&state.places, tool);
+    let written = Published::of(&state.places, tool, &root).manifest();
     Ok(open_to_hosts(&state, reply::typed("application/json; charset=utf-8", written)))
 }
 
@@ -48,13 +58,31 @@ pub(crate) async fn openapi(
     exchange: Exchange,
     came: Came,
     Path(id): Path<Slug>,
+    headers: HeaderMap,
 ) -> Reply {
-    let tool = published(&state, &exchange, &id)?;
-    let document = state.documents.of(&state.gate, &tool).await?;
-    let root = came.root(&state.places, &tool);
-    let published = Published::of(&state.places, &tool, &root);
-    let written = document.published(&root, published.security());
-    Ok(open_to_hosts(&state, reply::typed("application/json; charset=utf-8", written)))
+    let tool = published(&state, &exchange, &id, &headers)?;
+    let tool = tool.record();
+    let root = came.root(&state.places, tool);
+    let write = |document: &OpenApi| {
+        document.published(&root, Published::of(&state.places, tool, &root).security())
+    };
+    let Written { bytes, etag } = state.documents.written(&state.gate, tool, &root, write).await?;
+    let mut answer = reply::typed("application/json; charset=utf-8", bytes);
+    if is_known(&headers, &etag) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.body_mut() = Body::empty();
+    }
+    answer.headers_mut().insert(ETAG, etag);
+    // Kept, but never used without asking: a change shows at once.
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(open_to_hosts(&state, answer))
+}
+
+/// Whether the caller has what `etag` stands for (RFC 9110, 13.1.2).
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut known = known.flat_map(|line| line.split(',')).map(str::trim);
+    known.any(|it| it == "*" || it.strip_prefix("W/").unwrap_or(it).as_bytes() == etag.as_bytes())
 }
 
 /// `GET {root}/.well-known/logo.svg`.
@@ -62,8 +90,9 @@ pub(crate) async fn logo(
     State(state): State<ToolsState>,
     exchange: Exchange,
     Path(id): Path<Slug>,
+    headers: HeaderMap,
 ) -> Reply {
-    published(&state, &exchange, &id)?;
+    published(&state, &exchange, &id, &headers)?;
     Ok(reply::typed("image/svg+xml", LOGO_SVG))
 }
 
@@ -73,10 +102,12 @@ pub(crate) async fn legal(
     exchange: Exchange,
     came: Came,
     Path(id): Path<Slug>,
+    headers: HeaderMap,
 ) -> Reply {
-    let tool = published(&state, &exchange, &id)?;
-    let root = came.root(&state.places, &tool);
-    let Texts { name_for_human, contact_email, .. } = Texts::of(&state.places, &tool, &root);
+    let tool = published(&state, &exchange, &id, &headers)?;
+    let root = came.root(&state.places, tool.record());
+    let Texts { name_for_human, contact_email, .. } =
+        Texts::of(&state.places, tool.record(), &root);
     let text = format!(
         "{name_for_human} is offered by whoever runs {root}.\n\
          Its owner has published no terms. Questions: {contact_email}\n"
@@ -85,10 +116,16 @@ pub(crate) async fn legal(
 }
 
 /// The tool, if it may be published; strangers are counted.
-fn published(state: &ToolsState, exchange: &Exchange, id: &Slug) -> Result<ToolRecord, Error> {
+fn published(
+    state: &ToolsState,
+    exchange: &Exchange,
+    id: &Slug,
+    headers: &HeaderMap,
+) -> Result<Arc<Tool>, Error> {
     exchange.count_stranger()?;
-    let tool = state.tool(id)?.record().clone();
-    state.places.may_publish(&tool)?;
+    let tool = state.tool(id)?;
+    check_origin(&state.places, tool.record(), headers)?;
+    state.places.may_publish(tool.record())?;
     Ok(tool)
 }
 
@@ -97,7 +134,7 @@ pub(crate) fn open_to_hosts(state: &ToolsState, mut response: Response) -> Respo
     if state.places.is_loopback() && state.places.publishes_all() {
         let headers = response.headers_mut();
         for (name, value) in [
-            ("access-control-allow-origin", "https://chat.openai.com"),
+            ("access-control-allow-origin", HOSTS[0]),
             ("access-control-allow-private-network", "true"),
             (
                 "access-control-allow-headers",
@@ -105,7 +142,7 @@ pub(crate) fn open_to_hosts(state: &ToolsState, mut response: Response) -> Respo
             ),
             ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
         ] {
-            headers.insert(name, http::HeaderValue::from_static(value));
+            headers.insert(name, HeaderValue::from_static(value));
         }
     }
     response
@@ -152,6 +189,29 @@ impl Texts {
             name_for_human: name,
         }
     }
+}
+
+/// What hosts may stumble over in the manifest of `tool`, by code, with what stands there: they want
+/// legal page and contact on the tool's own site, and show pictures of others in their own way
+/// (PG-03). What is called on this machine alone is shown to nobody.
+pub(crate) fn remarks(places: &Places, tool: &ToolRecord) -> Vec<(&'static str, String)> {
+    let root = places.address(tool);
+    let host_of = |address: &str| Url::parse(address).ok()?.host_str().map(str::to_owned);
+    let Some(own) = Url::parse(&root).ok().filter(|root| !is_loopback(root)) else {
+        return Vec::new();
+    };
+    let own = own.host_str().unwrap_or_default();
+    let texts = Texts::of(places, tool, &root);
+    let contact = texts.contact_email.rsplit_once('@').map(|(_, host)| host.to_owned());
+    let all = [
+        ("legal-other-domain", host_of(&texts.legal_info_url), texts.legal_info_url),
+        ("contact-other-domain", contact, texts.contact_email),
+        ("logo-other-domain", host_of(&texts.logo_url), texts.logo_url),
+    ];
+    let elsewhere = all.into_iter().filter(|(_, host, _)| {
+        !host.as_ref().is_some_and(|host| same_site(own, &host.to_ascii_lowercase()))
+    });
+    elsewhere.map(|(code, _, said)| (code, said)).collect()
 }
 
 /// Where the OpenAPI document of the tool at `root` is.

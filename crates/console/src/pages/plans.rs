@@ -7,7 +7,7 @@ use tollgate_edge::page::Words;
 use tollgate_edge::page::parts::{Cell, Column, Field, Link};
 use tollgate_edge::reply::Reply;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
-use tollgate_kernel::{ModelPattern, Plan, Rates, Slug};
+use tollgate_kernel::{ModelPattern, Plan, Rates, Slug, ToolPattern};
 use tollgate_store::{PlanBody, PlanRecord};
 
 use super::budgets::BudgetFields;
@@ -29,6 +29,8 @@ pub(crate) struct PlanForm {
     id: String,
     /// A pattern on each line.
     models: String,
+    /// A tool on each line, or `*`; a form that has no such field changes nothing of them.
+    tools: Option<String>,
     requests_per_minute: String,
     tokens_per_minute: String,
     concurrent: String,
@@ -41,9 +43,10 @@ pub(crate) struct PlanForm {
 }
 
 /// The controls of a new plan's form. Errors of the API's budgets cannot come from it.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "id",
     "models",
+    "tools",
     "requests_per_minute",
     "tokens_per_minute",
     "concurrent",
@@ -51,16 +54,23 @@ const FIELDS: [&str; 7] = [
     "max_output_tokens",
 ];
 
+/// How a form says that all tools may be called.
+const ALL_TOOLS: &str = "*";
+
 impl PlanForm {
     fn of(record: &PlanRecord) -> Self {
-        let PlanBody { models, rates, budgets, time_zone, max_output_tokens, profile, .. } =
+        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens, profile } =
             &record.body;
         let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
+        let tools = tools
+            .as_ref()
+            .map_or(vec![ALL_TOOLS], |tools| tools.iter().map(ToolPattern::as_str).collect());
         let Rates { requests_per_minute, tokens_per_minute, concurrent } = rates;
         let rate = |rate: &Option<u32>| rate.map_or_else(String::new, |rate| rate.to_string());
         Self {
             id: record.id.to_string(),
             models: models.join("\n"),
+            tools: Some(tools.join("\n")),
             requests_per_minute: rate(requests_per_minute),
             tokens_per_minute: rate(tokens_per_minute),
             concurrent: rate(concurrent),
@@ -79,6 +89,8 @@ impl PlanForm {
         let models: Result<Vec<_>, _> = models.collect();
         let models = models.map_err(|_| Wrong::at(w, "models", "wrong-models"));
         let models = noted(models, &mut wrong);
+        let tools = self.tools.as_deref().map(|text| read_tools(w, text));
+        let tools = tools.and_then(|tools| noted(tools, &mut wrong));
         let mut limit = |name, text: &str| noted(rate(w, name, text), &mut wrong);
         let max_output_tokens = limit("max_output_tokens", &self.max_output_tokens);
         let rates = RatesChange {
@@ -96,8 +108,6 @@ impl PlanForm {
         let time_zone = Some(zone.to_owned());
         if wrong.is_empty() {
             let (rates, budgets) = (Some(rates), Some(budgets));
-            // The form has no field for tools: they stay as they are.
-            let tools = None;
             Ok(PlanChange {
                 id,
                 models,
@@ -112,6 +122,15 @@ impl PlanForm {
             Err(wrong)
         }
     }
+}
+
+/// Reads the tools of a plan; `None` is all of them, whatever comes.
+fn read_tools(w: Words, text: &str) -> Result<Option<Vec<ToolPattern>>, Wrong> {
+    if text.trim() == ALL_TOOLS {
+        return Ok(None);
+    }
+    let tools: Result<Vec<_>, _> = text.split_whitespace().map(ToolPattern::parse).collect();
+    tools.map(Some).map_err(|_| Wrong::at(w, "tools", "wrong-tools"))
 }
 
 /// What was read; what could not be is noted.
@@ -188,6 +207,7 @@ pub(crate) async fn blank(visit: Visit) -> Reply {
     let w = words(&visit);
     let form = PlanForm {
         models: "*".to_owned(),
+        tools: Some(ALL_TOOLS.to_owned()),
         time_zone: "UTC".to_owned(),
         max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS.to_string(),
         ..PlanForm::default()
@@ -289,6 +309,13 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<
         value: form.models.clone(),
         hint: Some(w.get("models-hint")),
         error: Wrong::on(wrong, "models"),
+    }));
+    controls.push(Control::Area(Area {
+        id: "tools",
+        label: w.get("plan-tools"),
+        value: form.tools.take().unwrap_or_default(),
+        hint: Some(w.get("plan-tools-hint")),
+        error: Wrong::on(wrong, "tools"),
     }));
     let ceiling = Field::new("max_output_tokens", "text", w.get("max-output"));
     let ceiling = ceiling.value(form.max_output_tokens.clone()).hint(w.get("max-output-hint"));

@@ -148,6 +148,7 @@ async fn a_plan_is_made_and_changed_without_scripts() {
     let fields = [
         ("id", "small"),
         ("models", "gpt-4o*\r\n text-embedding-3-small \r\n"),
+        ("tools", "todo\r\n notes \r\n"),
         ("requests_per_minute", "20"),
         ("tokens_day", "100,000"),
         ("money_month", "$2.50"),
@@ -158,6 +159,7 @@ async fn a_plan_is_made_and_changed_without_scripts() {
     assert_eq!((status, place.as_str()), (303, "/admin/plans?saved=1"));
     let plan = house.done("GET", "/api/v1/plans/small", Value::Null).await;
     assert_eq!(plan["models"], json!(["gpt-4o*", "text-embedding-3-small"]));
+    assert_eq!(plan["tools"], json!(["todo", "notes"]));
     assert_eq!(plan["rates"], json!({"requests_per_minute": 20}));
     let budgets = json!([
         {"unit": "money", "limit": 2_500_000_000_i64, "period": "month"},
@@ -171,11 +173,22 @@ async fn a_plan_is_made_and_changed_without_scripts() {
     for value in ["value=\"2.50\"", "value=\"100000\"", "value=\"Asia/Tokyo\"", "value=\"4096\""] {
         assert!(html.contains(value), "{value}");
     }
+    assert!(html.contains(">\ntodo\nnotes</textarea>"), "{html}");
     let fields = [("models", "*"), ("time_zone", "UTC"), ("max_output_tokens", "100")];
     let (status, ..) = house.submit(&ada, "/admin/plans/small", &fields).await;
     assert_eq!(status, 303);
     let plan = house.done("GET", "/api/v1/plans/small", Value::Null).await;
     assert_eq!((&plan["budgets"], &plan["rates"]), (&json!([]), &json!({})));
+    assert_eq!(plan["tools"], json!(["todo", "notes"]), "nothing was said of them");
+    for (typed, tools) in [("", json!([])), (" * ", Value::Null), ("* todo", json!(["*", "todo"]))]
+    {
+        let fields = [&fields[..], &[("tools", typed)]].concat();
+        assert_eq!(house.submit(&ada, "/admin/plans/small", &fields).await.0, 303);
+        let plan = house.done("GET", "/api/v1/plans/small", Value::Null).await;
+        assert_eq!(plan["tools"], tools, "{typed:?}");
+    }
+    let (_, html) = house.page(&ada, "/admin/new-plan").await;
+    assert!(html.contains("name=\"tools\""), "{html}");
     let (_, html) = house.page(&ada, "/admin/plans?saved=1").await;
     assert!(html.contains("Saved. It counts from now on."));
 }
@@ -187,6 +200,7 @@ async fn a_form_comes_back_with_what_was_typed_and_what_is_wrong() {
     let cases = [
         ("id", "Big Plan", "Big Plan"),
         ("models", "a*b", "a*b"),
+        ("tools", "todo*", "todo*"),
         ("requests_per_minute", "none", "none"),
         ("money_day", "<script>", "&#60;script&#62;"),
         ("time_zone", "Mars/Olympus", "Mars/Olympus"),

@@ -215,6 +215,16 @@ async fn s9_swapped_secrets_do_not_open() {
     let stored = house.gate.read(&house.warrant()).tool(&slug("todo")).await.unwrap().unwrap();
     assert!(house.gate.carry_tool_auth(&house.warrant(), &stored).is_err());
     let carried = house.gate.carry_tool_auth(&house.warrant(), first.record()).unwrap();
+    let storable = |record: &ToolRecord| house.gate.check_tool(&house.warrant(), record).is_ok();
+    assert!(!storable(first.record()), "it would not open");
+    assert!(storable(&ToolRecord {
+        upstream_auth_sealed: carried.clone(),
+        ..first.record().clone()
+    }));
+    let name = UpstreamAuth::Header { name: "cookie".to_owned() };
+    let odd = ToolRecord { upstream_auth: Some(name), ..first.record().clone() };
+    assert!(!storable(&ToolRecord { upstream_auth_sealed: carried.clone(), ..odd }));
+    assert!(!storable(&ToolRecord::new(slug("new"), "ftp://x".to_owned(), ToolAuth::None)));
     let mut tx = house.begin().await;
     let right = ToolRecord { upstream_auth_sealed: carried, version: 1, ..first.record().clone() };
     assert!(tx.update_tool(&right).await.is_err(), "it has another version by now");

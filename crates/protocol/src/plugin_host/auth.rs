@@ -9,6 +9,7 @@ use url::Url;
 use super::flow::asks_for_ours;
 use super::manifest::Source;
 use super::{Refusal, Warning, plain};
+use crate::headers::carries_secrets;
 
 /// How calls of a tool are authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,30 +96,6 @@ const LONGEST: usize = 2_048;
 /// More scopes than this are worth a look.
 const MANY_SCOPES: usize = 20;
 
-/// Headers that say how a message is framed, where it goes or who sends it, and ours.
-const RESERVED: [&str; 20] = [
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "x-request-id",
-];
-
 /// Reads `auth`; the second part is what it publishes for hosts, by name.
 pub(super) fn read(
     auth: Option<&Value>,
@@ -180,13 +157,7 @@ fn custom_header(
 ) -> Result<Scheme, Refusal> {
     let name = auth.get("custom_auth_header").and_then(Value::as_str).unwrap_or_default();
     let name = name.trim().to_ascii_lowercase();
-    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let sound = (1..=64).contains(&name.len()) && name.bytes().all(is_plain);
-    let ours = ["tollgate-", "x-tollgate-", "x-forwarded-", "x-user", "sec-"];
-    if !sound
-        || RESERVED.contains(&name.as_str())
-        || ours.iter().any(|prefix| name.starts_with(prefix))
-    {
+    if !carries_secrets(&name) {
         let what = "The manifest wants the token in a header that it must not stand in.";
         return Err(Refusal::new("auth_custom_header", what));
     }

@@ -220,6 +220,9 @@ pub struct PlanMembers {
     /// A model, or the beginning of names with a * after it; can be given again
     #[arg(long = "model", value_name = "MODEL")]
     pub models: Vec<String>,
+    /// A tool that members may call, or * for all; can be given again
+    #[arg(long = "tool", value_name = "TOOL")]
+    pub tools: Vec<String>,
     /// Rates.
     #[command(flatten)]
     pub rates: RatesArgs,

@@ -403,6 +403,13 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "tool[1].host",
         "another tool",
     ),
+    (
+        "[[tool]]\nid = \"a\"\nupstream_url = \"http://x\"\nhost = \"b.localhost\"\n\
+         [[tool]]\nid = \"b\"\nupstream_url = \"http://x\"",
+        4,
+        "tool[0].host",
+        "b answers there",
+    ),
 ];
 
 #[test]

@@ -21,6 +21,13 @@ impl Checker<'_> {
                     self.fault(&format!("tool[{at}].{member}"), "another tool answers there");
                 }
             }
+            let taken = |other: &&RawTool| {
+                // On a machine of its owner's each tool has this name anyway.
+                other.id != tool.id && tool.host == Some(format!("{}.localhost", other.id))
+            };
+            if let Some(other) = raw.tool.iter().find(taken) {
+                self.fault(&format!("tool[{at}].host"), format!("{} answers there", other.id));
+            }
         }
         let public_url = match &server.stated_url {
             Some(url) => Some(url.clone()),

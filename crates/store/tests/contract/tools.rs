@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_kernel::{Kind, Slug};
 use tollgate_store::{
-    EventKind, HolderRecord, HttpScheme, KeyFilter, KeyHolder, KeyState, NewKey, Owner,
+    EventKind, HolderRecord, HttpScheme, KeyFilter, KeyHolder, KeyState, NewKey, Noted, Owner,
     PageRequest, TokenBody, ToolAuth, ToolManifest, ToolRecord, ToolState, UpstreamAuth,
 };
 
@@ -183,8 +183,8 @@ pub(crate) async fn callbacks_wait_for_the_owner(bench: &Bench) -> Outcome<()> {
         Ok(found.into_iter().map(|it| (it.plugin_id, it.accepted)).collect())
     };
     let mut tx = bench.begin().await?;
-    assert!(tx.note_tool_callback(&todo, "plugin-1").await?);
-    assert!(!tx.note_tool_callback(&todo, "plugin-1").await?, "it is known by now");
+    assert_eq!(tx.note_tool_callback(&todo, "plugin-1").await?, Noted::New);
+    assert_eq!(tx.note_tool_callback(&todo, "plugin-1").await?, Noted::Nothing);
     tx.commit(act("tool.callback")).await?;
     let mut tx = bench.begin().await?;
     tx.set_tool_callback(&todo, "plugin-1", true).await?;
@@ -192,17 +192,34 @@ pub(crate) async fn callbacks_wait_for_the_owner(bench: &Bench) -> Outcome<()> {
     tx.commit(act("tool.callback")).await?;
     let taken = [("plugin-0".to_owned(), true), ("plugin-1".to_owned(), true)];
     assert_eq!(listed().await?, taken);
-    // Whoever invents plugins fills no table, and pushes out none that the owner takes.
+    // Whoever invents plugins fills no table, and pushes out none, taken or waiting.
+    let note = async |plugin: &str| -> Outcome<Noted> {
+        let mut tx = bench.begin().await?;
+        let noted = tx.note_tool_callback(&todo, plugin).await?;
+        tx.commit(act("tool.callback")).await?;
+        Ok(noted)
+    };
+    bench.clock.advance(Duration::from_secs(1));
+    assert_eq!(note("waiting").await?, Noted::New);
     for n in 0..70_u64 {
         bench.clock.advance(Duration::from_secs(1));
-        let mut tx = bench.begin().await?;
-        assert!(tx.note_tool_callback(&todo, &format!("invented-{n}")).await?);
-        tx.commit(act("tool.callback")).await?;
+        let expected = if n < 63 { Noted::New } else { Noted::Full };
+        assert_eq!(note(&format!("invented-{n}")).await?, expected, "{n}");
     }
     let now = listed().await?;
     assert_eq!(now.len(), 2 + 64);
-    assert_eq!(now[0], ("invented-69".to_owned(), false));
+    assert_eq!(now[0], ("invented-62".to_owned(), false));
+    assert_eq!(now[63], ("waiting".to_owned(), false));
     assert_eq!(now[64..], taken);
+    // When it comes again is written, if not each time; whoever stays away makes room at last.
+    bench.clock.advance(Duration::from_secs(6 * 86_400));
+    assert_eq!(note("waiting").await?, Noted::Again);
+    assert_eq!(listed().await?[0].0, "waiting");
+    assert_eq!(note("late").await?, Noted::Full);
+    bench.clock.advance(Duration::from_secs(86_400));
+    assert_eq!(note("late").await?, Noted::New);
+    let now: Vec<String> = listed().await?.into_iter().map(|(plugin, _)| plugin).collect();
+    assert_eq!(now, ["late", "waiting", "plugin-0", "plugin-1"]);
     let mut tx = bench.begin().await?;
     tx.set_tool_callback(&todo, "plugin-1", false).await?;
     assert_kind(tx.set_tool_callback(&slug("nowhere"), "p", true).await, Kind::Conflict);

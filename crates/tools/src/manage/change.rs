@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::said;
+use tollgate_gate::is_loopback;
 use tollgate_kernel::{Error, Scope, Slug};
 use tollgate_protocol::tool::{OpenApi, TextField, check_service, check_text};
 use tollgate_store::{HttpScheme, TokenBody, ToolAuth, ToolManifest, ToolRecord, ToolState};
@@ -12,7 +13,7 @@ use url::Url;
 
 use super::let_in::{Kept, UpstreamAuthBody, let_in};
 use super::tools::needed;
-use crate::place::{Places, is_loopback};
+use crate::place::Places;
 
 /// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;
@@ -106,9 +107,9 @@ pub struct ManifestChange {
     pub(crate) description_for_model: Option<String>,
     /// Where to ask for help.
     pub(crate) contact_email: Option<String>,
-    /// Its legal page: an address, or a path of the tool.
+    /// Its legal page: an address, or a path of the tool, which anybody may then read.
     pub(crate) legal_info_url: Option<String>,
-    /// Its picture: an address, or a path of the tool; no GIF.
+    /// Its picture: an address, or a path of the tool, which anybody may then see; no GIF.
     pub(crate) logo_url: Option<String>,
 }
 

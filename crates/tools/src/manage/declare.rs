@@ -4,6 +4,7 @@ use tollgate_gate::Warrant;
 use tollgate_kernel::Error;
 use tollgate_store::{AuditEvent, ToolAuth, ToolRecord};
 
+use super::tools::require_place;
 use super::{ToolChange, callbacks};
 use crate::state::ToolsState;
 
@@ -47,6 +48,8 @@ async fn declare(state: &ToolsState, warrant: &Warrant, change: ToolChange) -> R
     // The secret is sealed anew at each start: whether it changed cannot be told from outside.
     let kept = change.apply(&state.places, state.secrets_in_the_clear, &mut tool)?;
     tool.upstream_auth_sealed = kept.seal(&state.gate, warrant, &tool)?;
+    state.gate.check_tool(warrant, &tool)?;
+    require_place(state, warrant, &tool).await?;
     let mut tx = state.gate.begin(warrant).await?;
     if tool.version == 0 {
         tx.insert_tool(&tool).await?;

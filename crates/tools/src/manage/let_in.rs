@@ -2,12 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tollgate_gate::{Gate, Warrant};
+use tollgate_gate::{Gate, Warrant, is_loopback};
 use tollgate_kernel::{Error, Secret};
+use tollgate_protocol::headers::carries_secrets;
 use tollgate_store::{ToolRecord, UpstreamAuth};
 use url::Url;
-
-use crate::place::is_loopback;
 
 /// The longest secret, in bytes.
 const LONGEST_SECRET: usize = 4_096;
@@ -144,28 +143,8 @@ impl UpstreamAuthBody {
     }
 }
 
-/// Headers that frame a message or say what is ours to say.
-const TAKEN: [&str; 15] = [
-    "host",
-    "accept-encoding",
-    "keep-alive",
-    "proxy-connection",
-    "content-length",
-    "content-type",
-    "connection",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "accept",
-    "cookie",
-    "x-request-id",
-    "proxy-authorization",
-];
-
 fn header_name(text: &str) -> Option<String> {
     let name = http::HeaderName::try_from(text.trim()).ok()?;
     let name = name.as_str();
-    let ours = TAKEN.contains(&name) || name.starts_with("tollgate-") || name.contains('_');
-    (!ours).then(|| name.to_owned())
+    carries_secrets(name).then(|| name.to_owned())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_edge::reply::{self, Reply};
 use tollgate_edge::shapes::List;
 use tollgate_edge::{Body, Caller, Path, Query};
-use tollgate_gate::{Principal, Warrant};
+use tollgate_gate::{Principal, Warrant, local_host};
 use tollgate_kernel::{Error, Kind, Slug, Timestamp};
 use tollgate_store::{AuditEvent, PageRequest, ToolAuth, ToolManifest, ToolRecord, UpstreamAuth};
 
@@ -253,6 +253,7 @@ pub(crate) async fn put(
 ) -> Result<ToolRecord, Error> {
     let kept = change.apply(&state.places, state.secrets_in_the_clear, &mut tool)?;
     tool.upstream_auth_sealed = kept.seal(&state.gate, warrant, &tool)?;
+    state.gate.check_tool(warrant, &tool)?;
     require_place(state, warrant, &tool).await?;
     let is_new = tool.version == 0;
     let mut tx = state.gate.begin(warrant).await?;
@@ -266,26 +267,30 @@ pub(crate) async fn put(
     state.find(warrant, &tool.id).await
 }
 
-/// Refuses a name or a path that another tool has.
-async fn require_place(
+/// Refuses a name or a path that another tool has, or will have on a machine of its owner's.
+pub(super) async fn require_place(
     state: &ToolsState,
     warrant: &Warrant,
     tool: &ToolRecord,
 ) -> Result<(), Error> {
+    let others = state.gate.read(warrant).tools().await?;
+    others.iter().filter(|other| other.id != tool.id).try_for_each(|other| apart(tool, other))
+}
+
+/// Refuses `tool` where `other` answers, be it there now or not. The error names the member.
+pub(super) fn apart(tool: &ToolRecord, other: &ToolRecord) -> Result<(), Error> {
     let taken = |param: &'static str| {
-        let what = "Another tool answers there. Name another place.";
+        let what = format!("The tool {} answers there. Name another place.", other.id);
         Err(Error::new(Kind::Conflict, what).with_param(param))
     };
-    for other in state.gate.read(warrant).tools().await? {
-        if other.id == tool.id {
-            continue;
-        }
-        if other.host.is_some() && other.host == tool.host {
-            return taken("host");
-        }
-        if other.path.is_some() && other.path == tool.path {
-            return taken("path");
-        }
+    if tool.host.is_some() && (tool.host == other.host || tool.host == Some(local_host(other))) {
+        return taken("host");
+    }
+    if other.host == Some(local_host(tool)) {
+        return taken("id");
+    }
+    if other.path.is_some() && other.path == tool.path {
+        return taken("path");
     }
     Ok(())
 }

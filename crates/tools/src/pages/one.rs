@@ -18,7 +18,7 @@ use tollgate_store::{KeyRecord, ToolAuth, ToolCallback, ToolRecord};
 use super::form::{Fields, ToolForm, Wrong};
 use super::{Button, Saved, mode_said, words};
 use crate::manage::{callbacks, service_tokens, tools, verification};
-use crate::publish::{MANIFEST, openapi_url};
+use crate::publish::{MANIFEST, openapi_url, remarks};
 use crate::state::{READ, ToolsState, WRITE};
 
 /// What a service looks for; without a token it is published no longer.
@@ -324,17 +324,19 @@ impl Asked<'_> {
 
     /// What hosts may stumble over, in words.
     async fn remarks(&self, w: Words) -> Vec<String> {
+        let said = |code: &str, place: &str| {
+            w.with(&format!("remark-{}", code.replace('_', "-")), &[("place", place.into())])
+        };
+        let of_manifest = remarks(&self.state.places, self.tool);
+        let mut all: Vec<String> =
+            of_manifest.iter().map(|(code, place)| said(code, place)).collect();
         match self.state.documents.of(&self.state.gate, self.tool).await {
-            Err(error) => vec![w.with("check-failed", &[("why", error.detail().into())])],
+            Err(error) => all.push(w.with("check-failed", &[("why", error.detail().into())])),
             Ok(document) => {
-                let remarks = document.remarks();
-                let said = remarks.iter().map(|remark| {
-                    let key = format!("remark-{}", remark.code.replace('_', "-"));
-                    w.with(&key, &[("place", remark.place.as_str().into())])
-                });
-                said.collect()
+                all.extend(document.remarks().iter().map(|it| said(it.code, &it.place)));
             }
         }
+        all
     }
 }
 

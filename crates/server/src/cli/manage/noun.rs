@@ -46,6 +46,8 @@ pub(super) enum Form {
     Flag,
     /// Texts.
     Texts,
+    /// Tools: without a list all of them.
+    Tools,
     /// Budgets.
     Budgets,
     /// Rates.
@@ -82,7 +84,8 @@ impl Column {
             Form::Length => value.as_array().map_or(0, Vec::len).to_string(),
             Form::Moment => figures::moment(&text_of(value)),
             Form::Flag => (if value == true { "yes" } else { "no" }).to_owned(),
-            Form::Texts => figures::texts(value),
+            Form::Tools if value.is_null() => "all".to_owned(),
+            Form::Texts | Form::Tools => figures::texts(value),
             Form::Budgets => figures::budgets(value),
             Form::Rates => figures::rates(value),
             Form::Money => number.map_or_else(|| NONE.to_owned(), figures::money),

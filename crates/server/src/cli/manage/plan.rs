@@ -14,6 +14,7 @@ const PLANS: Noun = Noun {
     columns: &[
         column("id", "id", Form::Text),
         column("models", "models", Form::Texts),
+        column("tools", "tools", Form::Tools),
         column("rates", "rates", Form::Rates),
         column("budgets", "budgets", Form::Budgets),
         column("output ceiling", "max_output_tokens", Form::Count),
@@ -44,10 +45,11 @@ pub(super) async fn run(manager: &mut Manager, verb: &PlanVerb) -> Result<(), Ex
 }
 
 fn body(args: &PlanMembers) -> Result<Body, Exit> {
-    let PlanMembers { id: _, models, rates, budgets, no_budgets, time_zone, .. } = args;
+    let PlanMembers { id: _, models, tools, rates, budgets, no_budgets, time_zone, .. } = args;
     let PlanMembers { max_output_tokens, profile, .. } = args;
     let body = Body::default()
         .list("models", models)
+        .list("tools", tools)
         .rates(rates)
         .budgets("budgets", budgets, *no_budgets)
         .maybe("time_zone", time_zone.as_deref())

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tollgate_edge::NetworkLimits;
+use tollgate_testkit::Setup;
 
 use super::House;
 
@@ -96,6 +100,82 @@ async fn g3_a_token_of_another_tool_or_service_opens_nothing() {
     }
     let seen = house.todo.seen();
     assert!(seen.iter().all(|request| !request.path.starts_with("/todos")), "nothing went on");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t62_guessing_a_token_that_was_given_stops_at_the_limit() {
+    let network_limits = NetworkLimits { anonymous_per_minute: 6, ..NetworkLimits::LAX };
+    let house = House::with(Setup { network_limits, ..Setup::on(crate::ENGINE) }).await;
+    for (scheme, id) in [("bearer", "todo"), ("basic", "other")] {
+        let auth = json!({"type": "service_http", "authorization_type": scheme});
+        house.tool(id, json!({"auth": auth})).await;
+    }
+    let given = "given-by-the-owner-0123456789";
+    let call = async |id: &str, header: String| {
+        let url = format!("{}/todos", house.at(id));
+        house.host.send(|http| http.get(&url).header("authorization", header)).await.unwrap()
+    };
+    house.service_token("todo", json!({"service": "theirs", "token": given})).await;
+    let (_, made) = house.service_token("todo", json!({"service": "openai"})).await;
+    // Whoever knows it is not counted, nor what nobody guesses.
+    for _ in 0..20 {
+        assert_eq!(call("todo", format!("Bearer {given}")).await.status, 200);
+        assert_eq!(call("todo", format!("Bearer {made}")).await.status, 200);
+    }
+    for n in 0..6 {
+        let (id, header) = match n % 2 {
+            0 => ("todo", format!("Bearer given-by-the-owner-{n:010}")),
+            _ => ("other", format!("Basic {}", STANDARD.encode(format!("us:{n:016}")))),
+        };
+        let wrong = call(id, header).await;
+        assert_eq!(wrong.status, 401, "{n}: {}", wrong.text);
+    }
+    // From then on the right one is not told from the others, known or not.
+    for header in ["Bearer given-by-the-owner-x".to_owned(), format!("Bearer {given}")] {
+        let refused = call("todo", header).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("rate_limited")));
+        assert_eq!(refused.header("content-type"), "application/problem+json");
+        assert!(!refused.header("retry-after").is_empty(), "{:?}", refused.headers);
+    }
+    // What cannot be guessed goes on, and so do the documents.
+    assert_eq!(call("todo", format!("Bearer {made}")).await.status, 200);
+    let pair = format!("Basic {}", STANDARD.encode(format!("us:{made}")));
+    assert_eq!(call("other", pair).await.status, 401, "no guess");
+    house.plugin("todo").await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn g7_pages_of_other_sites_ask_nothing_of_a_tool() {
+    let house = House::new().await;
+    house.tool("todo", json!({})).await;
+    let ours = house.at("todo");
+    for path in ["/todos", "/.well-known/ai-plugin.json", "/openapi.json"] {
+        let url = format!("{ours}{path}");
+        for bad in ["null", "https://evil.example", "http://todo.localhost", "http://localhost:1"] {
+            let refused = house.host.send(|http| http.get(&url).header("origin", bad)).await;
+            let refused = refused.unwrap();
+            let said = (refused.status, refused.json()["code"].clone());
+            assert_eq!(said, (403, json!("forbidden")), "{path} {bad}: {}", refused.text);
+            assert!(refused.header("access-control-allow-origin").is_empty());
+        }
+        for good in [&*ours, &*house.server.url, "https://chat.openai.com"] {
+            let asked = house.host.send(|http| http.get(&url).header("origin", good)).await;
+            assert_eq!(asked.unwrap().status, 200, "{path} {good}");
+        }
+    }
+    // Nor may it ask first, and the API hears of none of it.
+    let calls = house.todo.seen().len();
+    let url = format!("{ours}/todos");
+    let asks = house.host.send(|http| {
+        http.request("OPTIONS".parse().unwrap(), &url).header("origin", "https://evil.example")
+    });
+    assert_eq!(asks.await.unwrap().status, 403);
+    let body = json!({"title": "x"});
+    let posts = house.host.send(|http| http.post(&url).header("origin", "null").json(&body));
+    assert_eq!(posts.await.unwrap().status, 403);
+    assert_eq!(house.todo.seen().len(), calls);
     house.stop().await;
 }
 

@@ -130,6 +130,15 @@ async fn what_does_not_fit_is_refused_by_name() {
         let refused = house.asked("POST", "/api/v1/tools", body).await;
         assert_eq!((refused.status, &refused.json()["param"]), (409, &json!(param)));
     }
+    // The name that a tool has without asking for it is taken too, whoever comes first.
+    let body = json!({"id": "todo", "upstream_url": house.todo.url(), "host": "other.localhost"});
+    let refused = house.asked("POST", "/api/v1/tools", body).await;
+    assert_eq!((refused.status, &refused.json()["param"]), (409, &json!("host")));
+    house.tool("todo", json!({"host": "later.localhost"})).await;
+    let body = json!({"id": "later", "upstream_url": house.todo.url()});
+    let refused = house.asked("POST", "/api/v1/tools", body).await;
+    assert_eq!((refused.status, &refused.json()["param"]), (409, &json!("id")));
+    house.done("PATCH", "/api/v1/tools/todo", json!({"host": "todo.localhost"})).await;
     house.stop().await;
 }
 

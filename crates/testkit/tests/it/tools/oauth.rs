@@ -136,6 +136,35 @@ async fn an_unknown_plugin_is_refused_and_shown_to_the_owner_who_accepts_it() {
 }
 
 #[tokio::test]
+async fn t62_whoever_invents_plugins_takes_nobodys_place() {
+    let house = House::new().await;
+    house.tool("todo", json!({"auth": {"type": "oauth"}})).await;
+    let (client_id, _) = house.app("todo").await;
+    let plugin = house.plugin("todo").await;
+    let comes = async |id: &str| {
+        let callback = Plugin::callback(id, TODAY);
+        let url = plugin.authorize_url(&client_id, &callback, "s");
+        let refused = house.host.get(&url).await.unwrap();
+        assert!((300..=400).contains(&refused.status), "{}", refused.text);
+        let home = refused.header("location").to_owned();
+        if !home.is_empty() {
+            assert_eq!(house.host.get(&home).await.unwrap().status, 400);
+        }
+    };
+    comes(PLUGIN).await;
+    for n in 0..20 {
+        comes(&format!("plugin-{n:08}-0000-4000-8000-000000000000")).await;
+    }
+    comes(PLUGIN).await;
+    let seen = house.done("GET", "/api/v1/tools/todo/callbacks", Value::Null).await;
+    let seen: Vec<&Value> =
+        seen["items"].as_array().unwrap().iter().map(|item| &item["plugin_id"]).collect();
+    assert_eq!(seen.len(), 5, "of one network: {seen:?}");
+    assert!(seen.contains(&&json!(PLUGIN)));
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn g3_a_token_for_another_audience_is_refused_at_a_tool() {
     let house = House::new().await;
     house.tool("todo", json!({"auth": {"type": "oauth"}})).await;

@@ -110,6 +110,39 @@ async fn an_owner_changes_what_a_manifest_says_and_accepts_a_plugin() {
 }
 
 #[tokio::test]
+async fn an_owner_is_warned_of_what_is_on_another_site() {
+    let house = House::new().await;
+    let browser = owner(&house).await;
+    let page = async |language: &str| {
+        let request = browser.request("GET", "/admin/tools/todo");
+        browser.send(request.header("accept-language", language)).await.unwrap().text
+    };
+    let manifest = json!({"legal_info_url": "https://www.example.com/terms",
+        "contact_email": "help@mail.example.com", "logo_url": "/logo.png"});
+    house.tool("todo", json!({"host": "todo.example.com", "manifest": manifest})).await;
+    let fine = page("en").await;
+    assert!(fine.contains("Nothing: manifest and OpenAPI document"), "{fine}");
+    let manifest = json!({"legal_info_url": "https://terms.example.org/",
+        "contact_email": "help@example.net", "logo_url": "https://badexample.com/logo.png"});
+    house.done("PATCH", "/api/v1/tools/todo", json!({"manifest": manifest})).await;
+    for (language, word) in
+        [("en", "legal page"), ("ja", "利用規約のページ"), ("zh-Hans", "法律信息页面")]
+    {
+        let warned = page(language).await;
+        for place in ["https://terms.example.org/", "help@example.net", "https://badexample.com/"] {
+            assert!(warned.contains(&format!("<li>{place}")), "{language} {place}: {warned}");
+        }
+        assert!(warned.contains(word), "{language}: {warned}");
+    }
+    // Tenants of one host of pages are strangers to each other (PH-10).
+    let tenants = json!({"host": "one.github.io", "manifest":
+        {"legal_info_url": "https://two.github.io/terms", "contact_email": "", "logo_url": ""}});
+    house.done("PATCH", "/api/v1/tools/todo", tenants).await;
+    assert!(page("en").await.contains("<li>https://two.github.io/terms"));
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_person_makes_a_key_for_a_tool_and_is_told_what_to_paste() {
     let house = House::new().await;
     let auth = json!({"type": "user_http", "authorization_type": "basic"});

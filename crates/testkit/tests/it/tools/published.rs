@@ -138,6 +138,62 @@ async fn an_openapi_document_is_given_or_fetched_and_a_bad_one_is_said_so() {
 }
 
 #[tokio::test]
+async fn hosts_read_a_declared_picture_and_legal_page_without_a_credential() {
+    let house = House::new().await;
+    let manifest = json!({"logo_url": "/todos?logo=1", "legal_info_url": "/openapi.yaml"});
+    for mode in ["service_http", "user_http", "oauth"] {
+        house.tool(mode, json!({"auth": {"type": mode}, "manifest": manifest})).await;
+        let plugin = house.plugin(mode).await;
+        for name in ["logo_url", "legal_info_url"] {
+            let there = house.host.get(plugin.manifest[name].as_str().unwrap()).await.unwrap();
+            assert_eq!(there.status, 200, "{mode} {name}: {}", there.text);
+            assert_eq!(house.introduced()["sub"], "anonymous");
+            let entry = house.entry(&there).await;
+            assert_eq!((&entry["tool"], &entry["user"]), (&json!(mode), &Value::Null));
+        }
+        // That and nothing else, and a credential that is no good is none.
+        let seen = house.todo.seen().len();
+        let root = house.at(mode);
+        for path in ["/todos", "/todos?logo=1&x=1", "/todos?logo=2", "/openapi.yaml?", "/"] {
+            let kept = house.host.get(&format!("{root}{path}")).await.unwrap();
+            assert_eq!(kept.status, 401, "{mode} {path}: {}", kept.text);
+        }
+        let logo = format!("{root}/todos?logo=1");
+        assert_eq!(house.host.send(|http| http.post(&logo)).await.unwrap().status, 401);
+        let wrong = house.host.send(|http| http.get(&logo).bearer_auth("tg_tool_x")).await;
+        assert_eq!(wrong.unwrap().status, 401);
+        assert_eq!(house.todo.seen().len(), seen, "nothing went on");
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_did_not_change_is_not_sent_again() {
+    let house = House::new().await;
+    house.tool("todo", json!({})).await;
+    let place = format!("{}/openapi.json", house.at("todo"));
+    let first = house.host.get(&place).await.unwrap();
+    let etag = first.header("etag").to_owned();
+    assert_eq!((first.status, first.header("cache-control")), (200, "no-cache"));
+    let with = async |known: &str| {
+        house.host.send(|http| http.get(&place).header("if-none-match", known)).await.unwrap()
+    };
+    for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+        let same = with(&known).await;
+        assert_eq!((same.status, same.header("etag"), &*same.text), (304, &*etag, ""), "{known}");
+    }
+    assert_eq!(with("\"x\"").await.text, first.text);
+    // Each root has its own, and a change shows at once.
+    let path = house.server.anonymous().get("/tools/todo/openapi.json").await.unwrap();
+    assert_ne!(path.header("etag"), etag);
+    house.done("PATCH", "/api/v1/tools/todo", json!({"auth": {"type": "user_http"}})).await;
+    let changed = with(&etag).await;
+    assert_eq!(changed.status, 200);
+    assert!(changed.text.contains("securitySchemes"), "{}", changed.text);
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn of_paths_within_each_other_the_longest_is_meant() {
     let house = House::new().await;
     for (id, path) in
