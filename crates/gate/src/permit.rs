@@ -54,7 +54,14 @@ pub(crate) enum PlainTo {
     /// A tool of the owner's.
     Tool(Arc<Tool>),
     /// Somebody else's tool, for the person whose connection it is.
-    Connection(Arc<Connected>),
+    Connection(ConnectedTo),
+}
+
+/// A connection that is called through.
+pub(crate) struct ConnectedTo {
+    pub(crate) now: Arc<Connected>,
+    /// As it was when the tool refused its credential a moment ago.
+    pub(crate) refused: Option<Arc<Connected>>,
 }
 
 impl PlainTo {
@@ -62,7 +69,15 @@ impl PlainTo {
     pub(crate) fn called(&self) -> Called {
         match self {
             Self::Tool(tool) => Called::Tool(tool.id().clone()),
-            Self::Connection(connected) => Called::Connection(connected.id()),
+            Self::Connection(to) => Called::Connection(to.now.id()),
+        }
+    }
+
+    /// Its life, where it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Tool(tool) => Some(&tool.live),
+            Self::Connection(to) => Some(&to.now.live),
         }
     }
 
@@ -336,14 +351,15 @@ impl Decider<'_> {
         principal: &Arc<Principal>,
         call: ConnectionCall,
     ) -> Result<Permit, Error> {
-        let ConnectionCall { connection, request } = call;
+        let ConnectionCall { connection, refused, request } = call;
         principal.admits(Access::Connections)?;
         if principal.user() != Some(connection.user()) {
             return Err(Error::not_found());
         }
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         check(&request)?;
-        let plain = Plain { request, to: PlainTo::Connection(connection) };
+        let plain =
+            Plain { request, to: PlainTo::Connection(ConnectedTo { now: connection, refused }) };
         Ok(self.permit(principal, resolved, What::Plain(plain)))
     }
 

@@ -293,6 +293,9 @@ async fn tools_of_others_are_installed_verified_and_disconnected() {
     let wanted = [("PATCH /api/v1/installs/i", body)];
     let line = "tollgate install set i --scope= --pkce false --state-optional true --suspend";
     asks(line, &[install], &wanted).await;
+    let wanted = [("POST /api/v1/installs/i/accept", json!({ "hash": "0f" }))];
+    let line = "tollgate install accept i 0f";
+    asks(line, &[json!({ "id": "i", "state": "active" })], &wanted).await;
     let wanted = [("POST /api/v1/installs/look", json!({ "domain": "a.example" }))];
     asks("tollgate install look a.example", &[json!({ "name": "A" })], &wanted).await;
 
