@@ -225,7 +225,6 @@ impl House {
             prices: PriceTable::embedded()?,
             network_limits: Default::default(),
             keys_in_the_clear: true,
-            loopback_tools: true,
             drain: DrainBounds::default(),
             request_bytes: 1_024 * 1_024,
             extra_roots: Vec::new(),
