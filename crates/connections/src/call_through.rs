@@ -71,17 +71,25 @@ async fn through(
         headers: plain_headers(&headers)?,
         body,
     };
-    let mut connection = gate.connection(caller, id).await?;
-    let mut is_first = true;
+    let mut refused = None;
     loop {
-        let call = ConnectionCall { connection: connection.clone(), request: request.clone() };
+        let connection = gate.connection(caller, id).await?;
+        let call = ConnectionCall {
+            connection: connection.clone(),
+            refused: refused.clone(),
+            request: request.clone(),
+        };
         let permit = gate.decide(caller, Call::Connection(call))?;
         let hold = gate.reserve(&permit).await.map_err(|refusal| refusal.error)?;
         match gate.forward(hold).await {
             Ok(answer) => return Ok(relay(answer, exchange)),
-            Err(error) if error.kind() == Kind::NeedsReauth => {
-                connection = gate.mend(caller, &connection, is_first).await?;
-                is_first = false;
+            // Once more, as a call of its own: new tokens are had for who may call alone.
+            Err(error)
+                if error.kind() == Kind::NeedsReauth
+                    && refused.is_none()
+                    && connection.can_refresh() =>
+            {
+                refused = Some(connection);
             }
             Err(error) => return Err(error.into()),
         }

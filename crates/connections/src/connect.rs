@@ -98,6 +98,7 @@ pub(crate) async fn connect(
             connection.secret_version += 1;
             let sealed = state.gate.seal_connection_token(&warrant, &connection, &token)?;
             connection.access_sealed = Some(sealed);
+            connection.issuer = Some(install.facts.secret_goes_to());
             connection.state = ConnectionState::Active;
         }
         (Auth::UserHttp { .. }, None) => {

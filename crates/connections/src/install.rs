@@ -49,19 +49,32 @@ pub(crate) async fn look(
     state.gate.find_tool(&warrant, place).await
 }
 
-/// Keeps the tool at `place`, as it is now.
+/// What came of a wish to keep a tool.
+pub(crate) enum Added {
+    /// It is kept.
+    Kept(Box<Install>),
+    /// It publishes something else than what was seen: this. Nothing is kept.
+    Otherwise(Box<Facts>),
+}
+
+/// Keeps the tool at `place` as it is now; where `seen` is the hash of what its owner was shown,
+/// that alone.
 pub(crate) async fn add(
     state: &ConnectionsState,
     caller: &Arc<Principal>,
     place: &str,
+    seen: Option<&str>,
     wish: Wish,
-) -> Result<Install, Error> {
+) -> Result<Added, Error> {
     let warrant = state.allow(caller, WRITE)?;
     if state.read(&warrant).installs().await?.len() >= MOST {
         let what = format!("There are {MOST} tools. Remove one first.");
         return Err(Error::new(Kind::Conflict, what));
     }
     let facts = state.gate.find_tool(&warrant, place).await?;
+    if seen.is_some_and(|seen| seen != facts.hash()) {
+        return Ok(Added::Otherwise(Box::new(facts)));
+    }
     let now = state.gate.clock().now();
     let record = InstallRecord {
         id: InstallId::new(&**state.gate.clock(), &**state.gate.rng()),
@@ -78,25 +91,31 @@ pub(crate) async fn add(
         updated_at: now,
         version: 0,
     };
-    let install = changed(state, &warrant, Install { record, facts }, wish)?;
-    keep(state, &warrant, install, "install.create").await
+    let install = changed(state, &warrant, Install::new(record, facts), wish)?;
+    let kept = keep(state, &warrant, install, "install.create").await?;
+    Ok(Added::Kept(Box::new(kept)))
 }
 
-/// Changes what the owner says of a tool.
+/// Changes what the owner says of a tool. The second part: it served before, and has to be verified
+/// anew.
 pub(crate) async fn change(
     state: &ConnectionsState,
     caller: &Arc<Principal>,
     id: InstallId,
     wish: Wish,
-) -> Result<Install, Error> {
+) -> Result<(Install, bool), Error> {
     let warrant = state.allow(caller, WRITE)?;
     let before = find(state, &warrant, id).await?;
     let pinned = before.facts.secret_goes_to();
+    let served = matches!(before.record.state, InstallState::Active(_));
     let had_secret = before.record.secret_sealed.is_some();
     let new_secret = wish.client_secret.is_some() || wish.service_token.is_some();
     let install = changed(state, &warrant, before, wish)?;
+    let serves =
+        matches!(install.record.state, InstallState::Active(_) | InstallState::Suspended(..));
+    let is_back = served && !serves;
     if install.facts.secret_goes_to() == pinned {
-        return keep(state, &warrant, install, "install.update").await;
+        return Ok((keep(state, &warrant, install, "install.update").await?, is_back));
     }
     // Else whoever may change an address could have the secret sent to themselves.
     if had_secret && !new_secret {
@@ -104,7 +123,7 @@ pub(crate) async fn change(
                     too when the token endpoint changes.";
         return Err(Error::invalid(what).with_param("client_secret"));
     }
-    keep_apart(state, &warrant, install, "install.update").await
+    Ok((keep_apart(state, &warrant, install, "install.update").await?, is_back))
 }
 
 /// Looks at the domain, and goes on from what is found there.
@@ -123,24 +142,58 @@ pub(crate) async fn verify(
     let now = state.gate.clock().now();
     let install = match &found {
         Verification::Found(facts) => {
-            install.facts = (**facts).clone();
+            (install.facts, install.waiting) = ((**facts).clone(), None);
+            install.record.state = onward(install.record.state, now, &install)?;
+            keep(state, &warrant, install, "install.verify").await?
+        }
+        // Where calls and secrets go is as it was: they go on, with the words that were approved.
+        Verification::TextChanged(facts) => {
+            install.waiting = Some((**facts).clone());
             install.record.state = onward(install.record.state, now, &install)?;
             keep(state, &warrant, install, "install.verify").await?
         }
         Verification::Changed(facts) => {
-            altered(state, &warrant, install, (**facts).clone(), now).await?
+            install.waiting = Some((**facts).clone());
+            suspend(state, &warrant, install, now).await?
         }
+        // Who took our token out does not stand for the domain any more.
         Verification::OldValueServed | Verification::TokenMissing | Verification::TokenWrong => {
-            // Who took our token out does not stand for the domain any more.
-            if matches!(install.record.state, InstallState::Active(_)) {
-                let suspended = install.record.state.suspended(now, Suspension::Changed)?;
-                install.record.state = suspended;
-                install = keep(state, &warrant, install, "install.suspend").await?;
-            }
-            install
+            install.waiting = None;
+            suspend(state, &warrant, install, now).await?
         }
     };
     Ok((install, found))
+}
+
+/// Takes what was found at the domain and waits, if that is what the owner saw: `hash` is its hash.
+/// A conflict where something else waits, or nothing.
+pub(crate) async fn accept(
+    state: &ConnectionsState,
+    caller: &Arc<Principal>,
+    id: InstallId,
+    hash: &str,
+) -> Result<Install, Error> {
+    let warrant = state.allow(caller, WRITE)?;
+    let mut install = find(state, &warrant, id).await?;
+    let facts = match install.waiting.take() {
+        Some(facts) if facts.hash() == hash => facts,
+        Some(facts) => return Err(otherwise(&facts)),
+        None => {
+            let what = "Nothing that was found waits to be taken. Look at the domain first.";
+            return Err(Error::new(Kind::Conflict, what).with_param("hash"));
+        }
+    };
+    altered(state, &warrant, install, facts).await
+}
+
+/// What the owner says yes to is not what is there.
+pub(crate) fn otherwise(facts: &Facts) -> Error {
+    let what = format!(
+        "The tool publishes something else than what you saw. Look at it again: what it publishes \
+         now has the hash {}.",
+        facts.hash()
+    );
+    Error::new(Kind::Conflict, what).with_param("hash")
 }
 
 /// Removes a tool, with all that people connected to it.
@@ -175,32 +228,45 @@ fn onward(state: InstallState, now: Timestamp, install: &Install) -> Result<Inst
     }
 }
 
-/// The domain says something else than what is pinned. An active tool stops until the owner looks
-/// again; then what is there counts, and a secret that would go elsewhere is given up.
+/// What was found there is not what the owner accepted: an active tool stops.
+async fn suspend(
+    state: &ConnectionsState,
+    warrant: &Warrant,
+    mut install: Install,
+    now: Timestamp,
+) -> Result<Install, Error> {
+    let action = match install.record.state {
+        InstallState::Active(_) | InstallState::Verified(_) => {
+            install.record.state = install.record.state.suspended(now, Suspension::Changed)?;
+            "install.suspend"
+        }
+        _ => "install.look",
+    };
+    keep(state, warrant, install, action).await
+}
+
+/// The owner takes `facts`, at whose domain our token was found. A secret that would go elsewhere
+/// is given up.
 async fn altered(
     state: &ConnectionsState,
     warrant: &Warrant,
     mut install: Install,
     facts: Facts,
-    now: Timestamp,
 ) -> Result<Install, Error> {
-    if matches!(install.record.state, InstallState::Active(_) | InstallState::Verified(_)) {
-        install.record.state = install.record.state.suspended(now, Suspension::Changed)?;
-        return keep(state, warrant, install, "install.suspend").await;
-    }
+    let now = state.gate.clock().now();
     let pinned = install.facts.secret_goes_to();
-    let mode = install.facts.manifest.auth.name();
-    install.facts = facts;
+    let before = std::mem::replace(&mut install.facts, facts);
+    // What the owner said since it was found counts.
+    (install.facts.said, install.facts.confirmed_hosts) = (before.said, before.confirmed_hosts);
     install.record.name.clone_from(&install.facts.manifest.name_for_human);
     install.facts.manifest.auth.name().clone_into(&mut install.record.auth);
-    let is_same =
-        install.facts.secret_goes_to() == pinned && install.facts.manifest.auth.name() == mode;
+    let is_same = install.facts.secret_goes_to() == pinned;
     if is_same && install.needs().is_empty() {
         install.record.state = onward(install.record.state, now, &install)?;
         return keep(state, warrant, install, "install.accept").await;
     }
     if !is_same {
-        install.record.secret_sealed = None;
+        (install.record.secret_sealed, install.secret_for) = (None, None);
         install.record.verification_token = None;
     }
     install.record.state = InstallState::Fetched(now);
@@ -218,7 +284,18 @@ fn changed(
     let Wish { service_token, client_id, client_secret, suspended, .. } = &wish;
     let (service_token, client_secret) = (service_token.clone(), client_secret.clone());
     let (client_id, suspended) = (client_id.clone(), *suspended);
-    say(&mut install, wish)?;
+    let led = leads(&install.facts);
+    say(&mut install, wish, state.gate.tools_on_loopback())?;
+    let now = state.gate.clock().now();
+    // Whoever leads people elsewhere has the tool verified once more, whether they are the owner or
+    // have the owner's session.
+    if leads(&install.facts) != led
+        && install.facts.manifest.auth.is_verified()
+        && matches!(install.record.state, InstallState::Active(_) | InstallState::Verified(_))
+        && suspended != Some(true)
+    {
+        install.record.state = InstallState::Fetched(now);
+    }
     let is_oauth = matches!(install.facts.manifest.auth, Auth::OAuth(_));
     if let Some(client_id) = client_id {
         if !is_oauth {
@@ -234,12 +311,12 @@ fn changed(
         (Some(_), _) => return Err(unfit("service_token")),
         (None, Some(_)) => return Err(unfit("client_secret")),
     };
-    let now = state.gate.clock().now();
     if let Some(secret) = secret {
         let (id, version) = (install.record.id, install.record.secret_version + 1);
         let sealed = state.gate.seal_install_secret(warrant, id, version, &secret)?;
         install.record.secret_sealed = Some(sealed);
         install.record.secret_version = version;
+        install.secret_for = Some(install.facts.secret_goes_to());
         // Before everything is there it is not entered.
         install.record.state = InstallState::Fetched(now);
     }
@@ -248,6 +325,14 @@ fn changed(
     }
     settle(state, warrant, &mut install)?;
     Ok(install)
+}
+
+/// Where people and their sign-ins are led, by the manifest or by the owner.
+fn leads(facts: &Facts) -> (Option<String>, Option<String>, Vec<String>) {
+    let endpoints = facts.endpoints();
+    let client_url = endpoints.as_ref().map(|it| it.client_url.to_owned());
+    let token = endpoints.map(|it| it.token.to_string());
+    (client_url, token, facts.confirmed_hosts.clone())
 }
 
 /// As far as a tool comes without anybody looking at its domain.
@@ -263,11 +348,15 @@ fn settle(state: &ConnectionsState, warrant: &Warrant, install: &mut Install) ->
     }
     install.record.state = install.record.state.secret_entered(now).token_issued(now)?;
     install.record.verification_token = Some(state.gate.new_verification_token(warrant));
+    // It was found by another token.
+    install.waiting = None;
     Ok(())
 }
 
 /// What the owner says in place of the manifest.
-fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
+///
+/// `on_loopback`: whether that may be an address of this machine.
+fn say(install: &mut Install, wish: Wish, on_loopback: bool) -> Result<(), Error> {
     let Wish { confirmed_hosts, client_url, authorization_url, scope, pkce, .. } = wish;
     if let Some(hosts) = confirmed_hosts {
         let sound = |host: &String| {
@@ -281,12 +370,14 @@ fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
             hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
     }
     let said = &mut install.facts.said;
+    let checked = |url: Option<String>, param| {
+        url.map(|url| checked_url(&url, param, on_loopback)).transpose()
+    };
     if let Some(url) = client_url {
-        said.client_url = url.map(|url| checked_url(&url, "client_url")).transpose()?;
+        said.client_url = checked(url, "client_url")?;
     }
     if let Some(url) = authorization_url {
-        said.authorization_url =
-            url.map(|url| checked_url(&url, "authorization_url")).transpose()?;
+        said.authorization_url = checked(url, "authorization_url")?;
     }
     if let Some(scope) = scope {
         let sound = |scope: &String| scope.len() <= LONGEST && !scope.chars().any(char::is_control);
@@ -300,8 +391,9 @@ fn say(install: &mut Install, wish: Wish) -> Result<(), Error> {
     Ok(())
 }
 
-/// An address that secrets and people may be sent to: https, or http on this machine.
-fn checked_url(text: &str, param: &'static str) -> Result<String, Error> {
+/// An address that secrets and people may be sent to: https, or http on this machine where tools
+/// are developed (`on_loopback`).
+fn checked_url(text: &str, param: &'static str, on_loopback: bool) -> Result<String, Error> {
     let odd = || {
         let what = "An address begins with https:// and has neither a user name nor a fragment.";
         Error::invalid(what).with_param(param)
@@ -316,7 +408,7 @@ fn checked_url(text: &str, param: &'static str) -> Result<String, Error> {
         None => false,
     };
     let nobody = url.username().is_empty() && url.password().is_none();
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && here);
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && here && on_loopback);
     if safe && nobody && url.fragment().is_none() { Ok(text.to_owned()) } else { Err(odd()) }
 }
 

@@ -7,7 +7,7 @@ use tollgate_kernel::{Access, Manage, Noun};
 
 use crate::api::connections::{self, ConnectionView, Filter, NewConnection};
 use crate::api::installs::{
-    self, All, FoundView, InstallPatch, InstallView, Look, NewInstall, VerifiedView,
+    self, All, FoundView, InstallPatch, InstallView, Look, NewInstall, VerifiedView, Yes,
 };
 use crate::call_through::{call, call_root};
 use crate::pages;
@@ -47,6 +47,14 @@ fn installs_api() -> Vec<Row<ConnectionsState>> {
         Row::patch("/api/v1/installs/{id}", write, "Change a tool", installs::update)
             .takes::<InstallPatch>()
             .answers::<InstallView>(),
+        Row::post(
+            "/api/v1/installs/{id}/accept",
+            write,
+            "Accept what was found at a tool's domain, as it was seen",
+            installs::accept,
+        )
+        .takes::<Yes>()
+        .answers::<InstallView>(),
         Row::delete(
             "/api/v1/installs/{id}",
             write,

@@ -55,8 +55,10 @@ pub struct ToolCall {
 
 /// A call through a connection.
 pub struct ConnectionCall {
-    /// The connection, ready to be called through.
+    /// The connection.
     pub connection: Arc<Connected>,
+    /// As it was when the tool refused its credential, in a call that is made once more.
+    pub refused: Option<Arc<Connected>>,
     /// What is asked of the tool behind it.
     pub request: PlainRequest,
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tollgate_kernel::{Error, GrantId, KeyId, SessionId};
+use tollgate_kernel::{Error, GrantId, InstallState, KeyId, SessionId};
 use tollgate_store::{AccountState, Event, EventKind, KeyState, Owner, Reader};
 use uuid::Uuid;
 
@@ -93,7 +93,9 @@ impl Lives {
             | EventKind::User
             | EventKind::Client
             | EventKind::Grant
-            | EventKind::Token => {
+            | EventKind::Token
+            | EventKind::Install
+            | EventKind::Connection => {
                 self.heed_credentials(event, reader).await?;
                 Ok(false)
             }
@@ -105,8 +107,6 @@ impl Lives {
             | EventKind::SigningKey
             | EventKind::Resource
             | EventKind::Tool => Ok(true),
-            // What is kept of them is kept elsewhere.
-            EventKind::Install | EventKind::Connection => Ok(false),
         }
     }
 
@@ -167,6 +167,13 @@ impl Lives {
             EventKind::Grant => {
                 let grant = reader.grant(event.id.parse::<GrantId>()?).await?;
                 grant.is_some_and(|grant| grant.ended_at.is_none())
+            }
+            EventKind::Connection => {
+                reader.connection(Owner::All, event.id.parse()?).await?.is_some()
+            }
+            EventKind::Install => {
+                let install = reader.install(event.id.parse()?).await?;
+                install.is_some_and(|it| matches!(it.state, InstallState::Active(_)))
             }
             EventKind::Token => !reader.is_revoked(event.id.parse()?).await?,
             _ => true,

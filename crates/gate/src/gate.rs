@@ -1,6 +1,6 @@
 //! The gate as doors see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use http::Response;
@@ -72,6 +72,8 @@ pub struct Parts {
 
 /// Every call of every door goes through here.
 pub struct Gate {
+    /// For what goes on when its caller has left.
+    pub(crate) me: Weak<Self>,
     pub(crate) authn: Authn,
     pub(crate) writer: Writer,
     pub(crate) ledger: Arc<Ledger>,
@@ -135,10 +137,11 @@ impl Gate {
         let authn = Authn::new(reader, vault.clone(), clock.clone(), lives.clone(), tokens.clone());
         let (drain, drainer) = drain(parts.drain);
         let tls = transport::tls(&parts.extra_roots)?;
-        let loopback_tools = parts.outbound.loopback_tools;
+        let (loopback_tools, patience) = (parts.outbound.loopback_tools, parts.outbound.tools);
         let client = Client::new(Guard::new(parts.outbound), Arc::new(System), tls.clone());
         let client = Arc::new(client);
-        let gate = Arc::new(Self {
+        let gate = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             authn,
             writer,
             ledger,
@@ -149,7 +152,7 @@ impl Gate {
             rates: RateBook::new(clock.clone()),
             fetcher: Fetcher::new(client.clone(), clock.clone()),
             sign_in: SignIn::new(client.clone()),
-            connect: Connect::new(client, loopback_tools),
+            connect: Connect::new(client, loopback_tools, patience),
             clock,
             rng,
             prices: parts.prices,

@@ -38,6 +38,7 @@ mod pool;
 mod presented;
 mod prices;
 mod principal;
+mod profile;
 mod proofs;
 mod providers;
 mod rank;
@@ -81,8 +82,8 @@ pub use bounds::Bounds;
 pub use call::{Call, ConnectionCall, ModelCall, PlainRequest, ToolCall};
 pub use catalogue::Listed;
 pub use connect::{
-    Connected, Endpoints as ToolEndpoints, FLOW_LIFE, Facts, Install, Landing, Redeemed, Said,
-    VERIFICATION_KEY, Verification,
+    Change, Connected, Endpoints as ToolEndpoints, FLOW_LIFE, Facts, Install, Landing, Redeemed,
+    Said, ToolPatience, VERIFICATION_KEY, Verification,
 };
 pub use drain::DrainBounds;
 pub use fetch::{Document, DocumentForm, DocumentUrl, FetchTerms, Outbound, Redirects};

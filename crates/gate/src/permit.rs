@@ -14,6 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::ledger::LegAsk;
 use crate::policy::Policy;
 use crate::prices::{ModelFacts, Prices};
+use crate::profile::{Applied, Profiles};
 use crate::standing::{Resolved, Strangers};
 use crate::target::check;
 use crate::tool::Tool;
@@ -53,7 +54,14 @@ pub(crate) enum PlainTo {
     /// A tool of the owner's.
     Tool(Arc<Tool>),
     /// Somebody else's tool, for the person whose connection it is.
-    Connection(Arc<Connected>),
+    Connection(ConnectedTo),
+}
+
+/// A connection that is called through.
+pub(crate) struct ConnectedTo {
+    pub(crate) now: Arc<Connected>,
+    /// As it was when the tool refused its credential a moment ago.
+    pub(crate) refused: Option<Arc<Connected>>,
 }
 
 impl PlainTo {
@@ -61,7 +69,15 @@ impl PlainTo {
     pub(crate) fn called(&self) -> Called {
         match self {
             Self::Tool(tool) => Called::Tool(tool.id().clone()),
-            Self::Connection(connected) => Called::Connection(connected.id()),
+            Self::Connection(to) => Called::Connection(to.now.id()),
+        }
+    }
+
+    /// Its life, where it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Tool(tool) => Some(&tool.live),
+            Self::Connection(to) => Some(&to.now.live),
         }
     }
 
@@ -82,6 +98,8 @@ pub(crate) struct Choice {
     pub(crate) ceiling: Option<u64>,
     /// The most input tokens.
     pub(crate) input_bound: u64,
+    /// What profiles put into the call, as its header tells it.
+    pub(crate) profile: Option<Box<str>>,
 }
 
 /// Somebody who could answer.
@@ -273,7 +291,11 @@ impl Decider<'_> {
         }
     }
 
-    fn decide_model(&self, principal: &Arc<Principal>, call: ModelCall) -> Result<Permit, Error> {
+    fn decide_model(
+        &self,
+        principal: &Arc<Principal>,
+        mut call: ModelCall,
+    ) -> Result<Permit, Error> {
         principal.admits(tollgate_kernel::Access::Models)?;
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         let model = call.request.model();
@@ -281,11 +303,21 @@ impl Decider<'_> {
             return Err(unknown_model(model));
         }
         let candidates = self.candidates(model)?;
+        let mut applied = Applied::default();
+        let profiles = Profiles::of(&principal.known.standing, &resolved);
+        let profiles = profiles.filter(|_| call.request.route() != Route::Embeddings);
+        if let Some(profiles) = &profiles {
+            call.request = profiles.put_into(call.request, &mut applied)?;
+        }
         let (candidates, facts) = self.priced(candidates, &call);
         self.check_price(&candidates, &resolved, &call)?;
         let input_bound = input_bound(&call, &facts)?;
-        let ceiling = ceiling(&call, &resolved, &facts);
-        let choice = Choice { call, candidates, ceiling, input_bound };
+        let mut ceiling = ceiling(&call, &resolved, &facts);
+        if let (Some(profiles), Some(most)) = (&profiles, &mut ceiling) {
+            *most = profiles.ceiling(call.request.output_ceiling(), *most, &mut applied);
+        }
+        let profile = applied.header();
+        let choice = Choice { call, candidates, ceiling, input_bound, profile };
         Ok(self.permit(principal, resolved, What::Model(choice)))
     }
 
@@ -320,14 +352,15 @@ impl Decider<'_> {
         principal: &Arc<Principal>,
         call: ConnectionCall,
     ) -> Result<Permit, Error> {
-        let ConnectionCall { connection, request } = call;
+        let ConnectionCall { connection, refused, request } = call;
         principal.admits(Access::Connections)?;
         if principal.user() != Some(connection.user()) {
             return Err(Error::not_found());
         }
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         check(&request)?;
-        let plain = Plain { request, to: PlainTo::Connection(connection) };
+        let plain =
+            Plain { request, to: PlainTo::Connection(ConnectedTo { now: connection, refused }) };
         Ok(self.permit(principal, resolved, What::Plain(plain)))
     }
 

@@ -4,14 +4,13 @@ use http::header::{ACCEPT_RANGES, CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_kernel::{Error, Kind};
 
-use crate::Connected;
 use crate::call::PlainRequest;
 use crate::ends::{Ends, gone};
 use crate::forward::{Forwarder, is_encoded};
 use crate::hold::Hold;
 use crate::identity::introduce;
 use crate::metered::Metered;
-use crate::permit::{Plain, PlainTo};
+use crate::permit::{ConnectedTo, Plain, PlainTo};
 use crate::plain::answer_headers;
 use crate::plain_flow::PlainFlow;
 use crate::pool::UpstreamBody;
@@ -71,24 +70,37 @@ impl Forwarder<'_> {
         &self,
         mut hold: Hold,
         request: &PlainRequest,
-        to: &Connected,
+        to: &ConnectedTo,
     ) -> Result<Response<Metered>, Error> {
+        let gate = self.gate;
         hold.held.charge.open(None);
         // No audit record, no secret.
         hold.held.charge.durable().await?;
-        let target = self.gate.target(to)?;
+        let principal = hold.decided.principal.clone();
+        let renewed = gate.renewed(&principal, &to.now, to.refused.as_deref()).await;
+        let is_second = to.refused.is_some();
+        let to = renewed.inspect_err(|_| hold.held.charge.fail_attempt())?;
+        // It was ended since this was decided: nothing of it goes out.
+        if to.live.has_ended() {
+            return Err(gone());
+        }
+        let target = gate.target(&to)?;
         let outgoing = target.request(request, HeaderMap::new())?;
-        let answer = head(&mut hold, &target, || self.gate.send_guarded(to, outgoing)).await?;
+        let answer = head(&mut hold, &target, || gate.send_guarded(&to, outgoing)).await?;
         let error = match answer.status() {
-            // Whoever asked may ask again with new tokens.
-            StatusCode::UNAUTHORIZED if to.is_the_persons() => Some(to.refused()),
+            StatusCode::UNAUTHORIZED if to.is_the_persons() => {
+                Some(gate.not_taken(&principal, &to, is_second).await)
+            }
             status => refused(&target, status),
         };
         if let Some(error) = error {
             hold.held.charge.fail_attempt();
             return Err(error);
         }
-        plain_answer(answer, hold, &target, &self.gate.address_of(to)).await
+        if answer.status().is_success() {
+            gate.taken(&principal, &to).await;
+        }
+        plain_answer(answer, hold, &target, &gate.address_of(&to)).await
     }
 }
 

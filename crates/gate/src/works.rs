@@ -90,8 +90,10 @@ impl Heeded {
             let Some(last) = events.last() else { break };
             let newest = last.seq;
             for event in &events {
-                self.outdated |= gate.lives.heed(event, reader).await?;
+                // First of all: whoever has read a connection before this reads it again, and finds
+                // its life to be ended below.
                 gate.connect.heed(event);
+                self.outdated |= gate.lives.heed(event, reader).await?;
             }
             self.seen = newest;
         }

@@ -195,15 +195,17 @@ pub(crate) async fn consider(
     }
     let warrant = gate.allow(caller, Manage::read(Noun::Grants))?;
     let given = gate.read(&warrant).consent(person.user, asker.client.id, &request.resource);
-    let given = given.await?.unwrap_or_default();
-    if prompt.consent
-        || is_anybodys(asker)
-        || !request.scopes.iter().all(|scope| covers(&given, scope))
-    {
+    if prompt.consent || is_anybodys(asker) || !suffices(given.await?.as_deref(), request) {
         let detail = "The person has to consent first.";
         return needed(OAuthCode::ConsentRequired, detail, Next::Consent(person));
     }
     Ok(Next::Code(person))
+}
+
+/// Whether what the person has `given` the app before is enough for `request`. Who was never asked
+/// has not said yes, to a request without scopes either: it is for a resource all the same.
+fn suffices(given: Option<&str>, request: &Request) -> bool {
+    given.is_some_and(|given| request.scopes.iter().all(|scope| covers(given, scope)))
 }
 
 /// Whether any program may be behind the request: one without a secret, at an address that is
@@ -258,14 +260,15 @@ pub(crate) async fn give_code(
     let client = asker.client.id;
     let mut tx: Tx = gate.begin(warrant).await?;
     // Read here, so that what is taken back meanwhile stays so.
-    let known = tx.consent(person.user, client, &request.resource).await?.unwrap_or_default();
+    let known = tx.consent(person.user, client, &request.resource).await?;
     let scope = request.scopes.join(" ");
     let mut action = "code.create";
-    if !consented && !request.scopes.iter().all(|scope| covers(&known, scope)) {
+    if !consented && !suffices(known.as_deref(), request) {
         let detail = "The person took their consent back this moment.";
         return Err(Error::oauth(OAuthCode::ConsentRequired, detail));
     }
     if consented {
+        let known = known.unwrap_or_default();
         let mut all: Vec<&str> = known.split(' ').chain(scope.split(' ')).collect();
         all.retain(|scope| !scope.is_empty());
         all.sort_unstable();

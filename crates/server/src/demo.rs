@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::ask::Asker;
 use crate::cli::args::{DemoArgs, Global};
+use crate::demo_connections::{Connected, House, PersonsSession};
 use crate::demo_model::{self, DemoModel};
 use crate::demo_todo::DemoTodo;
 use crate::demo_tools::{self, Offered};
@@ -44,6 +45,7 @@ struct Shown {
     answer: Value,
     entry: Value,
     tools: Vec<Offered>,
+    connections: Vec<Connected>,
 }
 
 /// Runs the demo until it is asked to stop; with `--once` until the call has its entry.
@@ -75,6 +77,10 @@ pub async fn run(global: &Global, args: &DemoArgs) -> Result<(), Exit> {
     let mut shown = first_call(bound, &origin, &admin_key, &user, link).await?;
     let mut admin = Asker::tcp(bound, Some(&admin_key)).await?;
     shown.tools = demo_tools::offer(&mut admin, &origin, &todo, &user).await?;
+    let session = PersonsSession::start(&gate, &warrant, owner.user.id).await?;
+    let house = House { address: bound, origin: &origin, user: owner.user.id, key: &shown.key };
+    shown.connections = house.connect(&mut admin, &session, &shown.tools).await?;
+    session.end(&gate, &warrant).await?;
     drop(admin);
     tell(global, &shown);
     if args.once {
@@ -116,11 +122,10 @@ async fn open(folder: &std::path::Path, origin: &str) -> Result<Installation, Ex
         prices,
         network_limits: NetworkLimits::default(),
         keys_in_the_clear: true,
-        loopback_tools: true,
         drain: DrainBounds::default(),
         request_bytes: ModelsState::REQUEST_BYTES,
         extra_roots: Vec::new(),
-        outbound: Outbound::default(),
+        outbound: Outbound { loopback_tools: true, ..Outbound::default() },
         log: RequestLog::start(std::io::sink(), Style::Json)?,
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(SystemRng),
@@ -166,7 +171,16 @@ async fn first_call(
     let answer = answer.json()?;
     let entry = entry(&mut admin, &path).await?;
     let (origin, admin_key) = (origin.to_owned(), admin_key.to_owned());
-    Ok(Shown { origin, key, admin_key, link, answer, entry, tools: Vec::new() })
+    Ok(Shown {
+        origin,
+        key,
+        admin_key,
+        link,
+        answer,
+        entry,
+        tools: Vec::new(),
+        connections: Vec::new(),
+    })
 }
 
 async fn entry(admin: &mut Asker, path: &str) -> Result<Value, Exit> {
@@ -186,12 +200,13 @@ async fn entry(admin: &mut Asker, path: &str) -> Result<Value, Exit> {
 }
 
 fn tell(global: &Global, shown: &Shown) {
-    let Shown { origin, key, admin_key, link, answer, entry, tools } = shown;
+    let Shown { origin, key, admin_key, link, answer, entry, tools, connections } = shown;
     if global.json {
         let all = json!({
             "url": origin, "key": key, "admin_key": admin_key, "sign_in": link,
             "answer": answer, "entry": entry,
             "tools": tools.iter().map(Offered::json).collect::<Vec<_>>(),
+            "connections": connections.iter().map(Connected::json).collect::<Vec<_>>(),
         });
         println!("{all}");
         return;
@@ -229,8 +244,16 @@ fn tell(global: &Global, shown: &Shown) {
     }
     println!("  # what an AI app reads first");
     println!("  curl {origin}/tools/todo-user/.well-known/ai-plugin.json\n");
+    println!("The same four, installed as somebody else's tools, connected and called for you:");
+    for connection in connections {
+        println!("  # {}: {}; {}", connection.tool, connection.how, connection.said());
+        println!("  {}", connection.line);
+    }
+    println!();
     println!("The account page: {origin}/account");
-    println!("The tools: {origin}/admin/tools");
+    println!("The tools that are offered: {origin}/admin/tools");
+    println!("Tools of others: {origin}/admin/installs");
+    println!("Your connections: {origin}/account/connections");
     println!("Sign in once with: {link}\n");
     println!("Ctrl-C ends it; nothing of it stays.");
 }

@@ -11,6 +11,8 @@ use crate::exit::Exit;
 pub(crate) struct Offered {
     /// Its name.
     pub(crate) id: &'static str,
+    /// How it is known who calls.
+    pub(crate) mode: &'static str,
     /// Who may call, in a few words.
     pub(crate) who: &'static str,
     /// Where it is, with a name of its own.
@@ -60,7 +62,7 @@ pub(crate) async fn offer(
         if let Some(credential) = credential(admin, id, mode, &address, user).await? {
             line = format!("{line} -H 'Authorization: Bearer {credential}'");
         }
-        offered.push(Offered { id, who, address, line });
+        offered.push(Offered { id, mode, who, address, line });
     }
     Ok(offered)
 }
@@ -91,6 +93,7 @@ async fn credential(
     Ok(Some(text(&made, member)))
 }
 
-fn text(value: &Value, member: &str) -> String {
+/// A member that is text; nothing where it is not there.
+pub(crate) fn text(value: &Value, member: &str) -> String {
     value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -8,6 +8,7 @@ pub mod declare;
 mod declare_providers;
 mod declare_rest;
 pub mod demo;
+mod demo_connections;
 pub mod demo_model;
 pub mod demo_todo;
 mod demo_tools;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tollgate_edge::{Listener, RequestLog, Style, TrustedProxies};
-use tollgate_gate::Outbound;
+use tollgate_gate::{Outbound, ToolPatience};
 use tollgate_kernel::{Secret, SystemClock};
 use tollgate_store::Target;
 use tollgate_vault::{BufferedRng, MasterKey, SystemRng};
@@ -93,7 +93,6 @@ async fn open(
         prices: prices(config)?,
         network_limits: config.limits.network,
         keys_in_the_clear: config.server.insecure_http,
-        loopback_tools: config.loopback_tools,
         drain: config.drain,
         request_bytes: usize::try_from(config.limits.model_request_bytes).unwrap_or(usize::MAX),
         extra_roots: extra_roots(config)?,
@@ -131,7 +130,8 @@ fn outbound(config: &Config, mut own: Vec<SocketAddr>) -> Outbound {
     own.extend(address);
     let own_names = name.into_iter().collect();
     let loopback_tools = config.loopback_tools;
-    Outbound { allow: config.outbound.allow.clone(), own, own_names, loopback_tools }
+    let (allow, tools) = (config.outbound.allow.clone(), ToolPatience::default());
+    Outbound { allow, own, own_names, loopback_tools, tools }
 }
 
 /// Where the store at `url` answers, by address or by name; neither for a socket in a folder.

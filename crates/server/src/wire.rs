@@ -52,8 +52,6 @@ pub struct Options {
     pub network_limits: NetworkLimits,
     /// Whether keys of upstreams may cross a network unencrypted.
     pub keys_in_the_clear: bool,
-    /// Whether tools of all modes are published on loopback: the switch `dev.loopback_tools`.
-    pub loopback_tools: bool,
     /// How far a call is read on whose caller has left.
     pub drain: DrainBounds,
     /// The largest request at the models door, in bytes.
@@ -89,6 +87,7 @@ pub struct Installation {
 impl Installation {
     /// Opens store, vault and ledger, and makes at the first start what a start needs.
     pub async fn open(options: Options) -> Result<Self, Error> {
+        let loopback_tools = options.outbound.loopback_tools;
         let Options { target, clock, rng, .. } = options;
         let root = Root::new();
         let (vault, opener) = tollgate_vault::unlock(&root, options.master_key)?;
@@ -119,7 +118,7 @@ impl Installation {
         let networks = NetworkBook::new(options.network_limits, clock.clone());
         let hosts = if is_loopback(&options.public_url) { Hosts::Local } else { Hosts::Any };
         let tools = ToolsState::new(gate.clone(), &options.public_url)
-            .loopback_tools(&options.public_url, options.loopback_tools)
+            .loopback_tools(&options.public_url, loopback_tools)
             .secrets_in_the_clear(options.keys_in_the_clear);
         let edge = Edge::new(tollgate_edge::Parts {
             public_url: options.public_url,

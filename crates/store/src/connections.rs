@@ -25,7 +25,7 @@ pub struct ConnectionRecord {
     pub secret_version: i64,
     /// When the token ends, where that is known.
     pub expires_at: Option<Timestamp>,
-    /// Who gave it: the token endpoint, to which alone a refresh token goes.
+    /// Whom it is for, as the gate says it: it goes nowhere else.
     pub issuer: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,

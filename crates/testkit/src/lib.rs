@@ -10,6 +10,7 @@ mod ledger;
 mod line;
 mod people;
 mod plugin;
+mod plugin_answers;
 mod plugin_host;
 mod plugin_seen;
 pub mod process;

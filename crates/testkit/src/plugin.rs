@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -16,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::plugin_answers::{drip, found, refusal, typed};
 use crate::plugin_seen::{SeenCall, SeenExchange};
 
 /// What our server is called at the tool.
@@ -119,6 +119,8 @@ struct Shared {
     state: Mutex<State>,
     /// Whether answers of the token endpoint wait.
     held: watch::Sender<bool>,
+    /// Whether answers of `/drip` go on.
+    go: watch::Sender<bool>,
 }
 
 struct State {
@@ -152,8 +154,8 @@ impl HostedPlugin {
             manifests: 0,
         };
         let origin = format!("http://{domain}");
-        let held = watch::Sender::new(false);
-        let shared = Arc::new(Shared { origin, state: Mutex::new(state), held });
+        let (held, go) = (watch::Sender::new(false), watch::Sender::new(false));
+        let shared = Arc::new(Shared { origin, state: Mutex::new(state), held, go });
         let answering = shared.clone();
         let app = axum::Router::new().fallback(move |request: Request| {
             let shared = answering.clone();
@@ -173,6 +175,11 @@ impl HostedPlugin {
     /// Lets its token endpoint do what it is asked and hold its answers, or give them.
     pub fn hold(&self, held: bool) {
         self.shared.held.send_replace(held);
+    }
+
+    /// Lets answers of `/drip` go on to their end.
+    pub fn finish(&self) {
+        self.shared.go.send_replace(true);
     }
 
     /// What its API was asked.
@@ -401,13 +408,14 @@ impl Shared {
             state.calls.push(call);
             (state.admits(authorization.as_deref()), echo)
         };
-        if !allowed {
+        if !allowed || path == "/private" {
             return typed(StatusCode::UNAUTHORIZED, "text/plain", "who are you".to_owned());
         }
         match path {
             "/away" => found(StatusCode::FOUND, "http://localhost:1/stolen"),
             "/leak" => typed(StatusCode::OK, "text/plain", authorization.unwrap_or_default()),
             "/never" => std::future::pending().await,
+            "/drip" => drip(self.go.subscribe()),
             "/broken" => typed(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "oh".to_owned()),
             "/cookie" => {
                 let mut response = typed(StatusCode::OK, "text/plain", "x".to_owned());
@@ -465,23 +473,4 @@ impl State {
         }
         typed(StatusCode::OK, "application/x-www-form-urlencoded", form.finish())
     }
-}
-
-fn refusal(code: &str) -> Response {
-    typed(StatusCode::BAD_REQUEST, "application/json", json!({ "error": code }).to_string())
-}
-
-fn found(status: StatusCode, place: &str) -> Response {
-    let mut response = typed(status, "text/plain", String::new());
-    if let Ok(value) = HeaderValue::from_str(place) {
-        response.headers_mut().insert(header::LOCATION, value);
-    }
-    response
-}
-
-fn typed(status: StatusCode, content_type: &'static str, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

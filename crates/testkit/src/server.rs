@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_edge::{Listener, NetworkLimits, Phase, RequestLog, Style, TrustedProxies};
-use tollgate_gate::{DrainBounds, Gate, Outbound, Warrant};
+use tollgate_gate::{DrainBounds, Gate, Outbound, ToolPatience, Warrant};
 use tollgate_kernel::{Clock, Job, Manage, Noun, Secret, SystemClock};
 use tollgate_server::demo_model::{self, DemoModel};
 use tollgate_server::prices::PriceTable;
@@ -44,6 +44,8 @@ pub struct Setup {
     pub line: bool,
     /// Whether tools of all modes are published on loopback.
     pub loopback_tools: bool,
+    /// How patient callers are with tools of others.
+    pub tool_patience: ToolPatience,
     /// Certificates (DER) that it trusts beside the public roots when it calls upstreams.
     pub roots: Vec<Vec<u8>>,
 }
@@ -60,6 +62,7 @@ impl Setup {
             clock: Arc::new(SystemClock::new()),
             line: false,
             loopback_tools: true,
+            tool_patience: ToolPatience::default(),
             roots: Vec::new(),
         }
     }
@@ -143,11 +146,11 @@ impl TestServer {
             request_bytes: house.setup.request_bytes,
             network_limits: house.setup.network_limits,
             keys_in_the_clear: true,
-            loopback_tools: house.setup.loopback_tools,
             extra_roots: house.setup.roots.clone(),
             outbound: Outbound {
                 own: vec![listener.local_addr()?],
                 loopback_tools: house.setup.loopback_tools,
+                tools: house.setup.tool_patience,
                 ..Outbound::default()
             },
             log: RequestLog::start(log.clone(), Style::Json)?,

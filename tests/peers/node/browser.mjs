@@ -49,7 +49,7 @@ export async function open(browser, options) {
 /** Opens a context in which nothing but loopback is reached, the providers' fonts among it. */
 export async function start(browser, locale = "en-US") {
   const opened = await open(browser, { bypassCSP: false, locale });
-  const near = (url) => url.hostname === "localhost" || url.hostname === "127.0.0.1";
+  const near = ({ hostname }) => /^(.+\.)?localhost$|^127\.0\.0\.1$/.test(hostname);
   await opened.context.route((url) => !near(url), (route) => route.abort());
   return opened;
 }

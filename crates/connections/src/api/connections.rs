@@ -56,6 +56,10 @@ pub(crate) struct ConnectionView {
     authorize_url: Option<String>,
     /// Where calls go through.
     url: String,
+    /// Since when the tool has refused the token that we have. Calls are tried with it all the
+    /// same, until the person connects anew.
+    #[schemars(with = "Option<String>")]
+    refused_at: Option<Timestamp>,
     /// When the token that we have ends, where that is known.
     #[schemars(with = "Option<String>")]
     expires_at: Option<Timestamp>,
@@ -79,6 +83,9 @@ impl ConnectionView {
             state: connection.state.as_str(),
             authorize_url: waits.then(|| format!("{origin}/account/connections/{id}/sign-in")),
             url: format!("{origin}/connections/{id}"),
+            refused_at: (connection.state == ConnectionState::NeedsReauth
+                && connection.access_sealed.is_some())
+            .then_some(connection.updated_at),
             expires_at: connection.expires_at,
             created_at: connection.created_at,
             updated_at: connection.updated_at,

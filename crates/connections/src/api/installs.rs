@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_edge::shapes::{List, said};
 use tollgate_edge::{Body, Caller, Exchange, Path, Query, Reply, reply};
-use tollgate_gate::{Facts, Install, VERIFICATION_KEY};
+use tollgate_gate::{Change, Facts, Install, VERIFICATION_KEY};
 use tollgate_kernel::{Error, InstallId, Secret, Suspension, Timestamp};
 use tollgate_protocol::plugin_host::{Auth, Warning};
 
 use super::part::cut;
 use crate::connect::redirect_uri;
-use crate::install::{self, READ, Wish};
+use crate::install::{self, Added, READ, Wish};
 use crate::state::ConnectionsState;
 
 /// A tool that is to be installed.
@@ -33,11 +33,17 @@ pub(crate) struct NewInstall {
     client_secret: Option<Secret>,
     /// Hosts of the sign-in on other domains that are meant to be there.
     confirmed_hosts: Option<Vec<String>>,
+    /// The `hash` that a look gave: what was seen. With it nothing else is kept.
+    hash: Option<String>,
 }
 
+/// What is to be installed: where it is, what its owner saw of it, what they say of it.
+type New = (String, Option<String>, Wish);
+
 impl NewInstall {
-    fn read(self) -> Result<(String, Wish), Error> {
-        let Self { domain, url, service_token, client_id, client_secret, confirmed_hosts } = self;
+    fn read(self) -> Result<New, Error> {
+        let Self { domain, url, service_token, client_id, client_secret, .. } = self;
+        let (confirmed_hosts, hash) = (self.confirmed_hosts, self.hash);
         let place = match (domain, url) {
             (Some(place), None) | (None, Some(place)) => place,
             _ => {
@@ -47,7 +53,7 @@ impl NewInstall {
         };
         let wish =
             Wish { service_token, client_id, client_secret, confirmed_hosts, ..Wish::default() };
-        Ok((place, wish))
+        Ok((place, hash, wish))
     }
 }
 
@@ -138,11 +144,56 @@ pub(crate) struct FoundView {
     warnings: Vec<WarningView>,
     /// Hosts on other domains that have to be confirmed.
     unconfirmed_hosts: Vec<String>,
+    /// By this the tool is installed as it was seen here, or not at all.
+    hash: String,
+}
+
+/// What was found at a tool's domain since, and waits for the owner's yes. Nothing of it counts
+/// yet.
+#[derive(Serialize, JsonSchema)]
+struct WaitingView {
+    /// By this it is accepted.
+    hash: String,
+    /// What it says differently.
+    changes: Vec<ChangeView>,
+    warnings: Vec<WarningView>,
+    /// Hosts on other domains that would have to be confirmed.
+    unconfirmed_hosts: Vec<String>,
+}
+
+/// Something that a tool says differently.
+#[derive(Serialize, JsonSchema)]
+struct ChangeView {
+    /// Which part.
+    what: &'static str,
+    before: String,
+    now: String,
+}
+
+impl WaitingView {
+    fn of(known: &Facts, found: Facts) -> Self {
+        let change = |Change { what, before, now }| ChangeView { what, before, now };
+        Self {
+            hash: found.hash(),
+            changes: known.changes(&found).into_iter().map(change).collect(),
+            unconfirmed_hosts: found.unconfirmed_hosts(),
+            warnings: found.warnings.into_iter().map(WarningView::from).collect(),
+        }
+    }
+}
+
+/// What the owner says yes to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Yes {
+    /// The `found.hash` that they saw.
+    hash: String,
 }
 
 impl From<Facts> for FoundView {
     fn from(facts: Facts) -> Self {
         Self {
+            hash: facts.hash(),
             unconfirmed_hosts: facts.unconfirmed_hosts(),
             domain: facts.root.host().to_owned(),
             name: facts.manifest.name_for_human,
@@ -204,6 +255,10 @@ pub(crate) struct InstallView {
     state_optional: bool,
     /// What is to be published at the tool's domain.
     verification: Option<VerificationView>,
+    /// What was found there since, and waits to be accepted.
+    found: Option<WaitingView>,
+    /// What a change means beside what it changed.
+    notice: Option<&'static str>,
     #[schemars(with = "String")]
     created_at: Timestamp,
     #[schemars(with = "String")]
@@ -222,7 +277,8 @@ impl InstallView {
         let (needs, uri) = (install.needs(), redirect_uri(origin, &install));
         let unconfirmed_hosts = install.facts.unconfirmed_hosts();
         let scope = is_oauth.then(|| install.facts.scope().to_owned());
-        let Install { record, facts } = install;
+        let Install { record, facts, waiting, .. } = install;
+        let found = waiting.map(|found| WaitingView::of(&facts, found));
         let verification = record
             .verification_token
             .map(|token| VerificationView { key: VERIFICATION_KEY, token });
@@ -250,6 +306,8 @@ impl InstallView {
             pkce: facts.said.pkce,
             state_optional: facts.said.stateless,
             verification,
+            found,
+            notice: None,
             created_at: record.created_at,
             updated_at: record.updated_at,
         }
@@ -260,7 +318,8 @@ impl InstallView {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct VerifiedView {
     state: &'static str,
-    /// `found`, `manifest_changed`, `old_value_served`, `token_missing` or `token_wrong`.
+    /// `found`, `text_changed`, `manifest_changed`, `old_value_served`, `token_missing` or
+    /// `token_wrong`.
     result: &'static str,
     install: InstallView,
 }
@@ -305,8 +364,11 @@ pub(crate) async fn create(
     exchange: Exchange,
     Body(new): Body<NewInstall>,
 ) -> Reply {
-    let (place, wish) = new.read()?;
-    let made = install::add(&state, &caller, &place, wish).await?;
+    let (place, seen, wish) = new.read()?;
+    let made = match install::add(&state, &caller, &place, seen.as_deref(), wish).await? {
+        Added::Kept(made) => *made,
+        Added::Otherwise(facts) => return Err(install::otherwise(&facts).into()),
+    };
     let path = format!("/api/v1/installs/{}", made.record.id);
     reply::created(&path, &InstallView::of(exchange.edge().origin(), made))
 }
@@ -331,8 +393,25 @@ pub(crate) async fn update(
     Path(id): Path<InstallId>,
     Body(patch): Body<InstallPatch>,
 ) -> Reply {
-    let changed = install::change(&state, &caller, id, patch.into()).await?;
-    reply::json(&InstallView::of(exchange.edge().origin(), changed))
+    let (changed, is_back) = install::change(&state, &caller, id, patch.into()).await?;
+    let mut view = InstallView::of(exchange.edge().origin(), changed);
+    view.notice = is_back.then_some(
+        "Nobody is led to this tool, and nothing is called, until it is verified anew: publish the \
+         verification token and verify it.",
+    );
+    reply::json(&view)
+}
+
+/// `POST /api/v1/installs/{id}/accept`.
+pub(crate) async fn accept(
+    State(state): State<ConnectionsState>,
+    Caller(caller): Caller,
+    exchange: Exchange,
+    Path(id): Path<InstallId>,
+    Body(Yes { hash }): Body<Yes>,
+) -> Reply {
+    let taken = install::accept(&state, &caller, id, &hash).await?;
+    reply::json(&InstallView::of(exchange.edge().origin(), taken))
 }
 
 /// `POST /api/v1/installs/{id}/verify`.

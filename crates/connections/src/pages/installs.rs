@@ -10,11 +10,12 @@ use tollgate_edge::page::parts::{
     Banner, Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
 };
 use tollgate_edge::{Caller, Form, Path, Query, Reply, Visit, reply};
-use tollgate_gate::{Facts, Install, VERIFICATION_KEY, Verification};
+use tollgate_gate::{Change, Facts, Install, VERIFICATION_KEY, Verification};
 use tollgate_kernel::{Error, InstallId, InstallState, Kind, Secret};
 use tollgate_protocol::plugin_host::{Auth, Warning};
 
 use super::TEXTS;
+use super::new_install::NEW_AT;
 use crate::connect::redirect_uri;
 use crate::install::{self, READ, Wish};
 use crate::state::ConnectionsState;
@@ -22,8 +23,17 @@ use crate::state::ConnectionsState;
 /// Where the tools are.
 pub(super) const AT: &str = "/admin/installs";
 
-/// Where a new one is looked at.
-pub(super) const NEW_AT: &str = "/admin/new-install";
+/// What the page of a tool says beside that something is saved.
+const SAID: [&str; 8] = [
+    "found",
+    "text_changed",
+    "manifest_changed",
+    "old_value_served",
+    "token_missing",
+    "token_wrong",
+    "accepted",
+    "back",
+];
 
 /// Whether something was just done.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -31,15 +41,6 @@ pub(super) const NEW_AT: &str = "/admin/new-install";
 pub(crate) struct Said {
     /// `1` after a change, or what a look at the domain found.
     saved: Option<String>,
-}
-
-/// The domain of a tool; `keep` once its owner has seen what was found.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewForm {
-    domain: String,
-    #[serde(default)]
-    keep: Option<String>,
 }
 
 /// What the owner says of a tool. What is empty stays as it is.
@@ -153,61 +154,8 @@ fn said_state(state: InstallState) -> String {
     format!("install-{}", state.as_str().replace('_', "-"))
 }
 
-#[derive(Template)]
-#[template(path = "install_new.html")]
-struct NewPage {
-    w: Words,
-    csrf: String,
-    head: Head,
-    banner: Option<Banner>,
-    domain: Field,
-    typed: String,
-    found: Option<Found>,
-    command: Command,
-}
-
-/// What a look has found.
-struct Found {
-    facts: Definitions,
-    warnings: Vec<Warning>,
-}
-
-/// `GET /admin/new-install`.
-pub(crate) async fn blank(visit: Visit) -> Reply {
-    let page = new_page(&visit, "", None, None);
-    let title = visit.words(&TEXTS).get("install-make");
-    visit.show(&title, &page)
-}
-
-/// `POST /admin/new-install`: shows what was found, and keeps it when its owner has seen that.
-pub(crate) async fn create(
-    State(state): State<ConnectionsState>,
-    Caller(caller): Caller,
-    visit: Visit,
-    Form(NewForm { domain, keep }): Form<NewForm>,
-) -> Reply {
-    let title = visit.words(&TEXTS).get("install-make");
-    let error = if keep.is_some() {
-        match install::add(&state, &caller, &domain, Wish::default()).await {
-            Ok(made) => return reply::see_other(&format!("{AT}/{}", made.record.id)),
-            Err(error) => error,
-        }
-    } else {
-        match install::look(&state, &caller, &domain).await {
-            Ok(facts) => {
-                let page = new_page(&visit, &domain, Some(facts), None);
-                return visit.leading_to(NEW_AT).show(&title, &page);
-            }
-            Err(error) => error,
-        }
-    };
-    let error = of_owner(error)?;
-    let page = new_page(&visit, &domain, None, Some(error));
-    visit.leading_to(NEW_AT).show_as(StatusCode::BAD_REQUEST, None, &title, &page)
-}
-
 /// The words of an error that the owner can do something about.
-fn of_owner(error: Error) -> Result<String, Error> {
+pub(super) fn of_owner(error: Error) -> Result<String, Error> {
     match error.kind() {
         Kind::InvalidRequest | Kind::UpstreamFailed | Kind::UpstreamTimeout | Kind::Conflict => {
             Ok(error.detail().to_owned())
@@ -216,23 +164,7 @@ fn of_owner(error: Error) -> Result<String, Error> {
     }
 }
 
-fn new_page(visit: &Visit, typed: &str, facts: Option<Facts>, error: Option<String>) -> NewPage {
-    let w = visit.words(&TEXTS);
-    let field = Field::new("domain", "text", w.get("install-domain"));
-    let found = facts.map(|facts| Found { facts: described(w, &facts), warnings: facts.warnings });
-    NewPage {
-        csrf: visit.csrf(),
-        head: Head { title: w.get("install-make"), lead: w.get("install-lead"), action: None },
-        banner: None,
-        domain: field.value(typed).hint(w.get("install-domain-hint")).error(error),
-        typed: typed.to_owned(),
-        found,
-        command: Command::same(w.locale(), "tollgate install add todo.example.com"),
-        w,
-    }
-}
-
-fn described(w: Words, facts: &Facts) -> Definitions {
+pub(super) fn described(w: Words, facts: &Facts) -> Definitions {
     let manifest = &facts.manifest;
     let auth = w.get(&format!("auth-{}", manifest.auth.name().replace('_', "-")));
     let mut items = vec![
@@ -270,7 +202,32 @@ struct OnePage {
     /// What is to be published.
     publish: Option<Command>,
     verifies: bool,
+    /// What was found there since, and waits for a yes.
+    waiting: Option<Waiting>,
     command: Command,
+}
+
+/// What was found at a tool's domain and does not count yet.
+struct Waiting {
+    hash: String,
+    changes: Table,
+    warnings: Vec<Warning>,
+}
+
+impl Waiting {
+    fn of(w: Words, known: &Facts, found: &Facts) -> Self {
+        let row = |Change { what, before, now }| {
+            vec![Cell::Code(what.to_owned()), Cell::Text(before), Cell::Text(now)]
+        };
+        let columns = ["what", "before", "now"];
+        let changes = Table {
+            caption: w.get("install-changes"),
+            columns: columns.map(|key| Column::text(w.get(&format!("column-{key}")))).into(),
+            rows: known.changes(found).into_iter().map(row).collect(),
+            next: None,
+        };
+        Self { hash: found.hash(), changes, warnings: found.warnings.clone() }
+    }
 }
 
 /// `GET /admin/installs/{id}`.
@@ -285,10 +242,8 @@ pub(crate) async fn show(
     let found = install::find(&state, &warrant, id).await?;
     let w = visit.words(&TEXTS);
     let banner = saved.map(|saved| {
-        let good = matches!(saved.as_str(), "1" | "found");
-        let known =
-            ["found", "manifest_changed", "old_value_served", "token_missing", "token_wrong"];
-        let key = match known.into_iter().find(|known| *known == saved) {
+        let good = matches!(saved.as_str(), "1" | "found" | "accepted");
+        let key = match SAID.into_iter().find(|known| *known == saved) {
             Some(known) => format!("verify-{}", known.replace('_', "-")),
             None => "install-saved".to_owned(),
         };
@@ -312,7 +267,8 @@ pub(crate) async fn update(
     let found = install::find(&state, &warrant, id).await?;
     let wish = form.wish(&found);
     let error = match install::change(&state, &caller, id, wish).await {
-        Ok(_) => return reply::see_other(&format!("{AT}/{id}?saved=1")),
+        Ok((_, true)) => return reply::see_other(&format!("{AT}/{id}?saved=back")),
+        Ok((_, false)) => return reply::see_other(&format!("{AT}/{id}?saved=1")),
         Err(error) => error,
     };
     let wrong = error.param().map(str::to_owned);
@@ -321,6 +277,35 @@ pub(crate) async fn update(
     let title = page.head.title.clone();
     let back = format!("{AT}/{id}");
     visit.leading_to(&back).show_as(StatusCode::BAD_REQUEST, None, &title, &page)
+}
+
+/// What the owner says yes to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct YesForm {
+    /// The hash of what they saw.
+    hash: String,
+}
+
+/// `POST /admin/installs/{id}/accept`: takes what was shown, or shows what is there now.
+pub(crate) async fn accept(
+    State(state): State<ConnectionsState>,
+    Caller(caller): Caller,
+    Path(id): Path<InstallId>,
+    visit: Visit,
+    Form(YesForm { hash }): Form<YesForm>,
+) -> Reply {
+    let error = match install::accept(&state, &caller, id, &hash).await {
+        Ok(_) => return reply::see_other(&format!("{AT}/{id}?saved=accepted")),
+        Err(error) => of_owner(error)?,
+    };
+    let warrant = state.allow(&caller, READ)?;
+    let found = install::find(&state, &warrant, id).await?;
+    let banner = Banner { tone: Tone::Danger, text: error, link: None };
+    let page = one_page(&visit, found, Some(banner), None);
+    let title = page.head.title.clone();
+    let back = format!("{AT}/{id}");
+    visit.leading_to(&back).show_as(StatusCode::CONFLICT, None, &title, &page)
 }
 
 /// A form with nothing in it.
@@ -402,6 +387,7 @@ fn one_page(
         stateless: is_oauth.then_some(install.facts.said.stateless),
         publish,
         verifies: install.needs().is_empty(),
+        waiting: install.waiting.as_ref().map(|found| Waiting::of(w, &install.facts, found)),
         command: Command::same(w.locale(), format!("tollgate install verify {id}")),
         warnings: install.facts.warnings,
         w,

@@ -2,6 +2,7 @@
 
 mod back;
 mod installs;
+mod new_install;
 mod own;
 
 use askama::Template;
@@ -53,14 +54,14 @@ fn owners_rows() -> Vec<Row<ConnectionsState>> {
     vec![
         Row::get(installs::AT, read, "The tools of others", installs::list)
             .asks::<installs::Said>(),
-        Row::get(installs::NEW_AT, write, "A form for a tool of others", installs::blank),
+        Row::get(new_install::NEW_AT, write, "A form for a tool of others", new_install::blank),
         Row::post(
-            installs::NEW_AT,
+            new_install::NEW_AT,
             write,
             "Look at a tool of others, then install it",
-            installs::create,
+            new_install::create,
         )
-        .takes::<installs::NewForm>(),
+        .takes::<new_install::NewForm>(),
         Row::get("/admin/installs/{id}", read, "One tool of others", installs::show)
             .asks::<installs::Said>(),
         Row::post("/admin/installs/{id}", write, "Change a tool of others", installs::update)
@@ -72,6 +73,13 @@ fn owners_rows() -> Vec<Row<ConnectionsState>> {
             installs::verify,
         )
         .takes::<installs::Sure>(),
+        Row::post(
+            "/admin/installs/{id}/accept",
+            write,
+            "Accept what was found at the domain of a tool of others",
+            installs::accept,
+        )
+        .takes::<installs::YesForm>(),
         Row::post(
             "/admin/installs/{id}/remove",
             write,

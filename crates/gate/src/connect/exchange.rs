@@ -47,9 +47,11 @@ impl Gate {
         &self,
         principal: &Arc<Principal>,
         install: &Install,
-        connection: ConnectionRecord,
+        mut connection: ConnectionRecord,
         redeemed: Redeemed<'_>,
     ) -> Result<(), Error> {
+        // Whoever signs in anew may be somebody else there: what was had before is not theirs.
+        connection.refresh_sealed = None;
         let target = format!("connection:{}", connection.id);
         let pkce = install.facts.said.pkce;
         let request = TokenRequest::Code {
@@ -89,7 +91,7 @@ impl Gate {
             kept.map(|kept| self.seal_of(&connection, REFRESH, &kept)).transpose()?;
         let life = tokens.expires_in.map(Duration::from_secs);
         connection.expires_at = life.map(|life| self.clock.now().plus(life));
-        connection.issuer = install.facts.endpoints().map(|it| it.token.to_string());
+        connection.issuer = Some(install.facts.secret_goes_to());
         connection.state = ConnectionState::Active;
         Ok(connection)
     }

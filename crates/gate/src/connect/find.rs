@@ -97,10 +97,16 @@ impl Gate {
             manifest,
             api_base: api.base,
             spec_hash,
+            paths: api.paths,
             warnings,
             confirmed_hosts: Vec::new(),
             said: Said::default(),
         })
+    }
+
+    /// Whether tools on this machine may have every mode (`dev.loopback_tools`).
+    pub fn tools_on_loopback(&self) -> bool {
+        self.connect.loopback_tools
     }
 
     pub(super) fn source<'a>(&self, url: &'a Url, root: &'a Root) -> Source<'a> {

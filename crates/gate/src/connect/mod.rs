@@ -7,15 +7,16 @@
 
 mod exchange;
 mod find;
+mod flights;
 mod flow;
+mod found;
 mod ready;
+mod renew;
 mod secrets;
 mod verify;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
@@ -26,18 +27,32 @@ use tollgate_store::{ConnectionRecord, Event, EventKind, InstallRecord};
 use url::Url;
 
 pub use self::exchange::Redeemed;
+use self::flights::Flights;
 pub use self::flow::{FLOW_LIFE, Landing};
+pub use self::found::Change;
 pub use self::verify::Verification;
-use crate::Patience;
 use crate::fetch::{Budget, Client, DocumentUrl};
 use crate::target::{Injected, Target};
+use crate::{Live, Patience};
 
 /// How many connections are kept in memory.
 const KEPT: usize = 4_096;
 
-/// How long a tool may take to answer, and between two pieces of its answer.
-const PATIENCE: Patience =
-    Patience { first_byte: Duration::from_secs(45), silence: Duration::from_secs(60) };
+/// How patient callers are with a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToolPatience {
+    /// With an answer of its API.
+    pub answer: Patience,
+    /// With new tokens, where a call waits for these.
+    pub renewal: Duration,
+}
+
+impl Default for ToolPatience {
+    fn default() -> Self {
+        let (first_byte, silence) = (Duration::from_secs(45), Duration::from_secs(60));
+        Self { answer: Patience { first_byte, silence }, renewal: Duration::from_secs(15) }
+    }
+}
 
 /// How many requests to token endpoints of tools are on their way at once.
 const AT_ONCE: usize = 64;
@@ -63,6 +78,9 @@ pub struct Facts {
     pub api_base: String,
     /// The hash of its OpenAPI document.
     pub spec_hash: String,
+    /// How many paths that names.
+    #[serde(default)]
+    pub paths: usize,
     /// What is odd.
     pub warnings: Vec<Warning>,
     /// Hosts on other domains that the owner has confirmed.
@@ -149,12 +167,13 @@ impl Facts {
         hosts
     }
 
-    /// Whom a secret of this tool was entered for: the token endpoint where it has one, and the
-    /// API's origin. It goes nowhere else.
-    pub fn secret_goes_to(&self) -> (Option<String>, String, String) {
+    /// Whom a secret of this tool is entered for, and how it is sent: the token endpoint where it
+    /// has one, and the API's origin. It goes nowhere else.
+    pub fn secret_goes_to(&self) -> String {
         let token = self.endpoints().map(|endpoints| endpoints.token.to_string());
-        let scheme = format!("{:?}", self.scheme());
-        (token, self.origin(), scheme)
+        let scheme = self.scheme().map(found::named).unwrap_or_default();
+        let (mode, token) = (self.manifest.auth.name(), token.unwrap_or_default());
+        format!("{mode} {scheme} {token} {}", self.origin())
     }
 
     /// Where the API is, without its path.
@@ -171,11 +190,6 @@ impl Facts {
             Auth::OAuth(_) => Some(&Scheme::Bearer),
         }
     }
-
-    /// What of a manifest may not change behind the owner's back.
-    fn pinned(&self) -> (&Auth, &str, &str) {
-        (&self.manifest.auth, &self.api_base, self.root.host())
-    }
 }
 
 /// An install with what was read of it.
@@ -185,18 +199,41 @@ pub struct Install {
     pub record: InstallRecord,
     /// What was read.
     pub facts: Facts,
+    /// What was found since, and waits for the owner to take it; by [`Facts::hash`].
+    pub waiting: Option<Facts>,
+    /// Whom its secret was entered for, as [`Facts::secret_goes_to`] says it.
+    pub secret_for: Option<String>,
+}
+
+/// What is kept of a tool in one column.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    facts: Facts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<Facts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret_for: Option<String>,
 }
 
 impl Install {
+    /// A tool of which nothing is kept yet.
+    pub fn new(record: InstallRecord, facts: Facts) -> Self {
+        Self { record, facts, waiting: None, secret_for: None }
+    }
+
     /// Reads what is kept.
     pub fn of(record: InstallRecord) -> Result<Self, Error> {
-        let facts = serde_json::from_str(&record.facts).map_err(Error::internal)?;
-        Ok(Self { record, facts })
+        let kept = serde_json::from_str(&record.facts).map_err(Error::internal)?;
+        let Kept { facts, waiting, secret_for } = kept;
+        Ok(Self { record, facts, waiting, secret_for })
     }
 
     /// The record with what was read in it, for the store.
     pub fn stored(&self) -> Result<InstallRecord, Error> {
-        let facts = serde_json::to_string(&self.facts).map_err(Error::internal)?;
+        let (facts, waiting) = (self.facts.clone(), self.waiting.clone());
+        let kept = Kept { facts, waiting, secret_for: self.secret_for.clone() };
+        let facts = serde_json::to_string(&kept).map_err(Error::internal)?;
         Ok(InstallRecord { facts, ..self.record.clone() })
     }
 
@@ -243,18 +280,23 @@ pub struct Connected {
     pub(crate) install: Install,
     /// Where its calls go, as new connections are made to it.
     pub(crate) address: DocumentUrl,
+    /// Whether its credential was entered for where the tool is now.
+    fits: bool,
+    /// Ends with it, its tool and its person: then its running answers end.
+    pub(crate) live: Arc<Live>,
+    /// When the tool refused tokens that it gave just before.
+    refused_us: AtomicI64,
 }
 
 impl Connected {
     /// Where its calls go, with this credential.
-    fn target_with(&self, injected: Option<&Injected>) -> Result<Target, Error> {
+    fn target_with(
+        &self,
+        injected: Option<&Injected>,
+        patience: Patience,
+    ) -> Result<Target, Error> {
         let title = format!("The tool {}", self.install.record.name);
-        Target::new(title, &self.install.facts.api_base, injected, PATIENCE)
-    }
-
-    /// The tool does not take its credential.
-    pub(crate) fn refused(&self) -> Error {
-        needs_reauth(&self.install.record.name)
+        Target::new(title, &self.install.facts.api_base, injected, patience)
     }
 
     /// Whose it is.
@@ -277,18 +319,19 @@ impl Connected {
 pub(crate) struct Connect {
     kept: Cache<ConnectionId, Arc<Connected>>,
     heeded: AtomicU64,
-    /// Held by whoever asks for new tokens of a connection.
-    turns: Mutex<HashMap<ConnectionId, Weak<tokio::sync::Mutex<()>>>>,
+    /// Who asks for new tokens.
+    flights: Arc<Flights<Arc<Connected>>>,
+    patience: ToolPatience,
     budget: Budget,
     client: Arc<Client>,
     pub(crate) loopback_tools: bool,
 }
 
 impl Connect {
-    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool) -> Self {
+    pub(crate) fn new(client: Arc<Client>, loopback_tools: bool, patience: ToolPatience) -> Self {
         let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
         let (kept, heeded) = (Cache::new(KEPT), AtomicU64::new(0));
-        Self { kept, heeded, turns: Mutex::default(), budget, client, loopback_tools }
+        Self { kept, heeded, flights: Arc::default(), patience, budget, client, loopback_tools }
     }
 
     /// Forgets what is not what it was. A change of a tool concerns all that are connected to it,
@@ -325,17 +368,6 @@ impl Connect {
         if self.heeded() != heeded {
             self.kept.remove(&connected.record.id);
         }
-    }
-
-    fn turn(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        turns.insert(id, Arc::downgrade(&turn));
-        turn
     }
 }
 

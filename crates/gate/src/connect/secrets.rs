@@ -82,7 +82,7 @@ impl Gate {
             (Some(scheme), Some(secret)) => Some(injected(scheme, &secret)?),
             (Some(_), None) => return Err(needs_reauth(&install.record.name)),
         };
-        connected.target_with(injected.as_ref())
+        connected.target_with(injected.as_ref(), self.connect.patience.answer)
     }
 }
 

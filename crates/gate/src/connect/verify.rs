@@ -12,9 +12,11 @@ use crate::{Gate, Warrant};
 /// What a look at the domain found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// Our token is there, and everything that is pinned is as it was.
+    /// Our token is there, and all is as it was.
     Found(Box<Facts>),
-    /// Our token is there, and what is pinned says something else than it did.
+    /// Our token is there, and what people are told says something else than it did.
+    TextChanged(Box<Facts>),
+    /// Our token is there, and what leads people, calls or credentials says something else.
     Changed(Box<Facts>),
     /// A cache still serves an older manifest: behind it our token is there.
     OldValueServed,
@@ -29,6 +31,7 @@ impl Verification {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Found(_) => "found",
+            Self::TextChanged(_) => "text_changed",
             Self::Changed(_) => "manifest_changed",
             Self::OldValueServed => "old_value_served",
             Self::TokenMissing => "token_missing",
@@ -65,11 +68,12 @@ impl Gate {
             said: facts.said.clone(),
             ..now
         };
-        let same = now.pinned() == facts.pinned();
-        Ok(if same {
-            Verification::Found(Box::new(now))
-        } else {
-            Verification::Changed(Box::new(now))
+        let is_elsewhere = facts.leads_elsewhere(&now);
+        let now = Box::new(now);
+        Ok(match now.hash() == facts.hash() {
+            _ if is_elsewhere => Verification::Changed(now),
+            true => Verification::Found(now),
+            false => Verification::TextChanged(now),
         })
     }
 

@@ -7,6 +7,7 @@ use url::Host;
 
 use super::fault::Fault;
 use super::url::DocumentUrl;
+use crate::connect::ToolPatience;
 
 /// What the configuration says of requests that the server makes on its own account.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Outbound {
     pub own_names: Vec<(String, u16)>,
     /// Whether tools on this machine may have every mode, and be our own (`dev.loopback_tools`).
     pub loopback_tools: bool,
+    /// How patient callers are with tools of others.
+    pub tools: ToolPatience,
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {

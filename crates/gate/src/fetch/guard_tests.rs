@@ -12,7 +12,7 @@ fn guard(allow: &[&str], own: &[&str]) -> Guard {
         allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
         own: own.iter().map(|own| own.parse().unwrap()).collect(),
         own_names: vec![("id.example".to_owned(), 443)],
-        loopback_tools: false,
+        ..Outbound::default()
     })
 }
 

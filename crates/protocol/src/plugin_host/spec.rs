@@ -17,6 +17,8 @@ const MAX_SERVERS: usize = 64;
 pub struct Api {
     /// Its address, to which paths are added: no query, no slash at its end.
     pub base: String,
+    /// How many paths its document names.
+    pub paths: usize,
     /// What is odd in the document.
     pub warnings: Vec<Warning>,
 }
@@ -56,7 +58,8 @@ pub fn read_api(body: &[u8], url: &Url, source: &Source<'_>) -> Result<Api, Refu
         let what = "The API is outside the domain of the manifest.";
         return Err(Refusal::new("api_url_outside", what));
     }
-    Ok(Api { base: base.as_str().trim_end_matches('/').to_owned(), warnings })
+    let paths = document.get("paths").map(Node::members).unwrap_or_default().len();
+    Ok(Api { base: base.as_str().trim_end_matches('/').to_owned(), paths, warnings })
 }
 
 /// The address of a server without a query, with the defaults of its variables.

@@ -33,6 +33,9 @@ pub enum InstallVerb {
     /// Look for our verification token at the tool's domain
     #[command(after_help = "Example:\n  tollgate install verify ID")]
     Verify(Named),
+    /// Accept what was found at a tool's domain, as it was seen
+    #[command(after_help = "Example:\n  tollgate install accept ID HASH")]
+    Accept(InstallAccept),
     /// Remove a tool, with all connections to it
     #[command(after_help = "Example:\n  tollgate install remove ID --yes")]
     Remove(Named),
@@ -45,11 +48,23 @@ pub struct InstallLook {
     pub domain: String,
 }
 
+/// What is accepted.
+#[derive(Debug, Args)]
+pub struct InstallAccept {
+    /// The tool's id
+    pub id: String,
+    /// The hash of what was found, as `install show` has it
+    pub hash: String,
+}
+
 /// A tool to install.
 #[derive(Debug, Args)]
 pub struct InstallAdd {
     /// Its domain, or the address of its manifest
     pub domain: String,
+    /// The hash that a look gave: nothing else is installed
+    #[arg(long)]
+    pub hash: Option<String>,
     /// What the owner knows.
     #[command(flatten)]
     pub secrets: InstallSecrets,

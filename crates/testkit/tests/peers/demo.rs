@@ -59,8 +59,38 @@ async fn what_the_demo_prints_can_be_pasted() {
     let answer = said(Command::new(python).args(["-c", &script])).await;
     assert!(!answer.trim().is_empty(), "it prints an answer");
 
+    doors_of_the_demo_open(&text).await;
+
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap();
     assert!(ended.unwrap().success());
+}
+
+/// The todo API answers in each of its modes, and through the connections to it. The one that needs
+/// a person at the tool says so.
+async fn doors_of_the_demo_open(text: &str) {
+    let offered = lines(text, "A todo API is offered");
+    let connected = lines(text, "The same four");
+    let commands = |block: &str| -> Vec<String> {
+        let curl = block.lines().filter_map(|line| line.strip_prefix("curl "));
+        curl.map(|rest| format!("curl -sS {rest}")).collect()
+    };
+    let (offered, connected) = (commands(&offered), commands(&connected));
+    assert_eq!((offered.len(), connected.len()), (5, 4), "{text}");
+    let mut answers = Vec::new();
+    for line in offered.iter().chain(&connected) {
+        let answer = said(Command::new("sh").args(["-c", line])).await;
+        answers.push(serde_json::from_str::<serde_json::Value>(&answer).unwrap());
+    }
+    let [none, service, user, oauth, manifest, others @ ..] = &answers[..] else { unreachable!() };
+    assert!([none, service, user, oauth].iter().all(|it| it["todos"].is_array()), "{answers:?}");
+    assert_eq!(manifest["schema_version"], "v1", "{manifest}");
+    let [rest @ .., by_sign_in] = others else { unreachable!() };
+    for (answer, tool) in rest.iter().zip(["todo-none", "todo-service", "todo-user"]) {
+        let title = format!("Look at {tool}");
+        let todos = answer["todos"].as_array().unwrap();
+        assert!(todos.iter().any(|todo| todo["title"] == title), "{tool}: {answer}");
+    }
+    assert_eq!(by_sign_in["code"], "needs_reauth", "{by_sign_in}");
 }

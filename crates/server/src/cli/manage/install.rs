@@ -8,7 +8,8 @@ use super::body::Body;
 use super::noun::{Form, Noun, column, member};
 use super::secret;
 use crate::cli::args::{
-    ConnectionList, ConnectionVerb, InstallAdd, InstallSecrets, InstallSet, InstallVerb,
+    ConnectionList, ConnectionVerb, InstallAccept, InstallAdd, InstallSecrets, InstallSet,
+    InstallVerb,
 };
 use crate::exit::Exit;
 
@@ -34,6 +35,8 @@ const INSTALLS: Noun = Noun {
         column("token endpoint", "authorization_url", Form::Text),
         column("scope", "scope", Form::Text),
         column("publish", "verification", Form::Text),
+        column("found, waiting", "found", Form::Text),
+        column("notice", "notice", Form::Text),
         column("hosts to confirm", "unconfirmed_hosts", Form::Texts),
         column("warnings", "warnings", Form::Text),
         column("made", "created_at", Form::Moment),
@@ -54,6 +57,7 @@ const FOUND: Noun = Noun {
     ],
     more: &[
         column("description", "description", Form::Text),
+        column("hash", "hash", Form::Text),
         column("hosts to confirm", "unconfirmed_hosts", Form::Texts),
         column("warnings", "warnings", Form::Text),
     ],
@@ -89,13 +93,20 @@ pub(super) async fn run(manager: &mut Manager, verb: &InstallVerb) -> Result<(),
             manager.tell(&FOUND, &answer)
         }
         InstallVerb::Show(named) => manager.show(&INSTALLS, &named.id).await,
-        InstallVerb::Add(InstallAdd { domain, secrets }) => {
+        InstallVerb::Add(InstallAdd { domain, hash, secrets }) => {
             let body = Body::default().with("domain", domain.as_str());
+            let body = body.maybe("hash", hash.as_deref());
             let body = with_secrets(manager, body, secrets)?;
             manager.create(&INSTALLS, &body.done()).await
         }
         InstallVerb::Set(args) => set(manager, args).await,
         InstallVerb::Verify(named) => verify(manager, &named.id).await,
+        InstallVerb::Accept(InstallAccept { id, hash }) => {
+            let body = json!({ "hash": hash });
+            let path = path_of("installs", id, "/accept")?;
+            let answer = manager.ask(Method::POST, &path, Some(&body)).await?;
+            manager.tell(&INSTALLS, &answer)
+        }
         InstallVerb::Remove(named) => {
             let id = &named.id;
             let warning = format!("This removes the tool {id} and all connections to it.");

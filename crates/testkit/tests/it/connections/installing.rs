@@ -154,10 +154,12 @@ async fn v13_v21_ph13_a_changed_manifest_suspends_and_moves_no_secret() {
     let closed = super::asked(&house.person, "POST", "/api/v1/connections", body).await;
     assert_eq!(closed.status, 404, "{}", closed.text);
 
-    let second = house.look(&install).await;
-    assert_eq!(second["state"], "fetched", "{second}");
-    assert_eq!(second["install"]["has_secret"], false);
-    assert_eq!(second["install"]["needs"], json!(["client_secret"]));
+    let hash = house.look(&install).await["install"]["found"]["hash"].clone();
+    let path = format!("/api/v1/installs/{}/accept", install["id"].as_str().unwrap());
+    let taken = house.done("POST", &path, json!({ "hash": hash })).await;
+    assert_eq!(taken["state"], "fetched", "{taken}");
+    assert_eq!(taken["has_secret"], false);
+    assert_eq!(taken["needs"], json!(["client_secret"]));
     assert_eq!(house.connection(&connection).await["state"], "needs_reauth");
 }
 
@@ -172,7 +174,7 @@ async fn v20_an_api_that_moves_elsewhere_is_not_followed() {
     let now = house.look(&install).await;
     let own = format!("http://{}", house.plugin.domain);
     assert_eq!(now["install"]["api_url"], json!(own), "outside servers are no servers");
-    assert!(codes(&now["install"]).contains(&"spec_servers_outside"));
+    assert!(codes(&now["install"]["found"]).contains(&"spec_servers_outside"));
     house.plugin.change(|ways| ways.servers = vec![format!("{own}/v2")]);
     assert_eq!(house.look(&install).await["state"], "suspended", "another base is another API");
 }
@@ -222,8 +224,10 @@ async fn the_owner_installs_on_pages() {
     let seen = post("/admin/new-install", &[("domain", &house.plugin.domain)]).await;
     assert_eq!(seen.status, 200, "{}", seen.text);
     assert!(seen.text.contains("Todo list") && seen.text.contains("install-keep"));
-    let kept =
-        post("/admin/new-install", &[("domain", &house.plugin.domain), ("keep", "on")]).await;
+    let hash = seen.text.split("name=\"keep\" value=\"").nth(1).unwrap();
+    let hash = hash.split('"').next().unwrap();
+    let kept = [("domain", house.plugin.domain.as_str()), ("keep", hash)];
+    let kept = post("/admin/new-install", &kept).await;
     let at = kept.header("location").to_owned();
     let page = house.owner.get(&at).await.unwrap();
     assert!(page.text.contains("/oauth/callback"), "shown before the first try");

@@ -1,14 +1,20 @@
 //! The door to other people's tools.
 
 mod calling;
+mod changes;
 mod connecting;
+mod ending;
+mod failing;
 mod installing;
 mod manifests;
+mod renewing;
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tollgate_kernel::{Role, UserId};
+use tollgate_kernel::{LeapingClock, Role, UserId};
 use tollgate_testkit::{
-    Answer, Browser, HostedPlugin, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PluginWays, TestServer,
+    Answer, Browser, HostedPlugin, PLUGIN_CLIENT_ID, PLUGIN_SECRET, PluginWays, Setup, TestServer,
 };
 
 /// A server, somebody else's tool, an owner, and a person with a key.
@@ -23,7 +29,17 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn with(ways: PluginWays) -> Self {
-        let server = TestServer::start(crate::ENGINE).await.unwrap();
+        Self::on(Setup::on(crate::ENGINE), ways).await
+    }
+
+    /// The same at the time of this clock.
+    pub(crate) async fn at(clock: Arc<LeapingClock>, ways: PluginWays) -> Self {
+        Self::on(Setup { clock, ..Setup::on(crate::ENGINE) }, ways).await
+    }
+
+    /// The same with a server of this kind.
+    pub(crate) async fn on(setup: Setup, ways: PluginWays) -> Self {
+        let server = TestServer::start_as(setup).await.unwrap();
         let plugin = HostedPlugin::start(ways).await.unwrap();
         let owner = server.add_user("owner@example.com", None).await.unwrap();
         server.set_role(owner, Role::Owner).await.unwrap();

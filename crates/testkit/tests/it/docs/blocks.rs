@@ -21,6 +21,9 @@ const NOT_RUN: usize = 1;
 /// Verbs that start something or print what the machine has: their words are read, not obeyed.
 const ONLY_READ: [&str; 5] = ["serve", "demo", "demo-todo", "init", "healthcheck"];
 
+/// Where the documents have the todo API that their tools are about.
+const TODO_AT: &str = "http://127.0.0.1:9000";
+
 /// A fenced block.
 struct Block {
     page: String,
@@ -176,12 +179,17 @@ impl Stage {
     async fn of(page: &Path) -> Self {
         let mut stage = Self::new().await;
         let file = page.with_file_name("tollgate.toml");
-        if !file.exists() {
+        let is_about_todos = std::fs::read_to_string(page).unwrap().contains(TODO_AT);
+        if !file.exists() && !is_about_todos {
             return stage;
         }
         let todo = DemoTodo::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        if !file.exists() {
+            stage.todo = Some((todo, Vec::new()));
+            return stage;
+        }
         let text = std::fs::read_to_string(&file).unwrap();
-        let text = text.replace("http://127.0.0.1:9000", &todo.url());
+        let text = text.replace(TODO_AT, &todo.url());
         let file = FileSource { path: file, text };
         let sources = Sources { file: Some(file), ..Sources::default() };
         let config = Config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
@@ -221,8 +229,11 @@ impl Stage {
     fn filled(&self, word: &str) -> String {
         let authority = self.server.url.trim_start_matches("http://localhost");
         let mut word = word.replace("todo.localhost:8700", &format!("todo.localhost{authority}"));
-        for (name, secret) in self.todo.iter().flat_map(|(_, credentials)| credentials) {
-            word = word.replace(name, secret);
+        if let Some((todo, credentials)) = &self.todo {
+            word = word.replace(TODO_AT, &todo.url());
+            for (name, secret) in credentials {
+                word = word.replace(name, secret);
+            }
         }
         word
     }

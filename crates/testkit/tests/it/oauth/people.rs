@@ -77,6 +77,23 @@ async fn t79_a_person_is_asked_once_for_the_same_and_again_for_more() {
 }
 
 #[tokio::test]
+async fn t79_a_request_without_scopes_is_asked_about_too() {
+    let house = House::new().await;
+    let [resource, _] = house.elsewhere().await;
+    let app = house.app(json!({"resources": [resource.1]})).await;
+    let request = house.request(&app, &[resource, ("scope", "")]);
+    let asked = house.browser.get(&request).await.unwrap();
+    assert!(asked.text.contains("consent-form"), "{}", asked.text);
+    let silent = house.request(&app, &[resource, ("scope", ""), ("prompt", "none")]);
+    let refused = told(&house.browser.get(&silent).await.unwrap());
+    assert_eq!(refused["error"], "consent_required");
+    assert!(told(&house.said("allow", asked).await).contains_key("code"));
+    let known = house.browser.get(&request).await.unwrap();
+    assert!(told(&known).contains_key("code"), "the same again needs no word");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn t8_t10_a_question_is_answered_by_whom_it_was_asked() {
     let house = House::new().await;
     let app = house.public().await;
