@@ -294,6 +294,7 @@ impl House {
                 budgets,
                 time_zone: "UTC".to_owned(),
                 max_output_tokens: 4_096,
+                profile: None,
             },
         );
         record.version = known.map_or(0, |known| known.version);

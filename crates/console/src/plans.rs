@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tollgate_edge::reply::{self, Reply};
-use tollgate_edge::shapes::{BudgetShape, RatesShape, said};
+use tollgate_edge::shapes::{BudgetShape, ProfileShape, RatesShape, patched_profile, said};
 use tollgate_edge::{Body, Caller, Path, Query};
 use tollgate_gate::{Principal, Warrant};
 use tollgate_kernel::{
-    Budget, Error, Manage, ModelPattern, Noun, Plan, Rates, Slug, Timestamp, ToolPattern,
+    Budget, Error, Manage, ModelPattern, Noun, Plan, Profile, Rates, Slug, Timestamp, ToolPattern,
 };
 use tollgate_store::{AuditEvent, PlanBody, PlanRecord};
 
@@ -49,12 +50,18 @@ pub(crate) struct PlanChange {
     #[serde(deserialize_with = "said")]
     #[schemars(with = "Option<u32>", range(min = 1))]
     pub(crate) max_output_tokens: Option<Option<u32>>,
+    /// What goes into members' calls of models: what it leaves out stays, `null` takes away, the
+    /// whole or a member.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<ProfileShape>")]
+    pub(crate) profile: Option<Value>,
 }
 
 impl PlanChange {
     /// Makes the change, if all of it is good.
     pub(crate) fn apply(self, body: &mut PlanBody) -> Result<(), Error> {
-        let Self { id: _, models, tools, rates, budgets, time_zone, max_output_tokens } = self;
+        let Self { id: _, models, tools, rates, budgets, time_zone, max_output_tokens, profile } =
+            self;
         if let Some(models) = models {
             body.models = models;
         }
@@ -79,6 +86,9 @@ impl PlanChange {
             }
             body.max_output_tokens = tokens;
         }
+        if let Some(patch) = profile {
+            body.profile = patched_profile(body.profile.as_ref(), patch)?;
+        }
         Ok(())
     }
 }
@@ -92,6 +102,7 @@ pub(crate) fn unlimited() -> Result<PlanBody, Error> {
         budgets: Vec::new(),
         time_zone: "UTC".to_owned(),
         max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS,
+        profile: None,
     })
 }
 
@@ -117,6 +128,9 @@ pub(crate) struct PlanView {
     time_zone: String,
     /// The output ceiling.
     max_output_tokens: u32,
+    /// What goes into members' calls of models.
+    #[schemars(with = "Option<ProfileShape>")]
+    profile: Option<Profile>,
     /// Whether the configuration file declares it.
     declared: bool,
     /// When it was made.
@@ -130,7 +144,8 @@ pub(crate) struct PlanView {
 impl From<PlanRecord> for PlanView {
     fn from(record: PlanRecord) -> Self {
         let PlanRecord { id, body, declared, created_at, updated_at, version: _ } = record;
-        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens } = body;
+        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens, profile } =
+            body;
         Self {
             id,
             models,
@@ -139,6 +154,7 @@ impl From<PlanRecord> for PlanView {
             budgets,
             time_zone,
             max_output_tokens,
+            profile,
             declared,
             created_at,
             updated_at,

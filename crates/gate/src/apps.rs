@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::authn::{Authn, Whose};
 use crate::principal::Known;
-use crate::standing::{PlanHolder, Standing};
+use crate::standing::Standing;
 use crate::{Gate, Principal, Warrant};
 
 impl Gate {
@@ -111,11 +111,7 @@ impl Authn {
 
     /// The app itself, by a credential of which this is the id.
     fn known_app(&self, id: Uuid, client: &ClientRecord, method: Method) -> Known {
-        let standing = Standing {
-            holder: Some(PlanHolder::Client(client.id)),
-            plan: client.plan.clone(),
-            ..Standing::default()
-        };
+        let standing = Standing::of_app(client);
         let live = self.lives.of(id, Some(client.id.uuid()));
         let names_people = client.oauth.user_header;
         let (subject, credential) = (Subject::App(client.id), CredentialId::None);
@@ -141,13 +137,6 @@ impl Authn {
         if !active || !same || over || revoked || grant.resource != claims.aud {
             return Err(refused());
         }
-        let standing = Standing {
-            holder: Some(PlanHolder::User(user.id)),
-            groups: self.groups_of(user.id).await?,
-            plan: user.plan,
-            expires_at: Some(grant.expires_at),
-            ..Standing::default()
-        };
         let on = vec![grant.id.uuid(), client.id.uuid()];
         let live = self.lives.resting(id.uuid(), Some(user.id.uuid()), on);
         let whose = Whose {
@@ -157,6 +146,9 @@ impl Authn {
             method: Method::AccessToken,
             credential: CredentialId::Grant(grant.id),
         };
+        let groups = self.groups_of(user.id).await?;
+        let expires_at = Some(grant.expires_at);
+        let standing = Standing { expires_at, ..Standing::of_user(user, groups) };
         let mut known = whose.known(live, standing, self.clock.now());
         // What the app may have no more, its tokens have no more (T24).
         known.scopes = allowed(&grant.scope, &client)?;

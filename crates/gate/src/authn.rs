@@ -22,7 +22,7 @@ use crate::events::Lives;
 use crate::presented::One;
 use crate::principal::Known;
 use crate::remembered::Remembered;
-use crate::standing::{KeyLimits, PlanHolder, Standing};
+use crate::standing::{KeyLimits, Standing};
 use crate::tokens::Tokens;
 use crate::touch::Touches;
 use crate::{Live, Presented, Principal};
@@ -315,28 +315,30 @@ impl Authn {
         let line: Vec<Uuid> = makers.iter().map(|maker| maker.id.uuid()).collect();
         let limits = KeyLimits::of(key, makers, secret_expires_at);
         let expires_at = [limits.expires_at, secret_expires_at].into_iter().flatten().min();
-        let mut standing = Standing { expires_at, key: Some(limits), ..Standing::default() };
+        let key = Some(limits);
+        let standing;
         let mut names_people = false;
         let (subject, client, role, owner) = match holder {
             HolderRecord::User(user) if user.state == AccountState::Active => {
-                standing.holder = Some(PlanHolder::User(user.id));
-                standing.plan = user.plan;
-                standing.groups = self.groups_of(user.id).await?;
-                (Subject::User(user.id), Client::FirstParty, user.role, Some(user.id.uuid()))
+                let (id, role) = (user.id, user.role);
+                let groups = self.groups_of(id).await?;
+                standing = Standing { expires_at, key, ..Standing::of_user(user, groups) };
+                (Subject::User(id), Client::FirstParty, role, Some(id.uuid()))
             }
             HolderRecord::App(app) if app.state == AccountState::Active => {
-                standing.holder = Some(PlanHolder::Client(app.id));
-                standing.plan = app.plan;
+                standing = Standing { expires_at, key, ..Standing::of_app(&app) };
                 names_people = app.oauth.user_header;
                 (Subject::App(app.id), Client::App(app.id), Role::Member, Some(app.id.uuid()))
             }
             HolderRecord::Admin => {
                 let owner = origin.and_then(managed_for).ok_or_else(Error::unauthenticated)?;
+                standing = Standing { expires_at, key, ..Standing::default() };
                 (Subject::Admin(id), Client::FirstParty, Role::Admin, owner)
             }
             HolderRecord::User(_) | HolderRecord::App(_) => return Err(Error::unauthenticated()),
             HolderRecord::Service => {
                 let tool = tool.clone().ok_or_else(Error::unauthenticated)?;
+                standing = Standing { expires_at, key, ..Standing::default() };
                 let subject = Subject::Service { tool, name: name.into() };
                 (subject, Client::FirstParty, Role::Member, None)
             }
@@ -362,18 +364,14 @@ impl Authn {
         if user.state != AccountState::Active || session.expires_at <= self.clock.now() {
             return Err(Error::unauthenticated());
         }
-        let standing = Standing {
-            holder: Some(PlanHolder::User(user.id)),
-            plan: user.plan,
-            groups: self.groups_of(user.id).await?,
-            expires_at: Some(session.expires_at),
-            ..Standing::default()
-        };
         let live = self.lives.of(session.id.uuid(), Some(user.id.uuid()));
         let credential = CredentialId::Session(session.id);
         let subject = Subject::User(user.id);
         let client = Client::FirstParty;
         let whose = Whose { subject, client, role: user.role, method, credential };
+        let groups = self.groups_of(user.id).await?;
+        let expires_at = Some(session.expires_at);
+        let standing = Standing { expires_at, ..Standing::of_user(user, groups) };
         Ok(whose.known(live, standing, self.clock.now()))
     }
 }

@@ -10,7 +10,7 @@ use tollgate_store::ledger::{EntryFilter, EntryRow, Opened, UsageRow, UsageSplit
 use tollgate_store::{AuditEvent, KeyHolder, Owner};
 
 use crate::ledger::LegAsk;
-use crate::standing::{self, KeyLimits, PlanHolder, Standing};
+use crate::standing::{self, KeyLimits, Standing};
 use crate::{BudgetStanding, Gate, Warrant};
 
 /// Whose budgets are asked for.
@@ -189,15 +189,13 @@ impl Gate {
         let reader = self.read(warrant);
         let user = reader.user(Owner::All, id).await?.ok_or_else(Error::not_found)?;
         let groups = reader.groups_of(id).await?.into_iter().map(|group| group.id).collect();
-        let holder = Some(PlanHolder::User(id));
-        Ok(Standing { holder, plan: user.plan, groups, ..Standing::default() })
+        Ok(Standing::of_user(user, groups))
     }
 
     async fn standing_of_client(&self, warrant: &Warrant, id: ClientId) -> Result<Standing, Error> {
         let client = self.read(warrant).client(Owner::All, id).await?;
         let client = client.ok_or_else(Error::not_found)?;
-        let holder = Some(PlanHolder::Client(id));
-        Ok(Standing { holder, plan: client.plan, ..Standing::default() })
+        Ok(Standing::of_app(&client))
     }
 
     /// The calls in flight that `filter` means.

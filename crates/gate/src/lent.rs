@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::authn::{Authn, Whose, managed_for};
 use crate::principal::Known;
 use crate::rank::role_of;
-use crate::standing::{KeyLimits, PlanHolder, Standing};
+use crate::standing::{KeyLimits, Standing};
 
 /// Who made a token for somebody else, and what of theirs bounds it.
 pub(crate) struct Lender {
@@ -84,18 +84,12 @@ impl Authn {
             return Err(refused());
         }
         let Lender { credential, role: _, limits, expires_at, rests_on } = lender;
-        let standing = Standing {
-            holder: Some(PlanHolder::User(user.id)),
-            groups: self.groups_of(user.id).await?,
-            plan: user.plan,
-            key: limits,
-            expires_at,
-            ..Standing::default()
-        };
         let live = self.lives.resting(id.uuid(), Some(user.id.uuid()), rests_on);
         let (subject, client) = (Subject::User(user.id), Client::FirstParty);
         let whose =
             Whose { subject, client, role: user.role, method: Method::AccessToken, credential };
+        let groups = self.groups_of(user.id).await?;
+        let standing = Standing { key: limits, expires_at, ..Standing::of_user(user, groups) };
         let mut known = whose.known(live, standing, self.clock.now());
         // Who uses it is not who made it: their key or session is not used by that.
         known.noted_us = AtomicI64::new(i64::MAX);

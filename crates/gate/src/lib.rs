@@ -38,6 +38,7 @@ mod pool;
 mod presented;
 mod prices;
 mod principal;
+mod profile;
 mod proofs;
 mod providers;
 mod rank;

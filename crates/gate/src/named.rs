@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::authn::{Authn, Whose};
 use crate::principal::Known;
-use crate::standing::{PlanHolder, Standing};
+use crate::standing::Standing;
 use crate::{Gate, Presented, Principal};
 
 /// The header's name, as it is told.
@@ -156,16 +156,6 @@ impl Authn {
             let detail = "The person whom the app names is disabled here.";
             return Err(Error::new(Kind::Forbidden, detail));
         }
-        let standing = Standing {
-            holder: Some(PlanHolder::User(user.id)),
-            plan: user.plan,
-            groups: self.groups_of(user.id).await?,
-            models: of.standing.models.clone(),
-            key: of.standing.key.clone(),
-            token: of.standing.token,
-            expires_at: of.standing.expires_at,
-            ..Standing::default()
-        };
         // One life for each pair of credential and person, by a name that no record has.
         let (pair, _) = hash.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
         let pair = Uuid::from_bytes(*pair);
@@ -177,6 +167,14 @@ impl Authn {
             role: Role::Member,
             method: of.method,
             credential: of.credential,
+        };
+        let groups = self.groups_of(user.id).await?;
+        let standing = Standing {
+            models: of.standing.models.clone(),
+            key: of.standing.key.clone(),
+            token: of.standing.token,
+            expires_at: of.standing.expires_at,
+            ..Standing::of_user(user, groups)
         };
         let known = whose.known(live, standing, self.clock.now());
         Ok(Known {

@@ -14,6 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::ledger::LegAsk;
 use crate::policy::Policy;
 use crate::prices::{ModelFacts, Prices};
+use crate::profile::{Applied, Profiles};
 use crate::standing::{Resolved, Strangers};
 use crate::target::check;
 use crate::tool::Tool;
@@ -89,6 +90,8 @@ pub(crate) struct Choice {
     pub(crate) ceiling: Option<u64>,
     /// The most input tokens.
     pub(crate) input_bound: u64,
+    /// What profiles put into the call, as its header tells it.
+    pub(crate) profile: Option<Box<str>>,
 }
 
 /// Somebody who could answer.
@@ -280,7 +283,11 @@ impl Decider<'_> {
         }
     }
 
-    fn decide_model(&self, principal: &Arc<Principal>, call: ModelCall) -> Result<Permit, Error> {
+    fn decide_model(
+        &self,
+        principal: &Arc<Principal>,
+        mut call: ModelCall,
+    ) -> Result<Permit, Error> {
         principal.admits(tollgate_kernel::Access::Models)?;
         let resolved = principal.known.standing.resolve(self.policy, self.now)?;
         let model = call.request.model();
@@ -288,11 +295,21 @@ impl Decider<'_> {
             return Err(unknown_model(model));
         }
         let candidates = self.candidates(model)?;
+        let mut applied = Applied::default();
+        let profiles = Profiles::of(&principal.known.standing, &resolved);
+        let profiles = profiles.filter(|_| call.request.route() != Route::Embeddings);
+        if let Some(profiles) = &profiles {
+            call.request = profiles.put_into(call.request, &mut applied)?;
+        }
         let (candidates, facts) = self.priced(candidates, &call);
         self.check_price(&candidates, &resolved, &call)?;
         let input_bound = input_bound(&call, &facts)?;
-        let ceiling = ceiling(&call, &resolved, &facts);
-        let choice = Choice { call, candidates, ceiling, input_bound };
+        let mut ceiling = ceiling(&call, &resolved, &facts);
+        if let (Some(profiles), Some(most)) = (&profiles, &mut ceiling) {
+            *most = profiles.ceiling(call.request.output_ceiling(), *most, &mut applied);
+        }
+        let profile = applied.header();
+        let choice = Choice { call, candidates, ceiling, input_bound, profile };
         Ok(self.permit(principal, resolved, What::Model(choice)))
     }
 
@@ -302,8 +319,9 @@ impl Decider<'_> {
         let ToolCall { tool, request } = call;
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
-        let open = tool.is_open(&request.method, request.path_and_query.as_str());
-        if !tool.knows(known) && !(open && principal.is_anonymous()) {
+        let is_open = tool.is_open(&request.method, request.path_and_query.as_str());
+        let may_come = tool.knows(known) || (is_open && principal.is_anonymous());
+        if !may_come {
             return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {

@@ -8,18 +8,21 @@ use tollgate_kernel::{
     Account, Budget, ClientId, Error, Holder, KeyId, Kind, ModelPattern, Rates, Slug, Timestamp,
     TokenId, Unit, UserId,
 };
-use tollgate_store::KeyRecord;
+use tollgate_store::{ClientRecord, KeyRecord, UserRecord};
 
 use crate::BudgetsOf;
 use crate::ledger::LegAsk;
 use crate::permit::Candidate;
 use crate::policy::{InEffect, Policy};
+use crate::profile::CallerFacts;
 
 /// What the records of a credential say.
 #[derive(Default)]
 pub(crate) struct Standing {
     /// Whose plan counts.
     pub(crate) holder: Option<PlanHolder>,
+    /// Who that is, as far as calls say it.
+    pub(crate) caller: Option<Box<CallerFacts>>,
     /// A plan of their own.
     pub(crate) plan: Option<Slug>,
     /// The groups they belong to.
@@ -131,6 +134,21 @@ pub(crate) struct Strangers {
 }
 
 impl Standing {
+    /// What the record of a person says who is in these groups.
+    pub(crate) fn of_user(user: UserRecord, groups: Vec<Slug>) -> Self {
+        let UserRecord { id, name, locale, plan, profile, .. } = user;
+        let caller = Some(Box::new(CallerFacts { name, locale, profile }));
+        let holder = Some(PlanHolder::User(id));
+        Self { holder, caller, plan, groups, ..Self::default() }
+    }
+
+    /// What the record of an app says.
+    pub(crate) fn of_app(app: &ClientRecord) -> Self {
+        let caller = CallerFacts { name: app.name.clone(), ..CallerFacts::default() };
+        let holder = Some(PlanHolder::Client(app.id));
+        Self { holder, caller: Some(Box::new(caller)), plan: app.plan.clone(), ..Self::default() }
+    }
+
     /// What follows from this standing at `now`. Without a plan nothing may be called.
     pub(crate) fn resolve(&self, policy: &Policy, now: Timestamp) -> Result<Arc<Resolved>, Error> {
         if let Some(resolved) = self.derived(policy, now) {

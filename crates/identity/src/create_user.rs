@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+use tollgate_edge::shapes::patched_profile;
 use tollgate_gate::{Bounds, Gate, Principal};
 use tollgate_kernel::{Error, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, NewUser};
@@ -20,6 +22,7 @@ pub(crate) struct UserWish {
     pub(crate) plan: Option<Slug>,
     pub(crate) groups: Vec<Slug>,
     pub(crate) external_id: Option<String>,
+    pub(crate) profile: Option<Value>,
     pub(crate) state: AccountState,
 }
 
@@ -31,7 +34,8 @@ pub(crate) async fn create_user(
     wish: UserWish,
 ) -> Result<Account, Error> {
     let warrant = gate.allow(caller, Manage::write(Noun::Users))?;
-    let UserWish { password, role, plan, groups, state, .. } = wish;
+    let UserWish { password, role, plan, groups, state, profile, .. } = wish;
+    let profile = profile.map(|wished| patched_profile(None, wished)).transpose()?.flatten();
     if role == Role::Owner {
         gate.require_owner(&warrant).await?;
     }
@@ -56,8 +60,8 @@ pub(crate) async fn create_user(
     }
     let mut tx = gate.begin(&warrant).await?;
     let mut user = tx.insert_user(user).await?;
-    if state != user.state {
-        user.state = state;
+    if state != user.state || profile.is_some() {
+        (user.state, user.profile) = (state, profile.map(Box::new));
         tx.update_user(&user).await?;
     }
     if !groups.is_empty() {

@@ -113,6 +113,7 @@ async fn missing_standard(gate: &Gate, warrant: &Warrant) -> Result<Option<PlanR
         budgets: vec![tokens(1_000_000, Period::Day), tokens(10_000_000, Period::Month)],
         time_zone: "UTC".to_owned(),
         max_output_tokens: Plan::DEFAULT_MAX_OUTPUT_TOKENS,
+        profile: None,
     };
     Ok(Some(PlanRecord::new(id, body)))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+use tollgate_edge::shapes::patched_profile;
 use tollgate_gate::{AccountChange, Gate, Principal, Warrant};
 use tollgate_kernel::{Error, Manage, Noun, Role, Slug, UserId};
 use tollgate_store::{AccountState, AuditEvent, Owner, UserRecord};
@@ -21,6 +23,8 @@ pub(crate) struct UserChange {
     pub(crate) plan: Option<Option<Slug>>,
     pub(crate) groups: Option<Vec<Slug>>,
     pub(crate) external_id: Option<Option<String>>,
+    /// As RFC 7396 has it.
+    pub(crate) profile: Option<Value>,
     pub(crate) state: Option<AccountState>,
 }
 
@@ -90,6 +94,10 @@ async fn changed(
     }
     if let Some(plan) = &change.plan {
         after.plan.clone_from(plan);
+    }
+    if let Some(patch) = &change.profile {
+        let profile = patched_profile(after.profile.as_deref(), patch.clone())?;
+        after.profile = profile.map(Box::new);
     }
     after.role = change.role.unwrap_or(after.role);
     after.state = change.state.unwrap_or(after.state);

@@ -16,6 +16,7 @@ mod money;
 mod oauth_code;
 mod plan;
 mod principal;
+mod profile;
 mod provider;
 mod rng;
 mod secret;
@@ -38,6 +39,7 @@ pub use plan::{ModelPattern, Plan, ToolPattern};
 pub use principal::{
     Audience, Client, CredentialId, Job, Method, Network, Role, Scope, Scopes, Subject,
 };
+pub use profile::{About, Ceilings, Defaults, Effort, Profile, Template};
 pub use provider::{Preset, ProviderKind};
 pub use rng::{Rng, SeededRng};
 pub use secret::{PlainToken, Secret};

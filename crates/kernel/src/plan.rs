@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::{Budget, Error, Rates, Slug, window};
+use crate::{Budget, Error, Profile, Rates, Slug, window};
 
 /// What members of a plan may use. What it leaves out is unlimited, but for the output ceiling.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Plan {
     pub time_zone: TimeZone,
     /// The most output tokens of a call that states no ceiling, and the largest ceiling.
     pub max_output_tokens: u32,
+    /// What goes into members' calls of models.
+    pub profile: Option<Profile>,
 }
 
 impl Plan {

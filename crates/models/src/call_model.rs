@@ -37,6 +37,10 @@ impl<S: Sync> FromRequestParts<S> for Passed {
 /// The ceiling that we set because the caller named none, or a higher one.
 const CEILING: HeaderName = HeaderName::from_static("x-tollgate-max-output-tokens");
 
+/// What profiles put into the call: a list of `plan` and `user` (RFC 9651, 3.1), each with the
+/// names of what comes from it in `applied`.
+const PROFILE: HeaderName = HeaderName::from_static("tollgate-profile");
+
 /// `POST /v1/chat/completions`.
 pub(crate) async fn chat(
     State(state): State<ModelsState>,
@@ -86,7 +90,8 @@ async fn call(
         Ok(hold) => hold,
         Err(refusal) => return Ok(refused(refusal)),
     };
-    let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set() };
+    let profile = hold.profile().and_then(|told| HeaderValue::try_from(told).ok());
+    let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set(), profile };
     let mut answer = gate.forward(hold).await?;
     told.write(answer.headers_mut());
     Ok(speak(answer, route, &exchange))
@@ -103,13 +108,17 @@ fn refused(refusal: Refusal) -> Response<Body> {
 struct Told {
     rates: RateStanding,
     ceiling: Option<u64>,
+    profile: Option<HeaderValue>,
 }
 
 impl Told {
-    fn write(&self, headers: &mut HeaderMap) {
+    fn write(self, headers: &mut HeaderMap) {
         rate_headers::write(&self.rates, headers);
         if let Some(ceiling) = self.ceiling {
             headers.insert(CEILING, HeaderValue::from(ceiling));
+        }
+        if let Some(profile) = self.profile {
+            headers.insert(PROFILE, profile);
         }
     }
 }

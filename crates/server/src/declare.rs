@@ -44,6 +44,7 @@ async fn put_plan(gate: &Gate, warrant: &Warrant, plan: &Plan) -> Result<(), Err
         budgets: plan.budgets.clone(),
         time_zone: plan.time_zone.iana_name().unwrap_or("UTC").to_owned(),
         max_output_tokens: plan.max_output_tokens,
+        profile: plan.profile.clone(),
     };
     let known = gate.read(warrant).plan(&plan.id).await?;
     if known.as_ref().is_some_and(|known| known.declared && known.body == body) {

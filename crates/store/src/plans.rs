@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_kernel::{
-    Budget, Error, Kind, ModelPattern, Plan, Rates, Slug, Timestamp, ToolPattern,
+    Budget, Error, Kind, ModelPattern, Plan, Profile, Rates, Slug, Timestamp, ToolPattern,
 };
 
 use crate::page::page_of;
@@ -26,6 +26,9 @@ pub struct PlanBody {
     pub time_zone: String,
     /// The output ceiling.
     pub max_output_tokens: u32,
+    /// What goes into members' calls of models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// A plan.
@@ -62,6 +65,7 @@ impl PlanRecord {
             budgets: self.body.budgets.clone(),
             time_zone: Plan::zone(&self.body.time_zone)?,
             max_output_tokens: self.body.max_output_tokens,
+            profile: self.body.profile.clone(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 /// The migrations in the order of their versions; each is a list of statements. They only add.
 pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, CONNECTIONS, APPS_ACT];
+    &[FIRST, OUTBOX, DESCENT, BOUNDS, PROVIDERS, OAUTH, TOOLS, CONNECTIONS, APPS_ACT, PROFILES];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE plans (
@@ -428,3 +428,6 @@ const APPS_ACT: &[&str] = &[
     "ALTER TABLE clients ADD COLUMN slug TEXT",
     "CREATE UNIQUE INDEX clients_slug ON clients (slug)",
 ];
+
+/// What goes into a person's calls of models, as JSON. A plan's profile is in its body.
+const PROFILES: &[&str] = &["ALTER TABLE users ADD COLUMN profile TEXT"];

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tollgate_kernel::{Error, Kind, Role, Secret, Slug, Timestamp, UserId};
+use tollgate_kernel::{Error, Kind, Profile, Role, Secret, Slug, Timestamp, UserId};
 
 use crate::page::page_of;
 use crate::sql::{Record, Row, Value, args};
+use crate::value::json;
 use crate::{EventKind, Owner, Page, PageRequest, Reader, Tx};
 
 /// Whether an account or an app may be used.
@@ -47,7 +48,7 @@ impl FromStr for AccountState {
 }
 
 /// An account, without its password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserRecord {
     /// Its id.
     pub id: UserId,
@@ -67,6 +68,8 @@ pub struct UserRecord {
     pub state: AccountState,
     /// What the owner's other software calls this person.
     pub external_id: Option<String>,
+    /// What goes into their calls of models; it comes before their plan's. Few have one.
+    pub profile: Option<Box<Profile>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.
@@ -118,7 +121,7 @@ pub fn canonical_email(email: &str) -> String {
 macro_rules! user_columns {
     ($table:literal, $prefix:literal) => {
         $crate::sql::columns!($table, $prefix; id, email, email_shown, name, locale, role, plan_id,
-            password, state, external_id, created_at, updated_at, version)
+            password, state, external_id, profile, created_at, updated_at, version)
     };
 }
 pub(crate) use user_columns;
@@ -137,6 +140,7 @@ impl Record for UserRecord {
             has_password: row.opt_text("password")?.is_some(),
             state: row.id("state")?,
             external_id: row.opt_text("external_id")?,
+            profile: row.opt_json("profile")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
             version: row.int("version")?,
@@ -245,6 +249,7 @@ impl Tx {
             has_password: password.is_some(),
             state: AccountState::Active,
             external_id,
+            profile: None,
             created_at: self.now,
             updated_at: self.now,
             version: 1,
@@ -275,8 +280,8 @@ impl Tx {
     /// conflict when it is not the version that was read.
     pub async fn update_user(&mut self, user: &UserRecord) -> Result<(), Error> {
         let sql = "UPDATE users SET email = $3, email_shown = $4, name = $5, locale = $6, \
-                   role = $7, plan_id = $8, state = $9, external_id = $10, updated_at = $11, \
-                   version = version + 1 WHERE id = $1 AND version = $2";
+                   role = $7, plan_id = $8, state = $9, external_id = $10, profile = $11, \
+                   updated_at = $12, version = version + 1 WHERE id = $1 AND version = $2";
         let args = args![
             user.id,
             user.version,
@@ -288,6 +293,7 @@ impl Tx {
             user.plan.as_ref(),
             user.state.as_str(),
             user.external_id.as_deref(),
+            user.profile.as_ref().map(json).transpose()?,
             self.now,
         ];
         self.change_one(sql, args).await?;

@@ -54,6 +54,7 @@ impl PlanSpec {
             budgets: self.budgets.clone(),
             time_zone: self.time_zone.to_owned(),
             max_output_tokens: self.max_output_tokens,
+            profile: None,
         })
     }
 }

@@ -162,6 +162,16 @@ budget-line = { $name }: { $limit }
 money-hint = In dollars, for example 5 or 2.50.
 time-zone = Time zone
 time-zone-hint = Days, weeks and months of the budgets follow it, for example Europe/Berlin.
+profile-instructions = Instructions
+profile-instructions-hint = What the model is told before all that the caller says. In the places { "{{name}}" }, { "{{locale}}" } and { "{{plan}}" } stands whom the call is about.
+profile-defaults = Where a call says nothing
+profile-ceilings = At most
+profile-temperature = Temperature, 0 to 2
+profile-top-p = Top p, 0 to 1
+profile-tokens = Output tokens
+profile-effort = Reasoning effort where a call says nothing
+profile-effort-unsaid = As the provider has it
+profile-effort-hint = A model that does not reason refuses the word.
 
 # Groups.
 groups-lead = People who share a plan, and a pool of money or tokens if it has one.
@@ -389,6 +399,9 @@ wrong-changed = Somebody else changed this meanwhile. Load the page again, then 
 wrong-models = One of these lines is not a model. A * may stand at the end of a name only.
 wrong-tools = One of these lines is not the name of a tool. A * stands for all tools, on a line of its own.
 wrong-number = Use a whole number from 1 on, or leave the field empty.
+wrong-instructions = Use at most 8 KiB, and no places but { "{{name}}" }, { "{{locale}}" } and { "{{plan}}" }.
+wrong-to-two = Use a number from 0 to 2, such as 0.7, or leave the field empty.
+wrong-to-one = Use a number from 0 to 1, such as 0.9, or leave the field empty.
 wrong-amount = Use a number such as 100000, for money also 2.50, or leave the field empty.
 wrong-time_zone = There is no such time zone. Use a name like Europe/Berlin or UTC.
 wrong-max_output_tokens = Use a whole number from 1 on.

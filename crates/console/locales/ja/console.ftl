@@ -156,6 +156,16 @@ budget-line = { $name }：{ $limit }
 money-hint = ドルで入力します。例：5、2.50
 time-zone = タイムゾーン
 time-zone-hint = 予算の日、週、月の区切りに使います。例：Asia/Tokyo
+profile-instructions = 指示
+profile-instructions-hint = 呼び出し元の内容より前にモデルへ伝えます。{ "{{name}}" }、{ "{{locale}}" }、{ "{{plan}}" } は、呼び出しの対象者の名前、言語、プランに置き換わります。
+profile-defaults = 指定がない呼び出しの値
+profile-ceilings = 上限
+profile-temperature = temperature（0～2）
+profile-top-p = top_p（0～1）
+profile-tokens = 出力トークン
+profile-effort = 指定がない呼び出しの推論の強さ
+profile-effort-unsaid = プロバイダーの既定
+profile-effort-hint = 推論しないモデルはこの指定を拒否します。
 
 # グループ
 groups-lead = 同じプランを使うユーザーの集まりです。予算を共有することもできます。
@@ -375,6 +385,9 @@ wrong-changed = ほかの人が先に変更しました。ページを読み込�
 wrong-models = モデルとして読み取れない行があります。* は名前の末尾にだけ使えます。
 wrong-tools = ツールの名前として読み取れない行があります。すべてのツールを指す * は、1 行に * だけを書きます。
 wrong-number = 1 以上の整数を入力するか、空欄にしてください。
+wrong-instructions = 8 KiB 以内で入力してください。使えるのは { "{{name}}" }、{ "{{locale}}" }、{ "{{plan}}" } だけです。
+wrong-to-two = 0 から 2 までの数（例：0.7）を入力するか、空欄にしてください。
+wrong-to-one = 0 から 1 までの数（例：0.9）を入力するか、空欄にしてください。
 wrong-amount = 100000 のような数を入力するか、空欄にしてください。費用には 2.50 のような小数も使えます。
 wrong-time_zone = このタイムゾーンはありません。Asia/Tokyo や UTC のような名前を入力してください。
 wrong-max_output_tokens = 1 以上の整数を入力してください。

@@ -156,6 +156,16 @@ budget-line = { $name }：{ $limit }
 money-hint = 以美元为单位，例如 5 或 2.50。
 time-zone = 时区
 time-zone-hint = 预算的日、周、月以此为准，例如 Asia/Shanghai。
+profile-instructions = 指令
+profile-instructions-hint = 在调用方的内容之前告诉模型。{ "{{name}}" }、{ "{{locale}}" } 和 { "{{plan}}" } 会替换为调用所涉及的人的名称、语言和套餐。
+profile-defaults = 调用未指明时
+profile-ceilings = 上限
+profile-temperature = temperature（0 到 2）
+profile-top-p = top_p（0 到 1）
+profile-tokens = 输出 token
+profile-effort = 调用未指明时的推理强度
+profile-effort-unsaid = 按提供商的默认值
+profile-effort-hint = 不做推理的模型会拒绝此项。
 
 # 用户组
 groups-lead = 使用同一套餐的用户，也可以共享预算。
@@ -375,6 +385,9 @@ wrong-changed = 其他人已先做了更改。请重新加载页面后再修改�
 wrong-models = 其中有一行不是模型。* 只能放在名称末尾。
 wrong-tools = 其中有一行不是工具名称。* 单独占一行，表示全部工具。
 wrong-number = 请输入不小于 1 的整数，或留空。
+wrong-instructions = 最多 8 KiB，且只能使用 { "{{name}}" }、{ "{{locale}}" } 和 { "{{plan}}" }。
+wrong-to-two = 请输入 0 到 2 之间的数，例如 0.7，或留空。
+wrong-to-one = 请输入 0 到 1 之间的数，例如 0.9，或留空。
 wrong-amount = 请输入 100000 这样的数字，费用也可以是 2.50，或留空。
 wrong-time_zone = 没有这个时区。请使用 Asia/Shanghai 或 UTC 这样的名称。
 wrong-max_output_tokens = 请输入不小于 1 的整数。

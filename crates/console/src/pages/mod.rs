@@ -12,6 +12,7 @@ mod models;
 mod overview;
 mod parts;
 mod plans;
+mod profile;
 mod providers;
 mod say;
 mod settings;

@@ -14,6 +14,7 @@ use super::budgets::BudgetFields;
 use super::collection::Collection;
 use super::form::{About, Area, Control, FormPage, Part, Wrong, saved_to};
 use super::parts::Section;
+use super::profile::ProfileFields;
 use super::{say, words};
 use crate::listing::Cursors;
 use crate::members::RatesChange;
@@ -37,6 +38,8 @@ pub(crate) struct PlanForm {
     max_output_tokens: String,
     #[serde(flatten)]
     budgets: BudgetFields,
+    #[serde(flatten)]
+    profile: ProfileFields,
 }
 
 /// The controls of a new plan's form. Errors of the API's budgets cannot come from it.
@@ -56,7 +59,8 @@ const ALL_TOOLS: &str = "*";
 
 impl PlanForm {
     fn of(record: &PlanRecord) -> Self {
-        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens } = &record.body;
+        let PlanBody { models, tools, rates, budgets, time_zone, max_output_tokens, profile } =
+            &record.body;
         let models: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
         let tools = tools
             .as_ref()
@@ -73,6 +77,7 @@ impl PlanForm {
             time_zone: time_zone.clone(),
             max_output_tokens: max_output_tokens.to_string(),
             budgets: BudgetFields::of(budgets),
+            profile: ProfileFields::of(profile.as_ref()),
         }
     }
 
@@ -94,6 +99,7 @@ impl PlanForm {
             concurrent: limit("concurrent", &self.concurrent),
         };
         let budgets = self.budgets.read(w, &mut wrong);
+        let profile = Some(self.profile.read(w, &mut wrong));
         let zone = self.time_zone.trim();
         let zone = if zone.is_empty() { "UTC" } else { zone };
         if Plan::zone(zone).is_err() {
@@ -102,7 +108,16 @@ impl PlanForm {
         let time_zone = Some(zone.to_owned());
         if wrong.is_empty() {
             let (rates, budgets) = (Some(rates), Some(budgets));
-            Ok(PlanChange { id, models, tools, rates, budgets, time_zone, max_output_tokens })
+            Ok(PlanChange {
+                id,
+                models,
+                tools,
+                rates,
+                budgets,
+                time_zone,
+                max_output_tokens,
+                profile,
+            })
         } else {
             Err(wrong)
         }
@@ -316,5 +331,6 @@ fn controls(w: Words, mut form: PlanForm, is_new: bool, wrong: &[Wrong]) -> Vec<
     let zone = Field::new("time_zone", "text", w.get("time-zone")).value(form.time_zone.clone());
     let zone = zone.hint(w.get("time-zone-hint")).error(Wrong::on(wrong, "time_zone"));
     controls.push(Control::Field(zone));
+    controls.extend(form.profile.controls(w, wrong));
     controls
 }

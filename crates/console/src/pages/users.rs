@@ -8,6 +8,7 @@ use tollgate_edge::page::parts::{
     Cell, Column, Command, Definitions, Empty, Field, Head, Link, Table, Tone,
 };
 use tollgate_edge::reply::Reply;
+use tollgate_edge::shapes::patched_profile;
 use tollgate_edge::{Caller, Form, Path, Query, Visit};
 use tollgate_gate::{AccountChange, Warrant};
 use tollgate_kernel::{Error, Kind, Manage, Noun, Role, Slug, UserId};
@@ -16,6 +17,7 @@ use url::form_urlencoded;
 
 use super::form::{About, Control, FormPage, Select, Wrong, saved_to};
 use super::parts::{Filter, ListPage, Rows, Section, Tabs, saved};
+use super::profile::ProfileFields;
 use super::settings::{plan_of, plan_options};
 use super::words;
 use crate::listing::Cursors;
@@ -44,6 +46,8 @@ pub(crate) struct UserForm {
     /// The plan; empty for none of their own.
     plan: String,
     state: String,
+    #[serde(flatten)]
+    profile: ProfileFields,
 }
 
 /// `GET /admin/users`.
@@ -118,7 +122,8 @@ pub(crate) async fn show(
 ) -> Reply {
     let warrant = state.allow(&caller, READ)?;
     let user = find(&state, &warrant, id).await?;
-    let page = form_page(&state, &warrant, &visit, &user, &[]).await?;
+    let profile = ProfileFields::of(user.profile.as_deref());
+    let page = form_page(&state, &warrant, &visit, (&user, &profile), &[]).await?;
     page.show(visit)
 }
 
@@ -137,17 +142,22 @@ pub(crate) async fn update(
     after.role = form.role.parse::<Role>()?;
     after.state = form.state.parse::<AccountState>()?;
     after.plan = plan_of(&form.plan)?;
-    let wrong = match alter(&state, &warrant, &before, &after).await {
-        Ok(()) => return saved_to(Section::Users),
-        Err(error) if error.kind() == Kind::Forbidden => {
-            vec![Wrong { field: None, text: w.get("wrong-right") }]
-        }
-        Err(error) if error.kind() == Kind::Conflict && before.role == Role::Owner => {
-            vec![Wrong::at(w, "role", "wrong-last-owner")]
-        }
-        Err(error) => Wrong::of(w, error, &["plan"])?,
-    };
-    let page = form_page(&state, &warrant, &visit, &after, &wrong).await?;
+    let mut wrong = Vec::new();
+    let profile = form.profile.read(w, &mut wrong);
+    if wrong.is_empty() {
+        after.profile = patched_profile(None, profile)?.map(Box::new);
+        wrong = match alter(&state, &warrant, &before, &after).await {
+            Ok(()) => return saved_to(Section::Users),
+            Err(error) if error.kind() == Kind::Forbidden => {
+                vec![Wrong { field: None, text: w.get("wrong-right") }]
+            }
+            Err(error) if error.kind() == Kind::Conflict && before.role == Role::Owner => {
+                vec![Wrong::at(w, "role", "wrong-last-owner")]
+            }
+            Err(error) => Wrong::of(w, error, &["plan"])?,
+        };
+    }
+    let page = form_page(&state, &warrant, &visit, (&after, &form.profile), &wrong).await?;
     page.refuse(visit)
 }
 
@@ -155,7 +165,7 @@ async fn find(state: &ConsoleState, warrant: &Warrant, id: UserId) -> Result<Use
     state.read(warrant).user(Owner::All, id).await?.ok_or_else(Error::not_found)
 }
 
-/// Changes role, plan and state. The last owner stays. Whoever is disabled is signed out
+/// Changes role, plan, state and profile. The last owner stays. Whoever is disabled is signed out
 /// everywhere.
 async fn alter(
     state: &ConsoleState,
@@ -184,7 +194,7 @@ async fn form_page(
     state: &ConsoleState,
     warrant: &Warrant,
     visit: &Visit,
-    user: &UserRecord,
+    (user, profile): (&UserRecord, &ProfileFields),
     wrong: &[Wrong],
 ) -> Result<FormPage, Error> {
     let w = words(visit);
@@ -213,12 +223,13 @@ async fn form_page(
         (w.get("column-id"), Cell::Code(user.id.to_string())),
     ];
     let plan = user.plan.as_ref().map_or("", Slug::as_str);
-    let controls = vec![
+    let mut controls = vec![
         Control::Facts(Definitions { items: facts }),
         select("role", "column-role", roles.into(), user.role.as_str(), Some("role-hint")),
         select("plan", "column-plan", plans, plan, Some("plan-hint")),
         select("state", "column-state", states.into(), user.state.as_str(), Some("state-hint")),
     ];
+    controls.extend(profile.controls(w, wrong));
     // By id: an address may hold what a shell would run.
     let id = user.id.to_string();
     let line = format!("tollgate user set {id} --role {}", user.role.as_str());

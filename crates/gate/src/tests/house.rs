@@ -117,6 +117,7 @@ impl House {
             budgets,
             time_zone: "UTC".to_owned(),
             max_output_tokens: 100,
+            profile: None,
         };
         let known = self.gate.read(&self.warrant()).plan(&slug("standard")).await.unwrap();
         let mut plan = known.unwrap_or_else(|| PlanRecord::new(slug("standard"), body.clone()));

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use tollgate_edge::shapes::{List, said};
+use serde_json::Value;
+use tollgate_edge::shapes::{List, ProfileShape, said};
 use tollgate_edge::{Body, Caller, Exchange, Path, Query, Reply, reply};
-use tollgate_kernel::{Error, Role, Secret, Slug, Timestamp, UserId};
+use tollgate_kernel::{Error, Profile, Role, Secret, Slug, Timestamp, UserId};
 use tollgate_store::{AccountState, LinkPurpose, UserFilter};
 
 use super::part::page_request;
@@ -41,6 +42,9 @@ pub(crate) struct NewUserBody {
     groups: Option<Vec<Slug>>,
     /// What the owner's other software calls this person.
     external_id: Option<String>,
+    /// What goes into their calls of models; it comes before their plan's.
+    #[schemars(with = "Option<ProfileShape>")]
+    profile: Option<Value>,
     /// `active` unless said, or `disabled`.
     #[serde(default, deserialize_with = "state")]
     #[schemars(with = "Option<String>")]
@@ -75,6 +79,11 @@ pub(crate) struct UserPatch {
     #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<String>")]
     external_id: Option<Option<String>>,
+    /// What goes into their calls of models: what it leaves out stays, `null` takes away, the
+    /// whole or a member.
+    #[serde(default, deserialize_with = "said")]
+    #[schemars(with = "Option<ProfileShape>")]
+    profile: Option<Value>,
     #[serde(default, deserialize_with = "state")]
     #[schemars(with = "Option<String>")]
     state: Option<AccountState>,
@@ -124,6 +133,9 @@ pub(crate) struct UserView {
     #[schemars(with = "Vec<String>")]
     groups: Vec<Slug>,
     external_id: Option<String>,
+    /// What goes into their calls of models; it comes before their plan's.
+    #[schemars(with = "Option<ProfileShape>")]
+    profile: Option<Box<Profile>>,
     /// `active` or `disabled`.
     state: &'static str,
     has_password: bool,
@@ -152,6 +164,7 @@ impl From<Account> for UserView {
             plan: user.plan,
             groups,
             external_id: user.external_id,
+            profile: user.profile,
             state: user.state.as_str(),
             has_password: user.has_password,
             created_at: user.created_at,
@@ -180,6 +193,7 @@ pub(crate) async fn create(
         plan: body.plan,
         groups: body.groups.unwrap_or_default(),
         external_id: body.external_id,
+        profile: body.profile,
         state: body.state.unwrap_or(AccountState::Active),
     };
     let account = create_user(&state.gate, &caller, wish).await?;
@@ -223,6 +237,7 @@ pub(crate) async fn change(
         plan: body.plan,
         groups: body.groups,
         external_id: body.external_id,
+        profile: body.profile,
         state: body.state,
     };
     reply::json(&UserView::from(update_user(&state.gate, &caller, id, change).await?))

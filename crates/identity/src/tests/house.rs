@@ -183,6 +183,7 @@ impl House {
             plan: None,
             groups: Vec::new(),
             external_id: None,
+            profile: None,
             state: AccountState::Active,
         };
         create_user(&self.gate, &self.system(), wish).await.unwrap().user.id

@@ -39,11 +39,14 @@ pub(super) enum Known {
     Prediction,
     Reasoning,
     ReasoningEffort,
+    Instructions,
+    Temperature,
+    TopP,
 }
 
 impl Known {
     /// How many there are.
-    pub(super) const COUNT: usize = Self::ReasoningEffort as usize + 1;
+    pub(super) const COUNT: usize = Self::TopP as usize + 1;
 
     /// The name on the wire.
     pub(super) const fn name(self) -> &'static str {
@@ -73,6 +76,9 @@ impl Known {
             Self::Prediction => "prediction",
             Self::Reasoning => "reasoning",
             Self::ReasoningEffort => "reasoning_effort",
+            Self::Instructions => "instructions",
+            Self::Temperature => "temperature",
+            Self::TopP => "top_p",
         }
     }
 
@@ -103,6 +109,9 @@ impl Known {
             "prediction" => Self::Prediction,
             "reasoning" => Self::Reasoning,
             "reasoning_effort" => Self::ReasoningEffort,
+            "instructions" => Self::Instructions,
+            "temperature" => Self::Temperature,
+            "top_p" => Self::TopP,
             _ => return None,
         })
     }
@@ -442,7 +451,7 @@ mod tests {
 
     #[test]
     fn names_lead_back_to_their_members() {
-        for known in [Known::Model, Known::N, Known::MaxOutputTokens, Known::ReasoningEffort] {
+        for known in [Known::Model, Known::N, Known::MaxOutputTokens, Known::TopP] {
             assert_eq!(Known::named(known.name()), Some(known));
         }
         assert_eq!(Known::named("Model"), None);

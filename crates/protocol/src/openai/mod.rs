@@ -3,6 +3,7 @@
 //! | type | what |
 //! |---|---|
 //! | [`ModelRequest`] | a request body, checked, that keeps its bytes |
+//! | [`Shape`] | what a profile puts into a request before it is looked at further |
 //! | [`Splice`] | the members that we set, put into those bytes |
 //! | [`StreamMeter`], [`usage_of_json`] | what a call used, read from its answer as it passes |
 //! | [`classify`], [`error_body`], [`stream_error_event`] | errors: the upstream's, and ours |
@@ -14,6 +15,7 @@ mod members;
 mod meter;
 mod models;
 mod request;
+mod shape;
 mod splice;
 mod usage;
 
@@ -21,6 +23,7 @@ pub use error::{UpstreamFault, classify, error_body, retry_after, stream_error_e
 pub use meter::{Pass, StreamMeter};
 pub use models::{MAX_MODELS, ModelCard, parse_models, render_model, render_models};
 pub use request::{Extras, ModelRequest};
+pub use shape::{Bound, Put, Shape, Shaped};
 pub use splice::Splice;
 pub use usage::usage_of_json;
 

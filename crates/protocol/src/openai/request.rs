@@ -431,6 +431,6 @@ fn whole_number(found: &Found<'_>, known: Known, max: u64) -> Result<Option<u64>
     number.map(Some).ok_or_else(|| wrong_type(known, what))
 }
 
-fn wrong_type(known: Known, what: &str) -> Error {
+pub(super) fn wrong_type(known: Known, what: &str) -> Error {
     Error::invalid(format!("{} must be {what}.", known.name())).with_param(known.name())
 }

@@ -32,23 +32,24 @@ pub struct Splice<'a> {
 
 /// What is written in a place.
 #[derive(Clone, Copy)]
-enum Put<'a> {
+pub(super) enum Put<'a> {
     Text(&'a str),
     Number(u64),
-    Raw(&'static str),
+    /// JSON as it is.
+    Raw(&'a str),
 }
 
 /// One change: `at` gives way to `put`. Where `name` is given, `at` is empty and a member is added.
 #[derive(Clone, Copy)]
-struct Edit<'a> {
-    at: Span,
-    name: Option<&'static str>,
-    put: Put<'a>,
+pub(super) struct Edit<'a> {
+    pub(super) at: Span,
+    pub(super) name: Option<&'static str>,
+    pub(super) put: Put<'a>,
 }
 
 /// The changes of one splice. There are never more than the members that can be set.
 #[derive(Default)]
-struct Edits<'a> {
+pub(super) struct Edits<'a> {
     list: [Option<Edit<'a>>; 10],
     count: usize,
 }
@@ -76,7 +77,7 @@ impl ModelRequest {
     }
 
     /// Replaces the value of `known`, or adds the member.
-    fn put<'a>(&self, edits: &mut Edits<'a>, known: Known, put: Put<'a>) {
+    pub(super) fn put<'a>(&self, edits: &mut Edits<'a>, known: Known, put: Put<'a>) {
         match self.place(known) {
             Some(at) => edits.add(Edit { at, name: None, put }),
             None => edits.add(Edit {
@@ -157,13 +158,13 @@ impl ModelRequest {
         }
     }
 
-    fn place(&self, known: Known) -> Option<Span> {
+    pub(super) fn place(&self, known: Known) -> Option<Span> {
         self.places.known.get(known as usize).copied().flatten()
     }
 }
 
 impl<'a> Edits<'a> {
-    fn add(&mut self, edit: Edit<'a>) {
+    pub(super) fn add(&mut self, edit: Edit<'a>) {
         if let Some(free) = self.list.get_mut(self.count) {
             *free = Some(edit);
             self.count += 1;
@@ -172,7 +173,7 @@ impl<'a> Edits<'a> {
 
     /// Writes `body` with the changes made and without `cuts`, into one allocation. No change lies
     /// in a cut.
-    fn write(mut self, body: &Bytes, cuts: &[Span]) -> Bytes {
+    pub(super) fn write(mut self, body: &Bytes, cuts: &[Span]) -> Bytes {
         // Stable, so that members are added in the order in which they were put.
         self.list.sort_by_key(|edit| edit.map_or(usize::MAX, |edit| edit.at.start));
         let edits = || self.list.iter().flatten();

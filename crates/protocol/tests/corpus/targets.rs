@@ -9,8 +9,8 @@ use tollgate_protocol::oauth::{
     Addressed, ClientAuth, Params, RedirectUri, TokenRequest, Wish, answer_url,
 };
 use tollgate_protocol::openai::{
-    ModelRequest, Route, Splice, StreamMeter, classify, parse_models, render_models, retry_after,
-    usage_of_json,
+    Bound, ModelRequest, Route, Shape, Splice, StreamMeter, classify, parse_models, render_models,
+    retry_after, usage_of_json,
 };
 use tollgate_protocol::plugin_host::{Auth, Root, Source, read, read_api};
 use tollgate_protocol::sse::{RawEvent, SseSplitter};
@@ -87,7 +87,27 @@ pub(crate) fn request_target(data: &[u8]) {
         if route != Route::Embeddings {
             assert!(again.output_ceiling().is_some_and(|ceiling| ceiling <= 7));
         }
+        shaped(&request);
     }
+}
+
+/// What a profile is put into is the same call, and one that is read again.
+fn shaped(request: &ModelRequest) {
+    let bound = Bound { default: Some(0.5), ceiling: Some(0.7) };
+    let shape = Shape {
+        instructions: "First \"this\".",
+        temperature: bound,
+        top_p: bound,
+        reasoning_effort: Some("low"),
+    };
+    let Ok(Some((made, done))) = request.shaped(&shape) else { return };
+    assert_eq!((made.model(), made.stream()), (request.model(), request.stream()));
+    assert_eq!(
+        (made.choices(), made.output_ceiling()),
+        (request.choices(), request.output_ceiling())
+    );
+    let text = String::from_utf8_lossy(made.body());
+    assert!(done.instructions && text.contains(r#"First \"this\"."#));
 }
 
 /// The pieces are the bytes, and say the same wherever the stream is cut. (A CR at a chunk's end

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 pub use super::amount_args::*;
+pub use super::profile_args::*;
 
 /// `user …`.
 #[derive(Debug, Subcommand)]
@@ -98,6 +99,9 @@ pub struct UserMembers {
     /// A group the person is in; can be given again; an empty text: none
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
+    /// What goes into their calls of models, before what their plan says.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
 }
 
 /// Whether the credentials of a person or an app count.
@@ -234,6 +238,9 @@ pub struct PlanMembers {
     /// The output ceiling of each call
     #[arg(long, value_name = "TOKENS")]
     pub max_output_tokens: Option<u32>,
+    /// What goes into members' calls of models.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
 }
 
 /// `upstream …`.

@@ -10,6 +10,7 @@ mod key_args;
 mod local;
 mod manage;
 mod manage_args;
+mod profile_args;
 mod provider_args;
 mod reference;
 mod tool_args;

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use tollgate_edge::shapes::patched_profile;
 use tollgate_gate::check_provider;
 use tollgate_kernel::{Budget, ModelPattern, Plan, ProviderKind, Rates, Slug, ToolPattern};
 use tollgate_store::ProviderRecord;
 use url::Url;
 
 use super::check::{Checker, is_loopback, web_url};
-use super::raw::{RawBudget, RawModel, RawPlan, RawProvider, RawRates, RawUpstream};
+use super::raw::{RawBudget, RawModel, RawProvider, RawRates, RawUpstream};
+use super::raw_plan::RawPlan;
 use super::{ModelDecl, ProviderDecl, UpstreamDecl};
 
 impl Checker<'_> {
@@ -95,6 +97,14 @@ impl Checker<'_> {
         let budgets = self.budgets(path, &raw.budgets);
         let zone = Plan::zone(&raw.time_zone);
         let zone = zone.map_err(|e| self.fault(&format!("{path}.time_zone"), e.detail())).ok();
+        let profile = raw.profile.clone().and_then(|profile| {
+            let read = patched_profile(None, profile);
+            read.unwrap_or_else(|error| {
+                let param = error.param().unwrap_or("profile").to_owned();
+                self.fault(&format!("{path}.{param}"), error.detail());
+                None
+            })
+        });
         let RawRates { requests_per_minute, tokens_per_minute, concurrent } = raw.rates;
         Some(Plan {
             id: id?,
@@ -104,6 +114,7 @@ impl Checker<'_> {
             budgets,
             time_zone: zone?,
             max_output_tokens: raw.max_output_tokens,
+            profile,
         })
     }
 

@@ -6,6 +6,7 @@ mod declare;
 mod declare_clients;
 mod problem;
 mod raw;
+mod raw_plan;
 mod raw_tool;
 mod schema;
 mod show;

@@ -241,13 +241,15 @@ fn fits(node: &Value, value: &Value) -> bool {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    types.contains(&name) || (types.is_empty() && variants(node).is_empty())
+    let is_number = name == "integer" && types.contains(&"number");
+    is_number || types.contains(&name) || (types.is_empty() && variants(node).is_empty())
 }
 
 fn expected(node: &Value) -> String {
     let name = match types(node).first() {
         Some(&"string") => "a text in quotes",
         Some(&"integer") => "a whole number",
+        Some(&"number") => "a number",
         Some(&"boolean") => "true or false",
         Some(&"array") => "a list in [ ]",
         Some(&"object") => "a table",

@@ -105,6 +105,10 @@ tools = ["todo"]
 rates = { requests_per_minute = 60, concurrent = 4 }
 budgets = [{ unit = "tokens", limit = 100, period = "day" }]
 time_zone = "Europe/Berlin"
+[plan.profile]
+instructions = "Help {{name}}."
+defaults = { temperature = 0.5 }
+ceilings = { top_p = 1 }
 [[plan]]
 id = "bare"
 [[provider]]
@@ -177,6 +181,10 @@ fn the_file_of_the_reference_is_read() {
     assert!(bare.allows_tool(&todo) && bare.allows_tool(&other));
     assert!(bare.budgets.is_empty() && bare.rates == tollgate_kernel::Rates::default());
     assert_eq!(bare.max_output_tokens, 4_096);
+    let profile = standard.profile.clone().unwrap();
+    assert_eq!((profile.defaults.temperature, profile.ceilings.top_p), (Some(0.5), Some(1.0)));
+    assert_eq!(profile.instructions.unwrap().as_str(), "Help {{name}}.");
+    assert_eq!(bare.profile, None);
     let [flask, shop] = &config.clients[..] else { panic!("two apps") };
     assert_eq!((&*flask.name, flask.kind), ("flask", ClientKind::Confidential));
     assert_eq!(flask.oauth.redirect_uris, ["https://app.example.com/callback"]);
@@ -266,6 +274,36 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     ("[[plan]]\nid = \"a\"\n[[plan]]\nid = \"a\"", 4, "plan[1].id", "twice"),
     ("[[plan]]\nid = \"a\"\nmodels = [\"a*b\"]", 3, "plan[0].models[0]", "pattern"),
     ("[[plan]]\nid = \"a\"\ntime_zone = \"Mars\"", 3, "plan[0].time_zone", "Europe/Berlin"),
+    (
+        "[[plan]]\nid = \"a\"\nprofile = { instructions = \"{{password}}\" }",
+        3,
+        "plan[0].profile.instructions",
+        "{{password}} is not known",
+    ),
+    (
+        "[[plan]]\nid = \"a\"\n[plan.profile.ceilings]\ntemperature = 3",
+        4,
+        "plan[0].profile.ceilings.temperature",
+        "from 0 to 2",
+    ),
+    (
+        "[[plan]]\nid = \"a\"\n[plan.profile.defaults]\ntop_p = \"1\"",
+        4,
+        "plan[0].profile.defaults.top_p",
+        "a number",
+    ),
+    (
+        "[[plan]]\nid = \"a\"\n[plan.profile.defaults]\nreasoning_effort = \"much\"",
+        4,
+        "plan[0].profile.defaults.reasoning_effort",
+        "none, minimal, low",
+    ),
+    (
+        "[[plan]]\nid = \"a\"\n[plan.profile]\nbase_url = \"http://a\"",
+        4,
+        "plan[0].profile.base_url",
+        "no such key",
+    ),
     (
         "[[plan]]\nid = \"a\"\n[plan.rates]\nconcurent = 1",
         4,

@@ -14,6 +14,7 @@ pub(crate) fn body() -> PlanBody {
         budgets: vec![Budget { unit: Unit::Tokens, limit: 1_000, period: Period::Month }],
         time_zone: "Europe/Berlin".to_owned(),
         max_output_tokens: 4_096,
+        profile: None,
     }
 }
 

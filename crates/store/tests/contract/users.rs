@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tollgate_kernel::{Error, Kind, Role, Secret};
+use tollgate_kernel::{Ceilings, Error, Kind, Profile, Role, Secret, Template};
 use tollgate_store::{AccountState, EventKind, KeyHolder, Owner, PageRequest, UserFilter};
 
 use super::{Bench, Outcome, act, actor, assert_kind, slug};
@@ -26,6 +26,10 @@ pub(crate) async fn an_account_is_read_as_it_was_written(bench: &Bench) -> Outco
     user.external_id = None;
     user.email = "ada@example.org".to_owned();
     user.locale = Some("de".to_owned());
+    let ceilings = Ceilings { temperature: Some(0.7), ..Ceilings::default() };
+    let instructions = Some(Template::parse("Help {{name}}.")?);
+    let profile = Profile { instructions, ceilings, ..Profile::default() };
+    user.profile = Some(Box::new(profile));
     let mut tx = bench.begin().await?;
     tx.update_user(&user).await?;
     user.updated_at = tx.now();

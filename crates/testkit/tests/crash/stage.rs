@@ -211,6 +211,7 @@ impl Maker {
             budgets: OF_PERSON.to_vec(),
             time_zone: "UTC".to_owned(),
             max_output_tokens: 4_096,
+            profile: None,
         };
         let mut tx = self.gate.begin(&self.warrant).await?;
         tx.put_plan(&PlanRecord::new(Slug::parse("crew")?, body)).await?;

@@ -14,6 +14,7 @@ mod limits;
 mod model;
 mod noun;
 mod plan;
+mod profile;
 mod provider;
 mod rotate;
 mod screen;

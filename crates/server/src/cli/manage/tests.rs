@@ -195,6 +195,19 @@ async fn groups_and_plans_are_made_and_changed() {
     });
     let plan = json!({ "id": "small" });
     asks(line, std::slice::from_ref(&plan), &[("POST /api/v1/plans", body)]).await;
+    let line = "tollgate plan set small --instructions {{plan}} --default temperature=0.5 \
+                --default reasoning_effort=low --ceiling top_p= --ceiling max_output_tokens=9";
+    let body = json!({ "profile": {
+        "instructions": "{{plan}}",
+        "defaults": { "temperature": 0.5, "reasoning_effort": "low" },
+        "ceilings": { "top_p": null, "max_output_tokens": 9 },
+    } });
+    let shown = json!({ "id": "small", "profile": { "instructions": "{{plan}}" } });
+    let seen = asks(line, &[shown], &[("PATCH /api/v1/plans/small", body)]).await;
+    assert!(seen.out.contains("{{plan}}"), "{}", seen.out);
+    let line = "tollgate plan set small --no-profile";
+    let body = json!({ "profile": null });
+    asks(line, std::slice::from_ref(&plan), &[("PATCH /api/v1/plans/small", body)]).await;
     let line = "tollgate plan set small --concurrent none --no-budgets";
     let body = json!({ "rates": { "concurrent": null }, "budgets": [] });
     asks(line, &[plan], &[("PATCH /api/v1/plans/small", body)]).await;

@@ -7,6 +7,7 @@ use super::api::{Manager, object, path_of};
 use super::body::{Body, name_of};
 use super::figures::moment;
 use super::noun::{Form, Noun, column, member};
+use super::profile::with_profile;
 use super::{import, secret};
 use crate::cli::args::{
     AccountState, Purpose, UserAdd, UserHash, UserLink, UserMembers, UserSet, UserVerb,
@@ -29,6 +30,7 @@ const USERS: Noun = Noun {
     more: &[
         column("language", "locale", Form::Text),
         column("external id", "external_id", Form::Text),
+        column("profile", "profile", Form::Text),
         column("has a password", "has_password", Form::Flag),
         column("made", "created_at", Form::Moment),
         column("changed", "updated_at", Form::Moment),
@@ -59,7 +61,7 @@ pub(super) async fn run(manager: &mut Manager, verb: &UserVerb) -> Result<(), Ex
 }
 
 async fn add(manager: &mut Manager, args: &UserAdd) -> Result<(), Exit> {
-    let body = members(Body::default().with("email", args.email.as_str()), &args.members);
+    let body = members(Body::default().with("email", args.email.as_str()), &args.members)?;
     let body = hashed(manager, body, &args.hash)?;
     let answer = manager.ask(Method::POST, "/api/v1/users", Some(&body.done())).await?;
     if manager.screen.json || manager.screen.quiet {
@@ -87,15 +89,17 @@ async fn set(manager: &mut Manager, args: &UserSet) -> Result<(), Exit> {
         .maybe("email", args.email.as_deref())
         .maybe("state", args.state.map(name_of));
     let body = hashed(manager, body, &args.hash)?;
-    manager.change(&USERS, &id, &members(body, &args.members).done()).await
+    manager.change(&USERS, &id, &members(body, &args.members)?.done()).await
 }
 
-fn members(body: Body, args: &UserMembers) -> Body {
-    let UserMembers { name, role, plan, groups } = args;
-    body.maybe("name", name.as_deref())
+fn members(body: Body, args: &UserMembers) -> Result<Body, Exit> {
+    let UserMembers { name, role, plan, groups, profile } = args;
+    let body = body
+        .maybe("name", name.as_deref())
         .maybe("role", role.map(name_of))
         .clearable("plan", plan.as_deref())
-        .list("groups", groups)
+        .list("groups", groups);
+    with_profile(body, profile)
 }
 
 /// With the hash of a password, if one was named.

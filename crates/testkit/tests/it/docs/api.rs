@@ -29,6 +29,22 @@ cut into pages, `{ \"items\": [ … ], \"next\": … }`: `limit` says how many, 
 of the page before.
 ";
 
+/// What answers of model calls say beside their bodies.
+const TOLD: &str = "
+Answers to calls have, beside the body:
+
+| header | meaning |
+|---|---|
+| `x-tollgate-max-output-tokens` | The output ceiling that was set, because the call named none or \
+a higher one. |
+| `Tollgate-Profile` | What profiles put into the call, if anything: a list (RFC 9651, 3.1) of \
+`plan` and `user`, each with a parameter `applied`, a string with some of `instructions`, \
+`temperature`, `top_p`, `max_output_tokens`, `reasoning_effort` between commas. |
+| `x-ratelimit-…` | `limit`, `remaining` and `reset` of the caller's own rates, of `requests` and \
+`tokens`. |
+| `x-upstream-request-id` | The provider's name for it. |
+";
+
 #[tokio::test]
 async fn the_api_reference_is_the_programs() {
     let server = TestServer::start(Engine::Sqlite).await.unwrap();
@@ -47,6 +63,7 @@ async fn the_api_reference_is_the_programs() {
     let mut shapes = BTreeSet::new();
     let of = |door: fn(&Route) -> bool| rows.iter().map(Row::route).filter(move |r| door(r));
     page.push_str("\n## Models\n");
+    page.push_str(TOLD);
     for route in of(|route| route.dialect == Dialect::OpenAi) {
         operation(&mut page, &described, route, &mut shapes);
     }

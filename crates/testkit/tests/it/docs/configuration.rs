@@ -83,7 +83,7 @@ fn rows(page: &mut String, schema: &Document, section: &Value, before: &str) {
     let needed = section["required"].as_array();
     for (name, member) in section["properties"].as_object().unwrap() {
         let path = format!("{before}{name}");
-        let inner = schema.resolved(member);
+        let inner = schema.resolved(schema.said(member));
         if inner["properties"].is_object() {
             rows(page, schema, inner, &format!("{path}."));
             continue;
@@ -117,6 +117,6 @@ fn kind(schema: &Document, member: &Value) -> String {
         text if text.contains("RawSecret") => "secret".to_owned(),
         text if text.contains("RawBudget") => "list of { unit, limit, period }".to_owned(),
         text if text.contains("RawCertificate") => "list of { cert, key }".to_owned(),
-        _ => schema.kind(schema.resolved(member)),
+        _ => schema.kind(schema.resolved(schema.said(member))),
     }
 }

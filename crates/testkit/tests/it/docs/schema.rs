@@ -14,6 +14,14 @@ impl Document {
         pointer.and_then(|pointer| self.0.pointer(pointer)).unwrap_or(schema)
     }
 
+    /// What a member is that may be left out: the one thing beside `null`, else itself.
+    pub(super) fn said<'a>(&self, schema: &'a Value) -> &'a Value {
+        match schema["anyOf"].as_array().map(Vec::as_slice) {
+            Some([one, other]) if other["type"] == "null" => one,
+            _ => schema,
+        }
+    }
+
     /// The kind of a value, in words.
     pub(super) fn kind(&self, schema: &Value) -> String {
         if let Some(item) = self.item_of_page(schema) {
@@ -28,8 +36,8 @@ impl Document {
         let schema = self.resolved(schema);
         let several = schema["anyOf"].as_array().or(schema["oneOf"].as_array());
         if let Some(several) = several {
-            let kinds = several.iter().map(|one| self.kind(one)).filter(|kind| kind != "null");
-            let mut kinds: Vec<String> = kinds.collect();
+            let meant = several.iter().filter(|one| one["type"] != "null");
+            let mut kinds: Vec<String> = meant.map(|one| self.kind(one)).collect();
             kinds.dedup();
             return kinds.join(" or ");
         }

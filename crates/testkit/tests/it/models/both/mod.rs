@@ -8,6 +8,7 @@ pub(crate) mod hangups;
 pub(crate) mod held;
 pub(crate) mod once;
 pub(crate) mod overshoot;
+pub(crate) mod profiles;
 pub(crate) mod reserves;
 pub(crate) mod revocation;
 pub(crate) mod store_down;
@@ -49,6 +50,11 @@ macro_rules! suite {
             tokens: a_token_for_somebody_calls_as_them_and_ends_with_its_maker,
                 t86_a_token_for_somebody_is_for_those_who_make_their_keys,
                 a_token_has_a_budget_of_its_own;
+            profiles: a_plans_profile_goes_into_both_routes_and_is_told,
+                a_hold_counts_what_a_profile_puts_in,
+                a_persons_profile_comes_first_and_is_the_owners_to_set,
+                what_somebody_is_called_stays_data, each_caller_is_told_by_their_own_name,
+                instructions_are_in_no_log_and_a_provider_does_not_tell_a_profile;
             reserves: the_owner_releases_what_a_crash_may_have_hidden;
             once: a_request_that_comes_again_is_done_once, of_many_at_once_one_is_done,
                 a_caller_who_hangs_up_gets_the_answer_later,
