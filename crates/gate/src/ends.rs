@@ -34,7 +34,7 @@ impl Ends {
     pub(crate) fn of(decided: &Decided) -> Self {
         let behind = match &decided.what {
             What::Model(_) => None,
-            What::Plain(plain) => plain.to.live().cloned(),
+            What::Plain(plain) => Some(plain.to.live().clone()),
         };
         let credential = End::of(decided.principal.live().clone());
         Self { credential, behind: behind.map(End::of) }

@@ -73,11 +73,11 @@ impl PlainTo {
         }
     }
 
-    /// Its life, where it may end while an answer of it flows.
-    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+    /// Its life: it may end while an answer of it flows.
+    pub(crate) fn live(&self) -> &Arc<Live> {
         match self {
-            Self::Tool(tool) => Some(&tool.live),
-            Self::Connection(to) => Some(&to.now.live),
+            Self::Tool(tool) => &tool.live,
+            Self::Connection(to) => &to.now.live,
         }
     }
 }
@@ -319,9 +319,9 @@ impl Decider<'_> {
         let ToolCall { tool, request } = call;
         let tool = self.policy.tools.get(&tool).ok_or_else(Error::not_found)?;
         let known = &principal.known;
-        let is_open = tool.is_open(&request.method, request.path_and_query.as_str());
-        let may_come = tool.knows(known) || (is_open && principal.is_anonymous());
-        if !may_come {
+        let open = tool.is_open(&request.method, request.path_and_query.as_str());
+        let admitted = tool.knows(known) || (open && principal.is_anonymous());
+        if !admitted {
             return Err(tool.unauthenticated(!principal.is_anonymous()));
         }
         let resolved = known.standing.resolve_plain(self.policy, self.now, || Strangers {
