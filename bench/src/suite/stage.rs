@@ -228,7 +228,7 @@ impl House {
             drain: DrainBounds::default(),
             request_bytes: 1_024 * 1_024,
             extra_roots: Vec::new(),
-            outbound: Outbound::default(),
+            outbound: Outbound { loopback_tools: true, ..Outbound::default() },
             log: RequestLog::start(std::io::sink(), Style::Json)?,
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),
