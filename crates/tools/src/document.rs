@@ -16,8 +16,8 @@ use tollgate_store::ToolRecord;
 /// they use it, so that changes show.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// The largest document that is kept as it is published, in bytes; larger ones are written anew each
-/// time.
+/// The largest document that is kept as it is published, in bytes; larger ones are written anew
+/// each time.
 const KEPT_MAX: usize = 1024 * 1024;
 
 /// At how many roots a document is kept as it is published there: a tool has a name and a path.

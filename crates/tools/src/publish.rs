@@ -191,8 +191,8 @@ impl Texts {
     }
 }
 
-/// What hosts may stumble over in the manifest of `tool`, by code, with what stands there: they want
-/// legal page and contact on the tool's own site, and show pictures of others in their own way
+/// What hosts may stumble over in the manifest of `tool`, by code, with what stands there: they
+/// want legal page and contact on the tool's own site, and show pictures of others in their own way
 /// (PG-03). What is called on this machine alone is shown to nobody.
 pub(crate) fn remarks(places: &Places, tool: &ToolRecord) -> Vec<(&'static str, String)> {
     let root = places.address(tool);
