@@ -192,8 +192,8 @@ impl Texts {
 }
 
 /// What hosts may stumble over in the manifest of `tool`, by code, with what stands there: they
-/// want legal page and contact on the tool's own site, and show pictures of others in their own way
-/// (PG-03). What is called on this machine alone is shown to nobody.
+/// want legal page and contact on the tool's own site, and show pictures of others in their own
+/// way (PG-03). What is called on this machine alone is shown to nobody.
 pub(crate) fn remarks(places: &Places, tool: &ToolRecord) -> Vec<(&'static str, String)> {
     let root = places.address(tool);
     let host_of = |address: &str| Url::parse(address).ok()?.host_str().map(str::to_owned);

@@ -1,6 +1,7 @@
 //! The cases, in the order of the table.
 
 mod calls;
+mod connections;
 mod credentials;
 mod idle;
 mod many_keys;
@@ -70,6 +71,12 @@ pub(crate) const CASES: &[Case] = &[
         what: "CPU per call of a tool with everything on, over the bare proxy",
         bar: (1.9, "×"),
         run: |bench| Box::pin(tools::call(bench)),
+    },
+    Case {
+        name: "connection",
+        what: "CPU per call through a connection with everything on, over the bare proxy",
+        bar: (2.0, "×"),
+        run: |bench| Box::pin(connections::call(bench)),
     },
     Case {
         name: "many-keys",
