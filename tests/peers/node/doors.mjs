@@ -128,6 +128,7 @@ await walking(async (browser) => {
   await look(page, "connections-paste");
   await card(page, "keyed").locator("button").first().click();
   await page.waitForURL("**/account/connections?saved=connected");
+  await look(page, "connections");
   say({ called: "keyed", status: await call(page, "keyed") });
 
   for (const language of ["ja", "zh-Hans"]) {

@@ -32,7 +32,7 @@ async fn tools_are_offered_installed_connected_and_ended() {
         assert_eq!(page["axe"], json!([]), "axe: {page}");
         pages.insert(page["page"].as_str().unwrap());
     }
-    assert!(pages.len() >= 28, "{} pages: {pages:?}", pages.len());
+    assert!(pages.len() >= 29, "{} pages: {pages:?}", pages.len());
     assert_eq!(line(&seen, "asked_at")["asked_at"], "/authorize");
     let calls: Vec<_> = seen.iter().filter(|seen| !seen["called"].is_null()).collect();
     assert_eq!(calls.len(), 2, "{calls:?}");
