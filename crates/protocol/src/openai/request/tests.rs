@@ -8,7 +8,7 @@ mod splices;
 use tollgate_kernel::Kind;
 
 use super::*;
-use crate::openai::Splice;
+use crate::openai::{Ceiling, Splice};
 
 use Route::{ChatCompletions, Embeddings, Responses};
 
