@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use tollgate_kernel::{About, Ceilings, Defaults, Effort, Error, Profile};
 use tollgate_protocol::openai::{Bound, ModelRequest, Put, Shape};
 
+use crate::Permit;
 use crate::standing::{Resolved, Standing};
 
 /// The profiles that concern a call: of the plan, and of the person, which comes first.
@@ -170,6 +171,14 @@ impl Applied {
             let _ = write!(text, "{comma}{whose};applied=\"{}\"", names.join(", "));
         }
         (!text.is_empty()).then(|| text.into())
+    }
+}
+
+impl Permit {
+    /// What profiles put into the call, as the header `Tollgate-Profile` tells it; `None` where
+    /// nothing was put.
+    pub fn profile(&self) -> Option<&str> {
+        self.0.choice()?.profile.as_deref()
     }
 }
 
