@@ -185,7 +185,8 @@ impl Permit {
 /// What templates and calls need to know of somebody.
 #[derive(Default)]
 pub(crate) struct CallerFacts {
-    /// What they are called.
+    /// What they are called; empty where nobody but an app has said it, since what an app calls
+    /// somebody is between the two and no provider's to know.
     pub(crate) name: String,
     /// Their language.
     pub(crate) locale: Option<String>,
