@@ -170,6 +170,10 @@ mod tests {
         );
         let less = of(json!({"instructions": null, "ceilings": null})).unwrap();
         assert_eq!((less.instructions, less.defaults), (None, first.defaults));
+        for blank in ["", " \n"] {
+            let less = of(json!({ "instructions": blank })).unwrap();
+            assert_eq!((less.instructions, less.defaults), (None, first.defaults), "{blank:?}");
+        }
         let none = json!({"instructions": null, "defaults": {"temperature": null}});
         assert_eq!(of(none), None, "nothing is left");
     }

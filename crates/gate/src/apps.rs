@@ -148,7 +148,7 @@ impl Authn {
         };
         let groups = self.groups_of(user.id).await?;
         let expires_at = Some(grant.expires_at);
-        let standing = Standing { expires_at, ..Standing::of_user(user, groups) };
+        let standing = Standing { expires_at, ..self.standing_of(user, groups) };
         let mut known = whose.known(live, standing, self.clock.now());
         // What the app may have no more, its tokens have no more (T24).
         known.scopes = allowed(&grant.scope, &client)?;

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::events::Lives;
 use crate::presented::One;
 use crate::principal::Known;
+use crate::profile::SharedProfiles;
 use crate::remembered::Remembered;
 use crate::standing::{KeyLimits, Standing};
 use crate::tokens::Tokens;
@@ -50,6 +51,7 @@ pub(crate) struct Authn {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) touches: Arc<Touches>,
     pub(crate) remembered: Remembered,
+    pub(crate) profiles: SharedProfiles,
 }
 
 impl Authn {
@@ -61,7 +63,8 @@ impl Authn {
         tokens: Arc<Tokens>,
     ) -> Self {
         let remembered = Remembered::new(clock.clone());
-        Self { reader, vault, clock, lives, tokens, touches: Arc::default(), remembered }
+        let (touches, profiles) = (Arc::default(), SharedProfiles::default());
+        Self { reader, vault, clock, lives, tokens, touches, remembered, profiles }
     }
 
     /// Who presents this, from this network.
@@ -322,7 +325,7 @@ impl Authn {
             HolderRecord::User(user) if user.state == AccountState::Active => {
                 let (id, role) = (user.id, user.role);
                 let groups = self.groups_of(id).await?;
-                standing = Standing { expires_at, key, ..Standing::of_user(user, groups) };
+                standing = Standing { expires_at, key, ..self.standing_of(user, groups) };
                 (Subject::User(id), Client::FirstParty, role, Some(id.uuid()))
             }
             HolderRecord::App(app) if app.state == AccountState::Active => {
@@ -371,8 +374,20 @@ impl Authn {
         let whose = Whose { subject, client, role: user.role, method, credential };
         let groups = self.groups_of(user.id).await?;
         let expires_at = Some(session.expires_at);
-        let standing = Standing { expires_at, ..Standing::of_user(user, groups) };
+        let standing = Standing { expires_at, ..self.standing_of(user, groups) };
         Ok(whose.known(live, standing, self.clock.now()))
+    }
+}
+
+impl Authn {
+    /// The standing of a person that a credential of theirs is remembered with.
+    pub(crate) fn standing_of(&self, user: UserRecord, groups: Vec<Slug>) -> Standing {
+        let id = user.id;
+        let mut standing = Standing::of_user(user, groups);
+        if let Some(caller) = &mut standing.caller {
+            caller.profile = caller.profile.take().map(|own| self.profiles.shared(id, own));
+        }
+        standing
     }
 }
 

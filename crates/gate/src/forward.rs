@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{Method, Response};
 use tollgate_kernel::{Error, Kind, Timestamp};
-use tollgate_protocol::openai::{Splice, UpstreamFault, classify, retry_after};
+use tollgate_protocol::openai::{Ceiling, Splice, UpstreamFault, classify, retry_after};
 use tollgate_vault::{Purpose, Vault};
 use tracing::warn;
 
@@ -134,11 +134,13 @@ impl Forwarder<'_> {
             hex(self.vault.mac(Purpose::PromptCache, named.as_bytes()).as_bytes())
         });
         let model = (candidate.model != call.request.model()).then_some(candidate.model.as_str());
+        let by_max_tokens = candidate.upstream.reads_max_tokens(&candidate.model);
+        let ceiling = |tokens| Ceiling { tokens, by_max_tokens };
         let body = call.request.splice(&Splice {
             model,
             safety_identifier: safety,
             prompt_cache_key: bucket.as_deref(),
-            output_ceiling: choice.ceiling,
+            output_ceiling: choice.ceiling.map(ceiling),
             include_usage: true,
             store_false: true,
         });

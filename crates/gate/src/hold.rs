@@ -35,12 +35,6 @@ impl Hold {
     pub fn ceiling_set(&self) -> Option<u64> {
         self.decided.ceiling_set()
     }
-
-    /// What profiles put into the call, as the header `Tollgate-Profile` tells it; `None` where
-    /// nothing was put.
-    pub fn profile(&self) -> Option<&str> {
-        self.decided.choice()?.profile.as_deref()
-    }
 }
 
 /// Holds the worst case of `permit`.

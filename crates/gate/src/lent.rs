@@ -89,7 +89,7 @@ impl Authn {
         let whose =
             Whose { subject, client, role: user.role, method: Method::AccessToken, credential };
         let groups = self.groups_of(user.id).await?;
-        let standing = Standing { key: limits, expires_at, ..Standing::of_user(user, groups) };
+        let standing = Standing { key: limits, expires_at, ..self.standing_of(user, groups) };
         let mut known = whose.known(live, standing, self.clock.now());
         // Who uses it is not who made it: their key or session is not used by that.
         known.noted_us = AtomicI64::new(i64::MAX);

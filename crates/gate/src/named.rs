@@ -174,7 +174,7 @@ impl Authn {
             key: of.standing.key.clone(),
             token: of.standing.token,
             expires_at: of.standing.expires_at,
-            ..Standing::of_user(user, groups)
+            ..self.standing_of(user, groups)
         };
         let known = whose.known(live, standing, self.clock.now());
         Ok(Known {

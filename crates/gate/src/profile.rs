@@ -3,11 +3,14 @@
 //! It is put in before the bounds of the call are worked out, so that a hold counts it. Calls that
 //! no profile concerns are not looked at.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tollgate_kernel::{About, Ceilings, Defaults, Effort, Error, Profile};
+use tollgate_kernel::{About, Ceilings, Defaults, Effort, Error, Profile, UserId};
 use tollgate_protocol::openai::{Bound, ModelRequest, Put, Shape};
 
+use crate::Permit;
 use crate::standing::{Resolved, Standing};
 
 /// The profiles that concern a call: of the plan, and of the person, which comes first.
@@ -173,15 +176,42 @@ impl Applied {
     }
 }
 
+impl Permit {
+    /// What profiles put into the call, as the header `Tollgate-Profile` tells it; `None` where
+    /// nothing was put.
+    pub fn profile(&self) -> Option<&str> {
+        self.0.choice()?.profile.as_deref()
+    }
+}
+
 /// What templates and calls need to know of somebody.
 #[derive(Default)]
 pub(crate) struct CallerFacts {
-    /// What they are called.
+    /// What they are called; empty where nobody but an app has said it, since what an app calls
+    /// somebody is between the two and no provider's to know.
     pub(crate) name: String,
     /// Their language.
     pub(crate) locale: Option<String>,
     /// A profile of their own.
-    pub(crate) profile: Option<Box<Profile>>,
+    pub(crate) profile: Option<Arc<Profile>>,
+}
+
+/// The profiles of people: one of each, however many credentials of theirs are remembered.
+#[derive(Default)]
+pub(crate) struct SharedProfiles(Mutex<HashMap<UserId, Weak<Profile>>>);
+
+impl SharedProfiles {
+    /// `profile`, which is that of `user` now, as it is shared with other credentials of theirs.
+    pub(crate) fn shared(&self, user: UserId, profile: Arc<Profile>) -> Arc<Profile> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known.get(&user).and_then(Weak::upgrade).filter(|known| *known == profile);
+        if let Some(same) = same {
+            return same;
+        }
+        known.retain(|_, profile| profile.strong_count() > 0);
+        known.insert(user, Arc::downgrade(&profile));
+        profile
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +258,26 @@ mod tests {
         assert_eq!(body, format!(r#"{{"model":"m","messages":[{message}],{rest}}}"#));
         let told = r#"plan;applied="temperature", user;applied="instructions, top_p""#;
         assert_eq!(header, told);
+    }
+
+    #[test]
+    fn a_persons_credentials_share_one_profile() {
+        let shared = SharedProfiles::default();
+        let user = |last: char| -> UserId {
+            format!("00000000-0000-7000-8000-00000000000{last}").parse().unwrap()
+        };
+        let (ada, ben) = (user('1'), user('2'));
+        let brief = || Arc::new(profile(r#"{"instructions": "Be brief."}"#));
+        let first = shared.shared(ada, brief());
+        assert!(Arc::ptr_eq(&first, &shared.shared(ada, brief())));
+        assert!(!Arc::ptr_eq(&first, &shared.shared(ben, brief())), "ben's may change by itself");
+        let changed = shared.shared(ada, Arc::new(profile(r#"{"instructions": "Be kind."}"#)));
+        assert_ne!(first, changed);
+        assert!(Arc::ptr_eq(&changed, &shared.shared(ada, Arc::new((*changed).clone()))));
+        // What nobody uses is not kept.
+        drop((first, changed));
+        shared.shared(ben, brief());
+        assert_eq!(shared.0.lock().unwrap().len(), 1);
     }
 
     #[test]

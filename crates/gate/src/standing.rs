@@ -136,7 +136,10 @@ pub(crate) struct Strangers {
 impl Standing {
     /// What the record of a person says who is in these groups.
     pub(crate) fn of_user(user: UserRecord, groups: Vec<Slug>) -> Self {
+        let is_known_by_app_alone = user.is_known_by_app_alone();
         let UserRecord { id, name, locale, plan, profile, .. } = user;
+        let name = if is_known_by_app_alone { String::new() } else { name };
+        let profile = profile.map(Arc::from);
         let caller = Some(Box::new(CallerFacts { name, locale, profile }));
         let holder = Some(PlanHolder::User(id));
         Self { holder, caller, plan, groups, ..Self::default() }

@@ -20,6 +20,9 @@ use crate::trouble::Troubles;
 /// The route that lists an upstream's models.
 pub(crate) const MODELS: &str = "/models";
 
+/// Where OpenAI's own models are served: by OpenAI, and by Azure under names that anybody chooses.
+const THEIR_DOMAINS: [&str; 3] = ["openai.com", "azure.com", "azure-api.net"];
+
 /// How patient we are with an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -126,6 +129,23 @@ impl Upstream {
         &self.id
     }
 
+    /// Whether a chat with `model` that gives no limit is told one as `max_tokens`. Every server of
+    /// this wire reads that, and some nothing else, but for OpenAI's models that reason, which
+    /// refuse it: they are known by where they are, or behind a gateway by their names.
+    pub(crate) fn reads_max_tokens(&self, model: &str) -> bool {
+        let host = self.origin.host().unwrap_or_default();
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_theirs = |domain: &&str| host == **domain || host.ends_with(&format!(".{domain}"));
+        let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+        let has_their_name = match name.as_bytes() {
+            [b'o', digit, ..] => digit.is_ascii_digit(),
+            // Their open models run on others' servers.
+            _ if name.starts_with("gpt-oss") => false,
+            _ => name.starts_with("gpt-") || name.starts_with("chatgpt-"),
+        };
+        !has_their_name && !THEIR_DOMAINS.iter().any(|domain| is_theirs(domain))
+    }
+
     /// How patient we are with it.
     pub(crate) fn patience(&self) -> Patience {
         self.patience
@@ -192,4 +212,38 @@ fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m5_the_limit_that_is_added_is_one_that_the_server_reads() {
+        let reads = |base_url: &str, model: &str| {
+            let id = Slug::parse("x").unwrap();
+            let patience = Patience::default();
+            let upstream = Upstream::new(id, base_url, "authorization", None, patience).unwrap();
+            upstream.reads_max_tokens(model)
+        };
+        for base_url in [
+            "https://api.openai.com/v1",
+            "https://eu.api.OpenAI.com./v1",
+            "https://us.openai.azure.com/openai/v1",
+            "https://x.services.ai.azure.com/models",
+        ] {
+            assert!(!reads(base_url, "my-deployment"), "{base_url}");
+        }
+        let gateway = "https://gateway.example.com/v1";
+        for model in ["o3-mini", "openai/o4-mini", "gpt-5.4", "openai/gpt-4.1", "chatgpt-4o"] {
+            assert!(!reads(gateway, model), "{model}");
+        }
+        for model in ["gpt-oss-20b", "openai/gpt-oss-120b", "llama3.1:8b", "olmo-2", "mistral"] {
+            assert!(reads(gateway, model), "{model}");
+            assert!(reads("http://127.0.0.1:11434/v1", model), "{model}");
+        }
+        assert!(reads("https://notopenai.com/v1", "m"));
+        assert!(reads("https://openai.com.example.com/v1", "m"));
+    }
 }

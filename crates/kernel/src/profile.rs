@@ -103,9 +103,10 @@ impl Ceilings {
 }
 
 impl Profile {
-    /// The profile, if it is sound and says anything. Errors name the member that is out of its
-    /// range, below `profile`.
-    pub fn checked(self) -> Result<Option<Self>, Error> {
+    /// The profile, if it is sound and says anything; blank instructions are none. Errors name the
+    /// member that is out of its range, below `profile`.
+    pub fn checked(mut self) -> Result<Option<Self>, Error> {
+        self.instructions.take_if(|template| template.as_str().trim().is_empty());
         let Self { instructions: _, defaults, ceilings } = &self;
         let numbers = [
             ("defaults.temperature", defaults.temperature, 2.0),
@@ -362,6 +363,9 @@ mod tests {
             Ceilings { temperature: Some(2.0), top_p: Some(0.0), max_output_tokens: Some(1) };
         assert!(ceilings(fine).checked().unwrap().is_some());
         assert_eq!(Profile::default().checked().unwrap(), None, "it says nothing");
+        let instructions = Some(Template::parse(" \n").unwrap());
+        let blank = Profile { instructions, ..Profile::default() };
+        assert_eq!(blank.checked().unwrap(), None, "nor does this");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_edge::{Caller, Exchange, Fault, RawBody, Reply, speak};
 use tollgate_gate::{Call, Gate, ModelCall, RateStanding, Refusal};
+use tollgate_kernel::Error;
 use tollgate_protocol::openai::{ModelRequest, Route};
 
 use crate::rate_headers;
@@ -86,21 +87,35 @@ async fn call(
     exchange.note().set("model", request.shared_model());
     let call = ModelCall { request, id: exchange.id(), headers };
     let permit = gate.decide(&principal, Call::Model(call))?;
+    let profile = permit.profile().and_then(|told| HeaderValue::try_from(told).ok());
     let hold = match gate.reserve(&permit).await {
         Ok(hold) => hold,
-        Err(refusal) => return Ok(refused(refusal)),
+        Err(refusal) => return Ok(refused(refusal, profile)),
     };
-    let profile = hold.profile().and_then(|told| HeaderValue::try_from(told).ok());
     let told = Told { rates: hold.rates(), ceiling: hold.ceiling_set(), profile };
-    let mut answer = gate.forward(hold).await?;
-    told.write(answer.headers_mut());
-    Ok(speak(answer, route, &exchange))
+    match gate.forward(hold).await {
+        Ok(mut answer) => {
+            told.write(answer.headers_mut());
+            Ok(speak(answer, route, &exchange))
+        }
+        // A provider may have refused what a profile put in: then the caller sees whose it was.
+        Err(error) => Ok(failed(error, told.profile)),
+    }
 }
 
 /// The refusal, with what the caller's own rates have left.
-fn refused(refusal: Refusal) -> Response<Body> {
-    let mut answer = Fault::from(refusal.error).into_response();
+fn refused(refusal: Refusal, profile: Option<HeaderValue>) -> Response<Body> {
+    let mut answer = failed(refusal.error, profile);
     rate_headers::write(&refusal.rates, answer.headers_mut());
+    answer
+}
+
+/// The error of a call that `profile` was put into.
+fn failed(error: Error, profile: Option<HeaderValue>) -> Response<Body> {
+    let mut answer = Fault::from(error).into_response();
+    if let Some(profile) = profile {
+        answer.headers_mut().insert(PROFILE, profile);
+    }
     answer
 }
 

@@ -6,6 +6,16 @@ use crate::sql::args;
 use crate::users::user_columns;
 use crate::{NewUser, Reader, Tx, UserRecord};
 
+/// How the text begins that stands in the place of an address.
+const NO_ADDRESS: &str = "app-user:";
+
+impl UserRecord {
+    /// Whether nobody but an app has said who this is: its name is the app's name for somebody.
+    pub fn is_known_by_app_alone(&self) -> bool {
+        self.email.starts_with(NO_ADDRESS)
+    }
+}
+
 impl Reader {
     /// The account of the person whom an app calls so, whatever its state.
     pub async fn app_user(&self, app: ClientId, name: &str) -> Result<Option<UserRecord>, Error> {
@@ -31,7 +41,7 @@ impl Tx {
     ) -> Result<Option<UserRecord>, Error> {
         let user = NewUser {
             id,
-            email: format!("app-user:{id}"),
+            email: format!("{NO_ADDRESS}{id}"),
             name: name.to_owned(),
             locale: None,
             role: Role::Member,

@@ -218,7 +218,7 @@ impl<'a> Visitor<'a> for Found<'a> {
 }
 
 /// The depth of an object in a list that an outermost member holds: a message, an item, a tool.
-const ITEM_DEPTH: usize = 3;
+pub(super) const ITEM_DEPTH: usize = 3;
 
 /// The depth of the members of an object in a list that an item holds: a tool that an item brings.
 const INNER_DEPTH: usize = ITEM_DEPTH + 2;

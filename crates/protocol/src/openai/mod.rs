@@ -24,7 +24,7 @@ pub use meter::{Pass, StreamMeter};
 pub use models::{MAX_MODELS, ModelCard, parse_models, render_model, render_models};
 pub use request::{Extras, ModelRequest};
 pub use shape::{Bound, Put, Shape, Shaped};
-pub use splice::Splice;
+pub use splice::{Ceiling, Splice};
 pub use usage::usage_of_json;
 
 /// A route that calls a model.

@@ -141,8 +141,7 @@ impl ModelRequest {
             images_out,
             audio: found.content.audio || audio_out,
             prediction: found.value(Known::Prediction).is_some(),
-            reasons: found.value(Known::Reasoning).is_some()
-                || found.value(Known::ReasoningEffort).is_some(),
+            reasons: reasons(&found),
             places: Box::new(Places {
                 close,
                 known: spans(&found),
@@ -207,7 +206,8 @@ impl ModelRequest {
         self.prompt_cache_key.as_deref()
     }
 
-    /// Whether the request speaks of reasoning, so that output may be used and not shown.
+    /// Whether the request speaks of reasoning, so that output may be used and not shown. An effort
+    /// of `none` says that there is to be none.
     pub fn reasons(&self) -> bool {
         self.reasons
     }
@@ -323,6 +323,27 @@ fn modalities(found: &Found<'_>) -> (bool, bool) {
     let other = words.iter().any(|word| word != "audio" && word != "text");
     (other, audio)
 }
+
+/// Whether the request speaks of reasoning, other than to say that there is to be none.
+fn reasons(found: &Found<'_>) -> bool {
+    /// A `reasoning` that says how much and nothing else that might mean some.
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Reasoning<'a> {
+        #[serde(borrow)]
+        effort: Cow<'a, str>,
+    }
+    let of_chat = found.value(Known::ReasoningEffort);
+    let of_responses = found.value(Known::Reasoning);
+    of_chat.is_some_and(|value| value.as_text().as_deref() != Some(NO_EFFORT))
+        || of_responses.is_some_and(|value| {
+            let read = serde_json::from_str::<Reasoning<'_>>(value.text);
+            read.map_or(true, |reasoning| reasoning.effort != NO_EFFORT)
+        })
+}
+
+/// The effort of a model that does not reason.
+const NO_EFFORT: &str = "none";
 
 /// The word in `include` that has reasoning come with the answer, sealed, to be sent again: the one
 /// way to go on with it where nothing is stored.

@@ -7,7 +7,7 @@
 use tollgate_kernel::Error;
 
 use super::Route;
-use super::members::Known;
+use super::members::{ITEM_DEPTH, Known};
 use super::request::{ModelRequest, Span, wrong_type};
 use super::splice::{Edit, Edits, Put as Piece};
 use crate::json::to_json;
@@ -129,14 +129,25 @@ impl ModelRequest {
         }
     }
 
-    /// A message before all others.
+    /// Before the text of the caller's first message where that tells the model what to do, since
+    /// chat templates may know one such message; else a message before all others, by the role that
+    /// the caller uses for it.
     fn first_message(&self, words: &str) -> Result<Change, Error> {
         let wrong = || wrong_type(Known::Messages, "a list of messages");
         let at = self.place(Known::Messages).ok_or_else(wrong)?;
         let inside = self.text(at).strip_prefix('[').ok_or_else(wrong)?;
+        let mut heads = Heads::new(at);
+        let whole = Span { start: 0, end: self.body().len() };
+        scan_object(self.text(whole), &mut heads)?;
+        let before = |head: &Head| self.text(Span { start: at.start + 1, end: head.at.start });
+        let leads = heads.first.as_ref().filter(|head| before(head).trim().is_empty());
+        if let Some(Span { start, end }) = leads.and_then(|head| head.content) {
+            return Ok(before_text(Span { start, end }, self.text(Span { start, end }), words));
+        }
         let is_alone = inside.trim_start().starts_with(']');
         let comma = if is_alone { "" } else { "," };
-        let written = format!(r#"{{"role":"system","content":{}}}{comma}"#, quoted(words));
+        let role = heads.role.unwrap_or("system");
+        let written = format!(r#"{{"role":"{role}","content":{}}}{comma}"#, quoted(words));
         Ok(Change::behind(at.start + 1, written))
     }
 
@@ -147,15 +158,13 @@ impl ModelRequest {
             return Ok(self.added(known, quoted(words)));
         };
         let own = self.text(at);
-        if own == "null" || own == "\"\"" {
+        if own == "null" {
             return Ok(Change::instead(at, quoted(words)));
         }
         if !own.starts_with('"') {
             return Err(wrong_type(known, "a string"));
         }
-        let written = quoted(&format!("{words}\n\n"));
-        let inside = written.trim_matches('"').to_owned();
-        Ok(Change::behind(at.start + 1, inside))
+        Ok(before_text(at, own, words))
     }
 
     /// The number of `known` as it is to be written, if it changes.
@@ -237,6 +246,103 @@ impl Change {
 
     fn edit(&self) -> Edit<'_> {
         Edit { at: self.at, name: self.name, put: Piece::Raw(&self.written) }
+    }
+}
+
+/// Puts `words` and an empty line before the JSON string `own`, which stands at `at`.
+fn before_text(at: Span, own: &str, words: &str) -> Change {
+    let written = quoted(words);
+    if own == r#""""# {
+        return Change::instead(at, written);
+    }
+    let inside = written.strip_suffix('"').unwrap_or_default();
+    let inside = inside.strip_prefix('"').unwrap_or_default();
+    Change::behind(at.start + 1, format!(r"{inside}\n\n"))
+}
+
+/// What the messages in the list at `within` are, as far as instructions go by it.
+struct Heads {
+    within: Span,
+    first: Option<Head>,
+    /// The role of the first message that tells the model what to do.
+    role: Option<&'static str>,
+    now: Parts,
+}
+
+/// The first message.
+struct Head {
+    at: Span,
+    /// Its text, where it tells the model what to do and has nothing else to say.
+    content: Option<Span>,
+}
+
+/// The members of a message.
+#[derive(Default)]
+struct Parts {
+    role: Option<&'static str>,
+    content: Option<Span>,
+    /// A member stands there twice, or by another spelling: a provider may read the other.
+    is_doubtful: bool,
+    roles: u8,
+    contents: u8,
+}
+
+impl Heads {
+    fn new(within: Span) -> Self {
+        Self { within, first: None, role: None, now: Parts::default() }
+    }
+
+    fn holds(&self, value: Value<'_>) -> bool {
+        (self.within.start..self.within.end).contains(&value.at)
+    }
+}
+
+impl<'a> Visitor<'a> for Heads {
+    fn member(&mut self, member: &Member<'a>) -> Result<(), Error> {
+        if member.depth == ITEM_DEPTH && self.holds(member.value) {
+            self.now.note(member);
+        }
+        Ok(())
+    }
+
+    fn object_end(&mut self, depth: usize, object: Value<'a>) {
+        if depth != ITEM_DEPTH || !self.holds(object) {
+            return;
+        }
+        let Parts { role, content, is_doubtful, roles, contents } = std::mem::take(&mut self.now);
+        let is_plain = !is_doubtful && roles == 1 && contents == 1;
+        if self.first.is_none() {
+            let at = Span { start: object.at, end: object.at + object.text.len() };
+            let content = content.filter(|_| role.is_some() && is_plain);
+            self.first = Some(Head { at, content });
+        }
+        self.role = self.role.or(role);
+    }
+}
+
+impl Parts {
+    fn note(&mut self, member: &Member<'_>) {
+        let Some(name) = member.name() else { return };
+        let folded = folded(&name);
+        let is_exact = *name == *folded;
+        let value = member.value;
+        match folded.as_ref() {
+            "role" => {
+                self.roles = self.roles.saturating_add(1);
+                self.role = match value.as_text().as_deref() {
+                    Some("system") => Some("system"),
+                    Some("developer") => Some("developer"),
+                    _ => None,
+                };
+            }
+            "content" => {
+                self.contents = self.contents.saturating_add(1);
+                let span = Span { start: value.at, end: value.at + value.text.len() };
+                self.content = value.text.starts_with('"').then_some(span);
+            }
+            _ => return,
+        }
+        self.is_doubtful |= !is_exact;
     }
 }
 

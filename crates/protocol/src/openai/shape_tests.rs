@@ -43,13 +43,59 @@ fn a_chat_gets_a_message_before_all_others() {
     let shape = Shape { instructions: "Be \"brief\".\nNow.", ..NOTHING };
     let message = r#"{"role":"system","content":"Be \"brief\".\nNow."}"#;
     let of = |members: &str| shaped(ChatCompletions, members, &shape);
-    let (text, done) = of(r#","messages": [ {"role":"system","content":"x"} ],"z":1"#);
-    let expected = format!(r#","messages": [{message}, {{"role":"system","content":"x"}} ],"z":1"#);
+    let (text, done) = of(r#","messages": [ {"role":"user","content":"x"} ],"z":1"#);
+    let expected = format!(r#","messages": [{message}, {{"role":"user","content":"x"}} ],"z":1"#);
     assert_eq!(text, expected);
     assert_eq!(done, Shaped { instructions: true, ..Shaped::default() });
     assert_eq!(of(r#","messages":[ ]"#).0, format!(r#","messages":[{message} ]"#));
     for wrong in ["", r#","messages":null"#, r#","messages":"x""#, r#","messages":{}"#] {
         assert_eq!(refused(ChatCompletions, wrong, &shape), "messages");
+    }
+}
+
+#[test]
+fn a_callers_own_first_message_gets_them_before_its_text() {
+    let shape = Shape { instructions: "Be \"brief\".", ..NOTHING };
+    let of = |messages: &str| {
+        let (text, done) = shaped(ChatCompletions, &format!(r#","messages":{messages}"#), &shape);
+        assert!(done.instructions);
+        text.strip_prefix(r#","messages":"#).unwrap().to_owned()
+    };
+    let ours = r#"Be \"brief\".\n\n"#;
+    let user = r#"{"role":"user","content":"Hi"}"#;
+    for role in ["system", "developer", "\\u0073ystem"] {
+        let own = |content: &str| {
+            format!(r#"[ {{ "content" : {content} , "role":"{role}","name":"n"}} ,{user}]"#)
+        };
+        assert_eq!(of(&own(r#""\u0041 \"b\"""#)), own(&format!(r#""{ours}\u0041 \"b\"""#)));
+        assert_eq!(of(&own(r#""""#)), own(r#""Be \"brief\".""#));
+    }
+    // A message in front, by the role that the caller uses.
+    for (role, messages) in [
+        ("system", format!("[{user}]")),
+        ("system", format!(r#"[{user},{{"role":"system","content":"x"}}]"#)),
+        ("developer", format!(r#"[{user},{{"role":"developer","content":"x"}}]"#)),
+        ("developer", r#"[{"role":"developer","content":[{"type":"text","text":"x"}]}]"#.into()),
+        ("system", r#"[{"role":"system","content":null}]"#.into()),
+        ("system", r#"[{"role":"system"}]"#.into()),
+        ("system", r#"[{"role":"system","content":"x","content":"y"}]"#.into()),
+        ("system", r#"[{"role":"system","content":"x","Content":"y"}]"#.into()),
+        ("system", r#"[{"role":"user","role":"system","content":"x"}]"#.into()),
+        ("system", r#"[{"role":"user","content":{"role":"developer","content":"x"}}]"#.into()),
+        ("system", r#"["x",{"role":"system","content":"x"}]"#.into()),
+        ("system", r#"[[{"role":"developer","content":"x"}]]"#.into()),
+    ] {
+        let message = format!(r#"{{"role":"{role}","content":"Be \"brief\"."}}"#);
+        let expected = messages.replacen('[', &format!("[{message},"), 1);
+        assert_eq!(of(&messages), expected);
+    }
+    // What stands in other members is no message.
+    let tools = r#","tools":[{"role":"developer","content":"x","type":"function"}]"#;
+    let message = r#"{"role":"system","content":"Be \"brief\"."}"#;
+    for (before, behind) in [(tools, ""), ("", tools)] {
+        let members = format!(r#"{before},"messages":[{user}]{behind}"#);
+        let expected = format!(r#"{before},"messages":[{message},{user}]{behind}"#);
+        assert_eq!(shaped(ChatCompletions, &members, &shape).0, expected);
     }
 }
 
@@ -137,6 +183,11 @@ fn effort_is_set_where_the_caller_said_none() {
     assert_eq!(refused(Responses, r#","reasoning":"low""#, &shape), "reasoning");
     let request = parse(Responses, "").shaped(&shape).unwrap().unwrap().0;
     assert!(request.reasons(), "what reasons may hide some of its cost");
+    let none = Shape { reasoning_effort: Some("none"), ..NOTHING };
+    for route in [ChatCompletions, Responses] {
+        let request = parse(route, "").shaped(&none).unwrap().unwrap().0;
+        assert!(!request.reasons(), "there is nothing to hide");
+    }
 }
 
 #[test]
@@ -163,10 +214,11 @@ proptest! {
         temperature in prop::option::of(0_u32..20),
         ceiling in prop::option::of(0_u32..20),
         chat in any::<bool>(),
+        role in prop::sample::select(vec!["user", "system", "developer"]),
     ) {
         let tenths = |n: u32| f64::from(n) / 10.0;
         let mut before = json!({"model": "m", "z": [own, null]});
-        let message = json!({"role": "user", "content": own});
+        let message = json!({"role": role, "content": own});
         let route = if chat { ChatCompletions } else { Responses };
         let said = if chat { "messages" } else { "instructions" };
         before[said] = if chat { json!([message]) } else { json!(own) };
@@ -184,11 +236,13 @@ proptest! {
             number = number.min(tenths(ceiling));
         }
         expected["temperature"] = json!(number);
-        if !words.is_empty() && chat {
+        let empty = own.is_empty();
+        let whole = if empty { words.clone() } else { format!("{words}\n\n{own}") };
+        if !words.is_empty() && chat && role != "user" {
+            expected[said] = json!([{"role": role, "content": whole}]);
+        } else if !words.is_empty() && chat {
             expected[said] = json!([{"role": "system", "content": words}, message]);
         } else if !words.is_empty() {
-            let empty = own.is_empty();
-            let whole = if empty { words.clone() } else { format!("{words}\n\n{own}") };
             expected[said] = json!(whole);
         }
         let after: Value = match request.shaped(&shape).unwrap() {

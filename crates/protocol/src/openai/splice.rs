@@ -18,9 +18,9 @@ pub struct Splice<'a> {
     pub safety_identifier: &'a str,
     /// The cache bucket; set only where the caller chose one.
     pub prompt_cache_key: Option<&'a str>,
-    /// The most output tokens of each answer: set where the caller gave no limit, lowered where
-    /// the caller gave a higher one. Embeddings have none.
-    pub output_ceiling: Option<u64>,
+    /// Set where the caller gave no limit, lowered where the caller gave a higher one. Embeddings
+    /// have none.
+    pub output_ceiling: Option<Ceiling>,
     /// Asks for the usage of a chat stream; other requests are left alone.
     pub include_usage: bool,
     /// Responses: sets `store` to false. Chat: does so where the caller sent it, since nothing is
@@ -28,6 +28,15 @@ pub struct Splice<'a> {
     /// asked for in a form that can be sent again, and items of it that only refer to what was
     /// not stored are left out.
     pub store_false: bool,
+}
+
+/// The most output tokens of each answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// How many.
+    pub tokens: u64,
+    /// A chat that gives no limit is told it as `max_tokens`, not as `max_completion_tokens`.
+    pub by_max_tokens: bool,
 }
 
 /// What is written in a place.
@@ -96,22 +105,29 @@ impl ModelRequest {
         }
     }
 
-    /// Lowers every limit above the smallest one: an upstream may heed another than we do.
-    fn put_ceiling(&self, edits: &mut Edits<'_>, ceiling: Option<u64>) {
+    /// Lowers every limit above the smallest one, also those of another route: an upstream may heed
+    /// another than we do.
+    ///
+    /// Where there is none, one is added and not several: OpenAI, and some who follow it, refuse a
+    /// chat with both members, and its models that reason refuse `max_tokens`; other servers read
+    /// that one alone.
+    fn put_ceiling(&self, edits: &mut Edits<'_>, ceiling: Option<Ceiling>) {
         let own = self.output_ceiling();
-        let Some(limit) = [ceiling, own].into_iter().flatten().min() else { return };
-        let (heeded, added): (&[Known], _) = match self.route() {
-            Route::ChatCompletions => {
-                (&[Known::MaxTokens, Known::MaxCompletionTokens], Known::MaxCompletionTokens)
+        let most = ceiling.map(|ceiling| ceiling.tokens);
+        let Some(limit) = [most, own].into_iter().flatten().min() else { return };
+        let added = match self.route() {
+            Route::ChatCompletions if ceiling.is_some_and(|ceiling| ceiling.by_max_tokens) => {
+                Known::MaxTokens
             }
-            Route::Responses => (&[Known::MaxOutputTokens], Known::MaxOutputTokens),
+            Route::ChatCompletions => Known::MaxCompletionTokens,
+            Route::Responses => Known::MaxOutputTokens,
             Route::Embeddings => return,
         };
         if own.is_none() {
-            return self.put(edits, added, Put::Number(limit));
+            self.put(edits, added, Put::Number(limit));
         }
         for (known, given) in LIMITS.into_iter().zip(self.places.limits) {
-            if heeded.contains(&known) && given.is_some_and(|given| given > limit) {
+            if given.is_some_and(|given| given > limit) && (own.is_some() || known != added) {
                 self.put(edits, known, Put::Number(limit));
             }
         }

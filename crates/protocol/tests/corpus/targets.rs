@@ -9,8 +9,8 @@ use tollgate_protocol::oauth::{
     Addressed, ClientAuth, Params, RedirectUri, TokenRequest, Wish, answer_url,
 };
 use tollgate_protocol::openai::{
-    Bound, ModelRequest, Route, Shape, Splice, StreamMeter, classify, parse_models, render_models,
-    retry_after, usage_of_json,
+    Bound, Ceiling, ModelRequest, Route, Shape, Splice, StreamMeter, classify, parse_models,
+    render_models, retry_after, usage_of_json,
 };
 use tollgate_protocol::plugin_host::{Auth, Root, Source, read, read_api};
 use tollgate_protocol::sse::{RawEvent, SseSplitter};
@@ -74,7 +74,7 @@ pub(crate) fn request_target(data: &[u8]) {
             model: Some("another-model"),
             safety_identifier: "somebody",
             prompt_cache_key: request.prompt_cache_key().map(|_| "bucket"),
-            output_ceiling: Some(7),
+            output_ceiling: Some(Ceiling { tokens: 7, by_max_tokens: false }),
             include_usage: true,
             store_false: true,
         });

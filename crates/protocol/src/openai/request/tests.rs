@@ -8,7 +8,7 @@ mod splices;
 use tollgate_kernel::Kind;
 
 use super::*;
-use crate::openai::Splice;
+use crate::openai::{Ceiling, Splice};
 
 use Route::{ChatCompletions, Embeddings, Responses};
 
@@ -253,4 +253,19 @@ fn requests_that_speak_of_reasoning_say_so() {
     assert!(good(ChatCompletions, &with(r#""reasoning_effort":"low""#)).reasons());
     assert!(good(Responses, &with(r#""reasoning":{"effort":"low"}"#)).reasons());
     assert!(!good(Responses, &with(r#""reasoning":null"#)).reasons());
+    assert!(!good(ChatCompletions, &with(r#""reasoning_effort":"none""#)).reasons());
+    assert!(!good(Responses, &with(r#""reasoning":{ "effort" : "none" }"#)).reasons());
+    for more in [
+        r#"{"effort":"minimal"}"#,
+        r#"{"effort":"None"}"#,
+        r#"{"effort":"none","effort":"high"}"#,
+        r#"{"effort":"none","Effort":"high"}"#,
+        r#"{"effort":"none","max_tokens":2000}"#,
+        r#"{"effort":null}"#,
+        r#""none""#,
+    ] {
+        assert!(good(Responses, &with(&format!(r#""reasoning":{more}"#))).reasons(), "{more}");
+    }
+    let both = r#""reasoning_effort":"none","reasoning":{"effort":"high"}"#;
+    assert!(good(ChatCompletions, &with(both)).reasons());
 }

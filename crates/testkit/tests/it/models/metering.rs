@@ -289,7 +289,7 @@ async fn a_ceiling_is_set_and_told_where_the_caller_gives_none() {
     let client = server.with_bearer(&key);
     let told = "x-tollgate-max-output-tokens";
     for (path, input, member, added, asked, sent) in [
-        (CHAT, "messages", "max_tokens", "max_completion_tokens", None, 200),
+        (CHAT, "messages", "max_tokens", "max_tokens", None, 200),
         (CHAT, "messages", "max_tokens", "max_tokens", Some(50), 50),
         (CHAT, "messages", "max_tokens", "max_tokens", Some(5_000), 200),
         (CHAT, "messages", "max_completion_tokens", "max_completion_tokens", Some(5_000), 200),

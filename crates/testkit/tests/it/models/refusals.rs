@@ -403,6 +403,34 @@ async fn m5_tools_that_run_at_the_provider_are_refused_under_any_plan() {
 }
 
 #[tokio::test]
+async fn m5_no_other_name_for_the_longest_answer_passes() {
+    let server = server().await;
+    let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
+    let client = server.with_bearer(&key);
+    for (member, value) in [
+        ("n_predict", json!(100_000)),
+        ("N_PREDICT", json!(-1)),
+        ("maxTokens", json!(100_000)),
+        ("max_new_tokens", json!(100_000)),
+        ("best_of", json!(20)),
+        ("options", json!({"num_predict": -1})),
+        ("extra_body", json!({"n_predict": -1})),
+    ] {
+        for (route, input) in [("/v1/responses", "input"), (CHAT, "messages")] {
+            let mut body = json!({"model": "tollgate-demo"});
+            body[input] = json!([{"role": "user", "content": "Hi"}]);
+            body[member] = value.clone();
+            let answer = client.post(route, &body).await.unwrap();
+            is_final(&answer, 400, "invalid_request");
+            assert_eq!(answer.json()["error"]["param"], member);
+            assert!(answer.message().contains("Leave this member out"), "{}", answer.text);
+        }
+    }
+    nothing_happened(&server).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn m14_nothing_is_called_beside_the_model_that_was_authorised() {
     let server = server().await;
     let (_, key) = server.caller("alice", Vec::new()).await.unwrap();
@@ -413,6 +441,8 @@ async fn m14_nothing_is_called_beside_the_model_that_was_authorised() {
         ("data_sources", json!([{"type": "azure_search"}])),
         ("access_programs", json!(["x"])),
         ("context_management", json!([{"type": "compaction"}])),
+        ("api_base", json!("http://203.0.113.7")),
+        ("lora", json!([{"id": 0, "scale": 1}])),
     ] {
         let mut body = chat_body("tollgate-demo", 5);
         body[member] = value;

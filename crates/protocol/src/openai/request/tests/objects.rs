@@ -229,6 +229,80 @@ fn m14_members_that_change_what_was_authorised_are_refused() {
 }
 
 #[test]
+fn m5_the_ceiling_is_not_evaded_by_other_servers_names_for_it() {
+    for name in [
+        "n_predict",
+        "N_Predict",
+        "nPredict",
+        "num_predict",
+        "max_new_tokens",
+        "maxNewTokens",
+        "max_length",
+        "max_completion_len",
+        "max_gen_len",
+        "max_tokens_to_sample",
+        "maxTokens",
+        "max-tokens",
+        "MaxCompletionTokens",
+        "max_output_len",
+        "max_new_token\u{17f}",
+        "maxOutputTokens",
+        "n_cmpl",
+        "best_of",
+        "num_return_sequences",
+        "candidateCount",
+        "options",
+        "Options",
+        "parameters",
+        "extra_body",
+        "extraBody",
+        "generation_config",
+        "sampling_params",
+    ] {
+        for route in Route::ALL {
+            for value in ["100000", "-1", "{\"num_predict\":100000}", "\"9\""] {
+                let body = with(&format!(r#""max_tokens":5,"{name}":{value}"#));
+                assert_eq!(refused(route, &body).as_deref(), Some(name), "{body}");
+            }
+            // Nothing is said, or of something else.
+            good(route, &with(&format!(r#""{name}":null,"metadata":{{"{name}":9}}"#)));
+        }
+    }
+    let escaped = with(r#""n\u005fpredict":9"#);
+    assert_eq!(refused(ChatCompletions, &escaped).as_deref(), Some("n_predict"));
+    // What stays below the ceiling, or says nothing of it.
+    for fine in ["min_tokens", "ignore_eos", "n_probs", "length", "tokens", "max_tool_calls"] {
+        good(ChatCompletions, &with(&format!(r#""{fine}":1"#)));
+    }
+}
+
+#[test]
+fn m14_a_call_is_not_led_elsewhere_by_a_member() {
+    for name in [
+        "api_base",
+        "apiBase",
+        "base_url",
+        "api_key",
+        "API_\u{212a}EY",
+        "extra_headers",
+        "custom_llm_provider",
+        "user_config",
+        "model_list",
+        "kv_transfer_params",
+        "bootstrap_host",
+        "session_params",
+        "lora",
+        "lora_path",
+        "adapter_id",
+    ] {
+        for route in Route::ALL {
+            let body = with(&format!(r#""{name}":["x"]"#));
+            assert_eq!(refused(route, &body).as_deref(), Some(name), "{body}");
+        }
+    }
+}
+
+#[test]
 fn m5_tools_that_run_at_the_provider_are_refused() {
     let nested = r#"{"type":"function","function":{"parameters":{"type":"object"}}}"#;
     let flat = r#"{"type":"function","name":"f","parameters":{"type":"object"}}"#;

@@ -115,6 +115,10 @@ fn edited(route: Route, body: &Value, set: &Splice<'_>) -> Value {
         }
         options["include_usage"] = json!(true);
     }
+    let limits: &[&str] = match route {
+        Embeddings => &[],
+        _ => &["max_tokens", "max_completion_tokens", "max_output_tokens"],
+    };
     let heeded: &[&str] = match route {
         ChatCompletions => &["max_tokens", "max_completion_tokens"],
         Responses => &["max_output_tokens"],
@@ -123,15 +127,18 @@ fn edited(route: Route, body: &Value, set: &Splice<'_>) -> Value {
     let given = |map: &Map<String, Value>, name: &str| map.get(name).and_then(Value::as_u64);
     let own = heeded.iter().filter_map(|name| given(map, name)).min();
     if let (Some(limit), Some(last)) =
-        ([own, set.output_ceiling].into_iter().flatten().min(), heeded.last())
+        ([own, set.output_ceiling.map(|it| it.tokens)].into_iter().flatten().min(), heeded.last())
     {
-        for name in heeded {
+        for name in limits {
             if given(map, name).is_some_and(|n| n > limit) {
                 map.insert((*name).to_owned(), json!(limit));
             }
         }
         if own.is_none() {
-            map.insert((*last).to_owned(), json!(limit));
+            let older = route == ChatCompletions
+                && set.output_ceiling.is_some_and(|ceiling| ceiling.by_max_tokens);
+            let added = if older { "max_tokens" } else { *last };
+            map.insert(added.to_owned(), json!(limit));
         }
     }
     out
@@ -153,7 +160,8 @@ proptest! {
         model in prop::option::of(any::<String>()),
         identifier in any::<String>(),
         key in prop::option::of("[a-z]{0,5}"),
-        output_ceiling in prop::option::of(1_u64..150),
+        tokens in prop::option::of(1_u64..150),
+        by_max_tokens in any::<bool>(),
         include_usage in any::<bool>(),
         store_false in any::<bool>(),
     ) {
@@ -168,7 +176,7 @@ proptest! {
             model: model.as_deref(),
             safety_identifier: &identifier,
             prompt_cache_key: key.as_deref(),
-            output_ceiling,
+            output_ceiling: tokens.map(|tokens| Ceiling { tokens, by_max_tokens }),
             include_usage,
             store_false,
         };

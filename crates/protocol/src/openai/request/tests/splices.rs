@@ -20,11 +20,15 @@ fn identity_is_overwritten_in_place_or_added() {
     );
 }
 
+fn modern(tokens: u64) -> Ceiling {
+    Ceiling { tokens, by_max_tokens: false }
+}
+
 /// What splicing with `set` adds to or changes in a body that has our identity already.
 fn limits(route: Route, members: &str, ceiling: Option<u64>) -> String {
     let identity = r#""user":"S","safety_identifier":"S","#;
     let body = format!(r#"{{{identity}"model":"m"{members}}}"#);
-    let out = spliced(route, &body, &Splice { output_ceiling: ceiling, ..SET });
+    let out = spliced(route, &body, &Splice { output_ceiling: ceiling.map(modern), ..SET });
     let out = out.strip_prefix(&format!(r#"{{{identity}"model":"m""#)).unwrap();
     out.strip_suffix('}').unwrap().to_owned()
 }
@@ -46,11 +50,38 @@ fn m5_the_output_ceiling_is_set_or_lowered_and_never_raised() {
         assert_eq!(chat(both, ceiling), r#","max_tokens":5,"max_completion_tokens":5"#);
     }
     assert_eq!(chat(r#","max_output_tokens":90"#, None), r#","max_output_tokens":90"#);
+    // Servers that turn a call of one route into one of another read these too.
+    let foreign = r#","max_output_tokens":90"#;
+    let lowered = r#","max_output_tokens":9,"max_completion_tokens":9"#;
+    assert_eq!(chat(foreign, Some(9)), lowered);
+    assert_eq!(chat(r#","max_tokens":5,"max_output_tokens":90"#, Some(9)), {
+        r#","max_tokens":5,"max_output_tokens":5"#
+    });
     let responses = |members: &str, ceiling| limits(Responses, members, ceiling);
     assert_eq!(responses("", Some(9)), r#","max_output_tokens":9"#);
     assert_eq!(responses(r#","max_output_tokens":10"#, Some(9)), r#","max_output_tokens":9"#);
     assert_eq!(responses("", None), "");
+    let foreign = r#","max_tokens":90,"max_completion_tokens":8"#;
+    let lowered = r#","max_tokens":9,"max_completion_tokens":8,"max_output_tokens":9"#;
+    assert_eq!(responses(foreign, Some(9)), lowered);
     assert_eq!(limits(Embeddings, "", Some(9)), "");
+}
+
+#[test]
+fn m5_servers_that_read_max_tokens_alone_are_told_it() {
+    let told = |route, members: &str| {
+        let ceiling = Some(Ceiling { tokens: 9, by_max_tokens: true });
+        let body = with(members);
+        let out = spliced(route, &body, &Splice { output_ceiling: ceiling, ..SET });
+        let out: Value = serde_json::from_str(&out).unwrap();
+        ["max_tokens", "max_completion_tokens", "max_output_tokens"].map(|it| out[it].as_u64())
+    };
+    assert_eq!(told(ChatCompletions, r#""x":1"#), [Some(9), None, None]);
+    assert_eq!(told(ChatCompletions, r#""max_tokens":null"#), [Some(9), None, None]);
+    let given = r#""max_completion_tokens":90"#;
+    assert_eq!(told(ChatCompletions, given), [None, Some(9), None], "two members are refused");
+    assert_eq!(told(Responses, r#""x":1"#), [None, None, Some(9)]);
+    assert_eq!(told(Embeddings, r#""x":1"#), [None, None, None]);
 }
 
 #[test]
@@ -105,7 +136,7 @@ fn a_splice_allocates_once() {
         model: Some(&long),
         safety_identifier: &long,
         prompt_cache_key: Some(&long),
-        output_ceiling: Some(u64::MAX),
+        output_ceiling: Some(modern(u64::MAX)),
         include_usage: true,
         store_false: true,
     };
