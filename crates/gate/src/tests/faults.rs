@@ -1,13 +1,16 @@
 //! An API that is down, slow or talks nonsense, and a caller who leaves.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
-use tollgate_kernel::{EntryState, Kind};
+use tollgate_kernel::{Budget, EntryState, Kind, Period, Unit};
 use tollgate_store::{KeyHolder, Owner, ToolAuth, ToolRecord, ToolState};
 
 use super::house::{Act, Api, House, answer, ok, slug};
+use crate::{Call, ToolCall};
 
 const USER: ToolAuth = ToolAuth::UserHttp { scheme: tollgate_store::HttpScheme::Bearer };
 
@@ -213,4 +216,40 @@ async fn g2_a_running_answer_ends_with_its_credential() {
     let error = ended.unwrap().map(drop).unwrap_err();
     assert_eq!(error.kind(), Kind::Unauthenticated);
     assert_eq!(house.outcome().await, (EntryState::Settled, 1));
+}
+
+/// While a call waits for its record to be durable, its tool may end: then nothing goes out.
+#[tokio::test]
+async fn g2_a_tool_that_ends_before_a_call_is_durable_hears_nothing_of_it() {
+    let house = House::new().await;
+    let api = Api::new(|_| Act::Hang).await;
+    let tool = house.tool("todo", &api, USER).await;
+    let budget = Budget { unit: Unit::Calls, limit: 1_000, period: Period::Day };
+    house.plan(None, vec![budget]).await;
+    let ada = house.user("ada@example.com").await;
+    let (_, token) = house.key(KeyHolder::User(ada), Some("todo")).await;
+    let who = house.at(&tool, &[&format!("Bearer {}", token.expose())]).await.unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..8 {
+        let request = house.request("/", &[]);
+        let call = Call::Tool(ToolCall { tool: tool.id().clone(), request });
+        let permit = house.gate.decide(&who, call).unwrap();
+        let hold = house.gate.reserve(&permit).await.map_err(|refusal| refusal.error).unwrap();
+        calls.push(Box::pin(house.gate.forward(hold)));
+    }
+    // More at once than a crash may hide: some wait for their commit.
+    for call in &mut calls {
+        assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
+    }
+    let mut record = tool.record().clone();
+    record.state = ToolState::Disabled;
+    let mut tx = house.begin().await;
+    tx.update_tool(&record).await.unwrap();
+    house.commit(tx).await;
+    for call in calls {
+        assert_eq!(call.await.map(drop).unwrap_err().kind(), Kind::NotFound);
+    }
+    let entries = house.entries(8).await;
+    let unsent = entries.iter().filter(|entry| entry.charged_calls == 0).count();
+    assert!(unsent > 0 && unsent + api.seen().len() <= 8, "{unsent}: {entries:?}");
 }

@@ -1,6 +1,8 @@
 //! What ends a connection ends the answers that it lets through.
 
 use serde_json::{Value, json};
+use tollgate_gate::{Call, ConnectionCall, PlainRequest, plain_headers};
+use tollgate_kernel::{Kind, RequestId};
 use tollgate_testkit::PluginWays;
 
 use super::{House, asked};
@@ -20,8 +22,12 @@ impl House {
 /// It breaks off: nobody takes it for whole.
 async fn breaks_off(mut answer: reqwest::Response) {
     let end = async {
-        while let Ok(Some(more)) = answer.chunk().await {
-            assert!(more.is_empty(), "{more:?}");
+        loop {
+            match answer.chunk().await {
+                Ok(Some(more)) => assert!(more.is_empty(), "{more:?}"),
+                Ok(None) => panic!("it ends as if it were whole"),
+                Err(_) => return,
+            }
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), end).await.expect("it goes on");
@@ -54,6 +60,63 @@ async fn what_is_removed_or_suspended_ends_running_answers() {
         breaks_off(answer).await;
         let entries = house.entries_in("settled", 1).await;
         assert_eq!(entries.len(), 1, "{what}: {entries:?}");
+    }
+}
+
+/// A person's key ends with them, and so does what they are connected to.
+#[tokio::test]
+async fn a_person_who_goes_ends_the_life_of_their_connections() {
+    let house = House::with(PluginWays::default()).await;
+    let install = house.install(json!({})).await;
+    let id = house.begin(&install).await["id"].as_str().unwrap().parse().unwrap();
+    let gate = &house.server.gate;
+    let who = house.server.principal(&house.key).await.unwrap();
+    let request = PlainRequest {
+        id: RequestId::new(&**gate.clock(), &**gate.rng()),
+        method: http::Method::GET,
+        path_and_query: "/todos".parse().unwrap(),
+        headers: plain_headers(&http::HeaderMap::new()).unwrap(),
+        body: bytes::Bytes::new(),
+    };
+    let connection = gate.connection(&who, id).await.unwrap();
+    let call = ConnectionCall { connection, refused: None, request };
+    let permit = gate.decide(&who, Call::Connection(call)).unwrap();
+    let hold = gate.reserve(&permit).await.map_err(|refusal| refusal.error).unwrap();
+    house.server.set_active(house.user, false).await.unwrap();
+    gate.heed().await;
+    let error = gate.forward(hold).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound, "by the end of the connection: {error}");
+    assert!(house.plugin.calls().is_empty());
+}
+
+/// Nobody waits for an answer of what is not there any more.
+#[tokio::test]
+async fn a_connection_that_ends_ends_the_wait_for_an_answer() {
+    for noun in ["connections", "installs"] {
+        let house = House::with(PluginWays::default()).await;
+        let install = house.install(json!({})).await;
+        let connection = house.begin(&install).await;
+        let path = format!("/connections/{}/never", connection["id"].as_str().unwrap());
+        let client = house.server.with_bearer(&house.key);
+        let waiting = tokio::spawn(async move { client.get(&path).await.unwrap() });
+        let asked_there = async {
+            while house.plugin.calls().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(10);
+        tokio::time::timeout(patience, asked_there).await.expect("it is asked");
+        let (who, of) = match noun {
+            "connections" => (&house.person, &connection),
+            _ => (&house.owner, &install),
+        };
+        let path = format!("/api/v1/{noun}/{}", of["id"].as_str().unwrap());
+        assert_eq!(asked(who, "DELETE", &path, Value::Null).await.status, 204, "{noun}");
+        let answer = tokio::time::timeout(patience, waiting).await.expect("it waits on").unwrap();
+        assert_eq!(answer.status, 404, "{noun}: {}", answer.text);
+        assert!(answer.text.contains("was changed or taken away meanwhile"), "{}", answer.text);
+        let entries = house.entries_in("estimated", 1).await;
+        assert_eq!(entries.len(), 1, "{noun}: it may have been done: {entries:?}");
     }
 }
 
