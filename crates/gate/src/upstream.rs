@@ -44,6 +44,8 @@ pub struct Upstream {
     id: Slug,
     /// The scheme, host and port of all its routes.
     origin: Arc<Uri>,
+    /// Whether OpenAI's own models are served there.
+    is_openais: bool,
     /// Where its routes are there.
     routes: Vec<(&'static str, Uri)>,
     /// Where its list of models is.
@@ -101,7 +103,19 @@ impl Upstream {
         let (origin, place) = (Arc::new(at("/")?), at(&format!("{base}{MODELS}"))?);
         let (version, troubles) = (0, Arc::default());
         let needle = key.as_ref().and_then(Needle::of);
-        Ok(Self { id, origin, routes, place, headers, needle, patience, version, troubles })
+        let is_openais = serves_their_models(origin.host().unwrap_or_default());
+        Ok(Self {
+            id,
+            origin,
+            is_openais,
+            routes,
+            place,
+            headers,
+            needle,
+            patience,
+            version,
+            troubles,
+        })
     }
 
     /// The same, read from `version` of its record. What troubled it when it was read from that
@@ -133,9 +147,6 @@ impl Upstream {
     /// this wire reads that, and some nothing else, but for OpenAI's models that reason, which
     /// refuse it: they are known by where they are, or behind a gateway by their names.
     pub(crate) fn reads_max_tokens(&self, model: &str) -> bool {
-        let host = self.origin.host().unwrap_or_default();
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let is_theirs = |domain: &&str| host == **domain || host.ends_with(&format!(".{domain}"));
         let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
         let has_their_name = match name.as_bytes() {
             [b'o', digit, ..] => digit.is_ascii_digit(),
@@ -143,7 +154,7 @@ impl Upstream {
             _ if name.starts_with("gpt-oss") => false,
             _ => name.starts_with("gpt-") || name.starts_with("chatgpt-"),
         };
-        !has_their_name && !THEIR_DOMAINS.iter().any(|domain| is_theirs(domain))
+        !has_their_name && !self.is_openais
     }
 
     /// How patient we are with it.
@@ -199,6 +210,13 @@ pub(crate) fn host_of(scheme: &Scheme, authority: &Authority) -> Result<HeaderVa
 
 fn default_port(scheme: &Scheme) -> u16 {
     if *scheme == Scheme::HTTPS { 443 } else { 80 }
+}
+
+/// Whether `host` is in one of OpenAI's domains.
+fn serves_their_models(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_in = |domain: &&str| host == **domain || host.ends_with(&format!(".{domain}"));
+    THEIR_DOMAINS.iter().any(is_in)
 }
 
 fn header_value(name: &HeaderName, key: &Secret) -> Result<HeaderValue, Error> {
