@@ -143,7 +143,7 @@ impl Upstream {
             _ if name.starts_with("gpt-oss") => false,
             _ => name.starts_with("gpt-") || name.starts_with("chatgpt-"),
         };
-        !has_their_name && !THEIR_DOMAINS.iter().any(|domain| is_theirs(domain))
+        !has_their_name && !THEIR_DOMAINS.iter().any(is_theirs)
     }
 
     /// How patient we are with it.
