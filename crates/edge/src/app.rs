@@ -173,6 +173,7 @@ fn finished(mut response: Response, exchange: &Exchange, look: Option<&Look>) ->
         let mut rendered = render(&error, dialect, exchange.id(), look);
         let kept = |name: &HeaderName| {
             [ALLOW, SET_COOKIE, VARY, ACCESS_CONTROL_ALLOW_ORIGIN].contains(name)
+                || name.as_str() == "tollgate-profile"
                 || name.as_str().starts_with("x-ratelimit-")
         };
         for (name, value) in response.headers().iter().filter(|(name, _)| kept(name)) {

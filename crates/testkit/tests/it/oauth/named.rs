@@ -51,6 +51,44 @@ async fn appeared(house: &House) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn what_an_app_calls_somebody_is_not_told_to_the_provider() {
+    let house = House::new().await;
+    default_plan(&house, json!([])).await;
+    let profile = json!({"profile": {"instructions": "For <{{name}}> of {{plan}}."}});
+    for plan in ["people", "alice"] {
+        let path = format!("/api/v1/plans/{plan}");
+        let changed = house.root.patch(&path, &profile).await.unwrap();
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    }
+    let (_, key) = naming(&house).await;
+    let client = house.server.with_bearer(&text(&key, "key"));
+    let sent = || {
+        let seen = house.server.model.seen();
+        let post = seen.iter().rev().find(|seen| seen.method == "POST").unwrap();
+        String::from_utf8(post.body.to_vec()).unwrap()
+    };
+    let name = "patient-16180339@clinic.example";
+    // When they appear, when they are remembered, and with a key of their own.
+    for _ in 0..2 {
+        assert_eq!(call_for(&client, &[name.as_bytes()]).await.status, 200);
+        let sent = sent();
+        let ours = r#"{"role":"system","content":"For <> of people."}"#;
+        assert!(sent.contains(ours) && !sent.contains("16180339"), "{sent}");
+    }
+    let person = text(&appeared(&house).await[0], "id");
+    let own = json!({"name": "own", "user": person});
+    let own = house.root.post("/api/v1/keys", &own).await.unwrap();
+    assert_eq!(own.status, 201, "{}", own.text);
+    let own = house.server.with_bearer(&text(&own.json(), "key"));
+    assert_eq!(call_for(&own, &[]).await.status, 200);
+    assert!(sent().contains("For <> of people.") && !sent().contains("16180339"), "{}", sent());
+    // The app's own name is told: it is the owner who wrote it.
+    assert_eq!(call_for(&client, &[]).await.status, 200);
+    assert!(sent().contains("> of alice.") && !sent().contains("<>"), "{}", sent());
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_person_appears_when_an_app_names_them() {
     let house = House::new().await;
     default_plan(&house, json!([{"unit": "calls", "limit": 2, "period": "day"}])).await;

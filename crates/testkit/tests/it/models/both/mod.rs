@@ -51,6 +51,8 @@ macro_rules! suite {
                 t86_a_token_for_somebody_is_for_those_who_make_their_keys,
                 a_token_has_a_budget_of_its_own;
             profiles: a_plans_profile_goes_into_both_routes_and_is_told,
+                a_callers_bytes_stay_but_for_what_is_put_in, errors_tell_a_profile_too,
+                an_effort_of_none_does_not_make_lost_calls_dear,
                 a_hold_counts_what_a_profile_puts_in,
                 a_persons_profile_comes_first_and_is_the_owners_to_set,
                 what_somebody_is_called_stays_data, each_caller_is_told_by_their_own_name,

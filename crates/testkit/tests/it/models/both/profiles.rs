@@ -54,9 +54,14 @@ impl Scene {
     async fn call(&self, path: &str, body: &Value) -> (Answer, Value) {
         let answer = self.alice.post(path, body).await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text);
+        (answer, serde_json::from_str(&self.sent()).unwrap())
+    }
+
+    /// The body of the last call that the provider got, byte by byte.
+    fn sent(&self) -> String {
         let seen = self.server.model.seen();
         let sent = seen.iter().rev().find(|seen| seen.method == "POST").unwrap();
-        (answer, serde_json::from_slice(&sent.body).unwrap())
+        String::from_utf8(sent.body.to_vec()).unwrap()
     }
 }
 
@@ -100,6 +105,76 @@ pub(crate) async fn a_plans_profile_goes_into_both_routes_and_is_told(engine: En
     let wrong = json!({"model": "tollgate-demo", "messages": [], "top_p": "0.1"});
     let refused = scene.alice.post(CHAT, &wrong).await.unwrap();
     assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("top_p")));
+    scene.server.stop().await.unwrap();
+}
+
+pub(crate) async fn a_callers_bytes_stay_but_for_what_is_put_in(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let profile = json!({"instructions": "Be \"brief\".", "defaults": {"temperature": 0.2}});
+    scene.plan(profile).await;
+    let message = |role: &str| format!(r#"{{"role":"{role}","content":"Be \"brief\"."}},"#);
+    let user = json!({"role": "user", "content": "Hi"});
+    let own = |role: &str, content: Value| json!([{"role": role, "content": content}, user]);
+    let list = r#""messages":["#;
+    let in_front = |role: &str| (list.to_owned(), format!("{list}{}", message(role)));
+    let merged = (r#""Be kind.""#.to_owned(), r#""Be \"brief\".\n\nBe kind.""#.to_owned());
+    let parts = json!([{"type": "text", "text": "Be kind."}]);
+    for (route, member, value, (from, to)) in [
+        (CHAT, "messages", json!([user]), in_front("system")),
+        (CHAT, "messages", own("system", json!("Be kind.")), merged.clone()),
+        (CHAT, "messages", own("developer", json!("Be kind.")), merged.clone()),
+        (CHAT, "messages", own("developer", parts), in_front("developer")),
+        (RESPONSES, "instructions", json!("Be kind."), merged),
+    ] {
+        let mut body = json!({"model": "tollgate-demo", "x": [1.50, {"b": 1, "a": 2}]});
+        body["input"] = json!("Hi");
+        body[member] = value;
+        scene.call(route, &body).await;
+        let text = body.to_string();
+        let shaped = text.strip_suffix('}').unwrap().replacen(&from, &to, 1);
+        let expected = format!(r#"{shaped},"temperature":0.2,"user":""#);
+        let sent = scene.sent();
+        assert!(sent.starts_with(&expected), "{sent}\n{expected}");
+    }
+    scene.server.stop().await.unwrap();
+}
+
+pub(crate) async fn errors_tell_a_profile_too(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    scene.server.mocks(&[("fails", "status=401")]).await.unwrap();
+    scene.plan(json!({"instructions": "Be brief.", "ceilings": {"top_p": 0.5}})).await;
+    let told = r#"plan;applied="instructions, top_p""#;
+    let body = chat_body("fails", 5);
+    let answer = scene.alice.post(CHAT, &body).await.unwrap();
+    assert_eq!((answer.status, answer.header(TOLD)), (502, told), "{}", answer.text);
+    // What could not be put in was not.
+    let mut wrong = body.clone();
+    wrong["top_p"] = json!("0.1");
+    let answer = scene.alice.post(CHAT, &wrong).await.unwrap();
+    assert_eq!((answer.status, answer.header(TOLD)), (400, ""), "{}", answer.text);
+    // The hold that does not fit counts what was put in.
+    let budgets = json!([{"unit": "tokens", "limit": 1, "period": "day"}]);
+    scene.change("/api/v1/plans/alice", json!({ "budgets": budgets })).await;
+    let answer = scene.alice.post(CHAT, &body).await.unwrap();
+    assert_eq!((answer.status, answer.header(TOLD)), (429, told), "{}", answer.text);
+    scene.server.stop().await.unwrap();
+}
+
+pub(crate) async fn an_effort_of_none_does_not_make_lost_calls_dear(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    scene.server.mocks(&[("cut", "reset=head")]).await.unwrap();
+    for effort in ["none", "minimal", "low"] {
+        scene.plan(json!({"defaults": {"reasoning_effort": effort}})).await;
+        let body = json!({"model": "cut", "input": "Hi", "max_output_tokens": 60});
+        for (route, body) in [(CHAT, chat_body("cut", 60)), (RESPONSES, body)] {
+            let answer = scene.alice.post(route, &body).await.unwrap();
+            assert_eq!(answer.status, 502, "{}", answer.text);
+            let entry = scene.server.entry_of(answer.header("x-request-id")).await.unwrap();
+            let unseen = if effort == "none" { 0 } else { 60 };
+            let expected = entry.hold_tokens - 60 + unseen;
+            assert_eq!(entry.charged_tokens, expected, "{effort} {route}: {entry:?}");
+        }
+    }
     scene.server.stop().await.unwrap();
 }
 
@@ -162,6 +237,11 @@ pub(crate) async fn a_persons_profile_comes_first_and_is_the_owners_to_set(engin
     }
     let (answer, _) = scene.call(CHAT, &body).await;
     assert_eq!(answer.header(TOLD), both, "it is as it was");
+
+    // Blank instructions are none: they do not silence the plan's.
+    scene.person(json!({"instructions": " "})).await;
+    let (_, sent) = scene.call(CHAT, &body).await;
+    assert_eq!(sent["messages"][0]["content"], "The plan's.");
 
     // Null takes away: a member, all of hers, the plan's.
     scene.person(json!({"instructions": null, "defaults": {"reasoning_effort": null}})).await;
@@ -226,8 +306,7 @@ pub(crate) async fn each_caller_is_told_by_their_own_name(engine: Engine) {
     let said = async |key: &str| {
         let client = scene.server.with_bearer(key);
         assert_eq!(client.chat("tollgate-demo", 5).await.unwrap().status, 200);
-        let seen = scene.server.model.seen();
-        let sent: Value = serde_json::from_slice(&seen.last().unwrap().body).unwrap();
+        let sent: Value = serde_json::from_str(&scene.sent()).unwrap();
         sent["messages"][0]["content"].as_str().unwrap().to_owned()
     };
     assert_eq!(said(scene.alice.bearer()).await, "For Ada, ja.");
