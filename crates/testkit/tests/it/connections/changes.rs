@@ -373,7 +373,9 @@ async fn ph13_a_client_secret_goes_only_where_it_was_entered_for() {
     let body = json!({ "client_secret": PLUGIN_SECRET });
     let entered = house.done("PATCH", &at(&install), body).await;
     assert_eq!(house.verify(&entered).await["state"], "active");
-    let back = house.at_the_tool(connection["authorize_url"].as_str().unwrap()).await;
+    let body = json!({ "install": install["id"] });
+    let again = asked(&house.person, "POST", "/api/v1/connections", body).await.json();
+    let back = house.at_the_tool(again["authorize_url"].as_str().unwrap()).await;
     house.person.get(&back).await.unwrap();
     let sent = house.plugin.calls();
     assert_eq!((sent.len(), sent[0].path.as_str()), (1, "/elsewhere"));
