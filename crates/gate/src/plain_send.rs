@@ -46,12 +46,12 @@ impl Forwarder<'_> {
         tool: &Tool,
     ) -> Result<Response<Metered>, Error> {
         let target = &tool.target;
+        if !hold.held.charge.open(None) {
+            hold.held.charge.durable().await?;
+        }
         // It was changed since this was decided: nothing goes where it was.
         if tool.live.has_ended() {
             return Err(gone());
-        }
-        if !hold.held.charge.open(None) {
-            hold.held.charge.durable().await?;
         }
         let (known, at) = (&hold.decided.principal.known, hold.decided.at);
         let added = introduce(self.tokens, tool, known, (request.id, at))?;

@@ -1,13 +1,17 @@
 //! An API that is down, slow or talks nonsense, and a caller who leaves.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
-use tollgate_kernel::{EntryState, Kind};
+use tollgate_kernel::{Budget, EntryState, Kind, Period, Unit};
+use tollgate_store::ledger::EntryFilter;
 use tollgate_store::{KeyHolder, Owner, ToolAuth, ToolRecord, ToolState};
 
 use super::house::{Act, Api, House, answer, ok, slug};
+use crate::{Call, ToolCall};
 
 const USER: ToolAuth = ToolAuth::UserHttp { scheme: tollgate_store::HttpScheme::Bearer };
 
@@ -213,4 +217,56 @@ async fn g2_a_running_answer_ends_with_its_credential() {
     let error = ended.unwrap().map(drop).unwrap_err();
     assert_eq!(error.kind(), Kind::Unauthenticated);
     assert_eq!(house.outcome().await, (EntryState::Settled, 1));
+}
+
+/// While a call waits for its record to be durable, its tool may end: then nothing goes out.
+#[tokio::test]
+async fn g2_a_tool_that_ends_before_a_call_is_durable_hears_nothing_of_it() {
+    let house = House::new().await;
+    let api = Api::new(|_| Act::Hang).await;
+    let tool = house.tool("todo", &api, USER).await;
+    let budget = Budget { unit: Unit::Calls, limit: 1_000, period: Period::Day };
+    house.plan(None, vec![budget]).await;
+    let ada = house.user("ada@example.com").await;
+    let (_, token) = house.key(KeyHolder::User(ada), Some("todo")).await;
+    let who = house.at(&tool, &[&format!("Bearer {}", token.expose())]).await.unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..8 {
+        let request = house.request("/", &[]);
+        let call = Call::Tool(ToolCall { tool: tool.id().clone(), request });
+        let permit = house.gate.decide(&who, call).unwrap();
+        let hold = house.gate.reserve(&permit).await.map_err(|refusal| refusal.error).unwrap();
+        calls.push(Box::pin(house.gate.forward(hold)));
+    }
+    // More at once than a crash may hide: some wait for their commit.
+    for call in &mut calls {
+        assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
+    }
+    let mut record = tool.record().clone();
+    record.state = ToolState::Disabled;
+    let mut tx = house.begin().await;
+    tx.update_tool(&record).await.unwrap();
+    house.commit(tx).await;
+    for call in calls {
+        assert_eq!(call.await.map(drop).unwrap_err().kind(), Kind::NotFound);
+    }
+    // What is written of another call comes after all that is written of these.
+    let there = Api::new(|_| ok("{}")).await;
+    let other = house.tool("other", &there, ToolAuth::None).await;
+    let who = house.at(&other, &[]).await.unwrap();
+    house.get(&who, &other, "/").await.unwrap();
+    let warrant = house.warrant();
+    let charged = async {
+        loop {
+            let filter = EntryFilter::default();
+            let rows = house.gate.entry_rows(&warrant, &filter, 100).await.unwrap();
+            if rows.iter().any(|row| row.state == EntryState::Settled) {
+                return rows.iter().map(|row| row.charged_calls).sum::<i64>() - 1;
+            }
+            house.clock.advance(Duration::from_millis(60));
+            tokio::task::yield_now().await;
+        }
+    };
+    let charged = tokio::time::timeout(Duration::from_secs(20), charged).await.unwrap();
+    assert!(charged < 8, "those that waited were neither sent nor charged");
 }
