@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::header::HOST;
 use http::{HeaderMap, Uri, request};
 use tollgate_gate::Principal;
-use tollgate_kernel::{Clock, Error, Kind, Network, RequestId, Rng};
+use tollgate_kernel::{Clock, Error, Kind, Network, RequestId, Rng, Slug};
 use url::Url;
 
 use crate::cookies::CookieNames;
@@ -16,7 +16,7 @@ use crate::error::Fault;
 use crate::guard::Authenticator;
 use crate::guests::{Guests, NoGuests};
 use crate::headers::Said;
-use crate::limits::{Attempt, NetworkBook};
+use crate::limits::{Attempt, Guess, NetworkBook};
 use crate::log::{Note, RequestLog};
 use crate::network::TrustedProxies;
 use crate::once::Replays;
@@ -236,16 +236,11 @@ impl Exchange {
         self.edge().networks.count_at(Attempt::Anonymous, self.network().counted())
     }
 
-    /// Counts a guess at a secret that somebody else chose, before anything is looked up: an error
-    /// where their network has made too many, be this one right or wrong. Of many at once no more
-    /// than the limit get through. One that was right is taken back.
-    pub fn count_guess(&self) -> Result<(), Error> {
-        self.edge().networks.count_at(Attempt::Guess, self.network().counted())
-    }
-
-    /// What was counted as a guess was none.
-    pub fn take_guess_back(&self) {
-        self.edge().networks.take_back_at(Attempt::Guess, self.network().counted());
+    /// Counts a guess at a secret of `tool` that somebody else chose, before anything is looked up:
+    /// an error where their network has made too many at that tool, be this one right or wrong. Of
+    /// many at once no more than the limit get through. It counts on only if it was wrong.
+    pub fn count_guess(&self, tool: &Slug) -> Result<Guess, Error> {
+        self.edge().networks.guess(tool, self.network().counted())
     }
 
     /// The request's line in the log, to add fields to.

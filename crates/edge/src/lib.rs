@@ -42,7 +42,7 @@ pub use error::{Dialect, Fault, Look, render};
 pub use extract::{Body, Caller, Form, LateBody, Path, Query, RawBody};
 pub use guard::Authenticator;
 pub use guests::{Guest, Guests, NoGuests, came_to_own_host};
-pub use limits::{Attempt, NetworkBook, NetworkLimits};
+pub use limits::{Attempt, Guess, NetworkBook, NetworkLimits};
 pub use listen::{Listener, Pace, Phase, Serve, Workers};
 pub use log::{Note, RequestLog, Style, quoted};
 pub use network::{Peer, TrustedProxies};

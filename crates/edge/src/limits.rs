@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tollgate_gate::Principal;
-use tollgate_kernel::{Clock, Error, Gcra, Kind, Subject, Verdict};
+use tollgate_kernel::{Clock, Error, Gcra, Kind, Slug, Subject, Verdict};
 
 /// The most networks that are remembered. Beyond them those that are nearest to rest are forgotten.
 const MOST: usize = 65_536;
@@ -63,8 +63,9 @@ pub enum Attempt {
     SignUp,
     /// Asking without a credential that is good.
     Anonymous,
-    /// Coming with a secret that somebody else chose, which can be guessed. Its limit is that of
-    /// `Anonymous`, its count its own: whoever reads documents on the same network stops nobody.
+    /// Coming to a tool with a secret that somebody else chose, which can be guessed. Its limit is
+    /// that of `Anonymous`, its count its own at each tool: whoever reads documents on the same
+    /// network, or guesses at another tool, stops nobody.
     Guess,
     /// Coming to a tool's sign-in as a plugin that nobody knows, which the owner is to decide on.
     Plugin,
@@ -79,7 +80,32 @@ pub enum Attempt {
 pub struct NetworkBook {
     limits: NetworkLimits,
     clock: Arc<dyn Clock>,
-    states: Mutex<HashMap<(Attempt, IpAddr), i64>>,
+    states: Mutex<HashMap<Key, i64>>,
+}
+
+/// What is counted: what is tried, from which network, and at which tool where that counts.
+type Key = (Attempt, IpAddr, Option<Slug>);
+
+/// A guess that was counted. Dropped, as when whoever made it hangs up before it is judged, it is
+/// taken back.
+pub struct Guess {
+    book: Arc<NetworkBook>,
+    key: Option<Key>,
+}
+
+impl Guess {
+    /// It was one, so it counts on.
+    pub fn was_wrong(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for Guess {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.book.take_back(&key);
+        }
+    }
 }
 
 impl NetworkBook {
@@ -98,16 +124,28 @@ impl NetworkBook {
     }
 
     pub(crate) fn count_at(&self, attempt: Attempt, network: IpAddr) -> Result<(), Error> {
+        self.count_key((attempt, network, None))
+    }
+
+    /// Counts a guess at a secret of `tool`, until it is judged.
+    pub(crate) fn guess(self: &Arc<Self>, tool: &Slug, network: IpAddr) -> Result<Guess, Error> {
+        let key = (Attempt::Guess, network, Some(tool.clone()));
+        self.count_key(key.clone())?;
+        Ok(Guess { book: self.clone(), key: Some(key) })
+    }
+
+    fn count_key(&self, key: Key) -> Result<(), Error> {
+        let attempt = key.0;
         let (rule, slower) = self.rule(attempt);
         let now_ns = self.now_ns(slower);
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = states.get(&(attempt, network)).copied().unwrap_or(0);
+        let before = states.get(&key).copied().unwrap_or(0);
         match rule.ask(before, now_ns, 1) {
             Verdict::Pass { state_ns, .. } => {
                 if states.len() >= MOST {
                     self.forget(&mut states);
                 }
-                states.insert((attempt, network), state_ns);
+                states.insert(key, state_ns);
                 Ok(())
             }
             Verdict::Wait(wait) => Err(too_many(attempt).with_retry_after(wait * slower)),
@@ -115,11 +153,10 @@ impl NetworkBook {
         }
     }
 
-    /// Takes back one attempt that was counted: it was none.
-    pub(crate) fn take_back_at(&self, attempt: Attempt, network: IpAddr) {
-        let (rule, _) = self.rule(attempt);
+    fn take_back(&self, key: &Key) {
+        let (rule, _) = self.rule(key.0);
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state_ns) = states.get_mut(&(attempt, network)) {
+        if let Some(state_ns) = states.get_mut(key) {
             *state_ns = rule.give_back(*state_ns, 1);
         }
     }
@@ -146,20 +183,20 @@ impl NetworkBook {
 
     /// Forgets those at rest and, where that is not half of them, the ones that will rest soonest:
     /// whoever brings so many networks is not held back by a longer memory either.
-    fn forget(&self, states: &mut HashMap<(Attempt, IpAddr), i64>) {
+    fn forget(&self, states: &mut HashMap<Key, i64>) {
         let left = |attempt: Attempt, state: i64| {
             let (_, slower) = self.rule(attempt);
             i128::from(state.saturating_sub(self.now_ns(slower))) * i128::from(slower)
         };
-        states.retain(|(attempt, _), state| left(*attempt, *state) > 0);
+        states.retain(|(attempt, ..), state| left(*attempt, *state) > 0);
         let mut surplus = states.len().saturating_sub(MOST / 2);
         if surplus == 0 {
             return;
         }
-        let mut waits: Vec<i128> = states.iter().map(|((a, _), state)| left(*a, *state)).collect();
+        let mut waits: Vec<i128> = states.iter().map(|((a, ..), state)| left(*a, *state)).collect();
         let (_, soon, _) = waits.select_nth_unstable(surplus - 1);
         let soon = *soon;
-        states.retain(|(attempt, _), state| {
+        states.retain(|(attempt, ..), state| {
             let goes = surplus > 0 && left(*attempt, *state) <= soon;
             surplus -= usize::from(goes);
             !goes
@@ -228,11 +265,26 @@ mod tests {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3_600)));
         clock.advance(Duration::from_secs(15));
         assert_eq!(passed(Attempt::Management, "192.0.2.1"), 1);
+    }
+
+    #[test]
+    fn t62_a_guess_counts_at_its_tool_alone_and_only_if_it_was_wrong() {
+        let limits = NetworkLimits { anonymous_per_minute: 3, ..NetworkLimits::LAX };
+        let (book, _) = book(limits);
+        let slug = |id| Slug::parse(id).expect("a slug");
+        let guess = |tool| book.guess(&slug(tool), network("192.0.2.1"));
         for _ in 0..9 {
-            assert!(book.count_at(Attempt::Guess, network("192.0.2.1")).is_ok());
-            book.take_back_at(Attempt::Guess, network("192.0.2.1"));
+            drop(guess("todo").expect("what was taken back is not counted"));
         }
-        assert_eq!(passed(Attempt::Guess, "192.0.2.1"), 3, "what was taken back is not counted");
+        let under_way: Vec<Guess> = (0..3).filter_map(|_| guess("todo").ok()).collect();
+        assert!(under_way.len() == 3 && guess("todo").is_err(), "no more at once than the limit");
+        drop(under_way);
+        for _ in 0..3 {
+            guess("todo").expect("within the limit").was_wrong();
+        }
+        assert!(guess("todo").is_err());
+        assert!(guess("other").is_ok(), "another tool");
+        assert!(book.count_at(Attempt::Anonymous, network("192.0.2.1")).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -66,15 +67,16 @@ pub(crate) async fn operation(
     if is_oauth && asked.came.to_own_host() && path_and_query.path() == "/authorize" {
         return sign_in(&state, &asked);
     }
-    // Before that a stranger would have a body of any size kept for nothing.
-    let says_nothing = !asked.headers.contains_key(AUTHORIZATION);
-    let principal = if says_nothing && tool.is_open(&asked.method, path_and_query.as_str()) {
+    let is_open = !asked.headers.contains_key(AUTHORIZATION)
+        && tool.is_open(&asked.method, path_and_query.as_str());
+    let principal = if is_open {
         state.gate.anonymous(exchange.network())
     } else {
         caller(&state, &exchange, &asked.headers, tool).await?
     };
     exchange.note().principal(&principal);
-    let body = body.read().await?;
+    // Only now, and never where all may ask: strangers would have one of any size kept for nothing.
+    let body = if is_open { Bytes::new() } else { body.read().await? };
     let request = PlainRequest {
         id: exchange.id(),
         method: asked.method,
@@ -97,20 +99,17 @@ async fn caller(
     headers: &HeaderMap,
     tool: Arc<Tool>,
 ) -> Result<Arc<Principal>, Error> {
+    let id = tool.id().clone();
     let mut presented = Presented::at_tool(tool, headers);
     presented.of_request(exchange.id());
     let is_guess = presented.is_guessable();
-    if is_guess {
-        exchange.count_guess()?;
-    }
+    let guess = if is_guess { Some(exchange.count_guess(&id)?) } else { None };
     let found = state.gate.authenticate(presented, exchange.network()).await;
-    match (&found, is_guess) {
-        (Err(error), true) if error.kind() == Kind::Unauthenticated => {}
-        (_, true) => exchange.take_guess_back(),
-        (Err(error), false) if error.kind() == Kind::Unauthenticated => {
-            exchange.count_stranger()?;
-        }
-        (_, false) => {}
+    match (&found, guess) {
+        (Err(error), Some(guess)) if error.kind() == Kind::Unauthenticated => guess.was_wrong(),
+        (Err(error), None) if error.kind() == Kind::Unauthenticated => exchange.count_stranger()?,
+        // What was no wrong guess is taken back.
+        _ => {}
     }
     found
 }

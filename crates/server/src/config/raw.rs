@@ -190,7 +190,9 @@ pub(super) struct RawNetwork {
     /// Sign-ups, in any hour.
     #[schemars(range(min = 1))]
     pub(super) sign_up_per_hour: u32,
-    /// Requests without a credential, in any minute.
+    /// Requests without a credential, in any minute; and as many wrong guesses at the tokens that
+    /// you chose for a tool's services, counted for each tool. Beyond these the right one is
+    /// refused from that network too, until the minute is over.
     #[schemars(range(min = 1))]
     pub(super) anonymous_per_minute: u32,
     /// Requests of management, in any minute.

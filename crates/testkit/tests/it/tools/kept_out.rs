@@ -123,12 +123,16 @@ async fn t62_guessing_a_token_that_was_given_stops_at_the_limit() {
         assert_eq!(call("todo", format!("Bearer {given}")).await.status, 200);
         assert_eq!(call("todo", format!("Bearer {made}")).await.status, 200);
     }
+    // Guesses at one tool keep nobody from another.
+    let guess = |n: u32| format!("Basic {}", STANDARD.encode(format!("us:{n:016}")));
     for n in 0..6 {
-        let (id, header) = match n % 2 {
-            0 => ("todo", format!("Bearer given-by-the-owner-{n:010}")),
-            _ => ("other", format!("Basic {}", STANDARD.encode(format!("us:{n:016}")))),
-        };
-        let wrong = call(id, header).await;
+        let wrong = call("other", guess(n)).await;
+        assert_eq!(wrong.status, 401, "{n}: {}", wrong.text);
+    }
+    assert_eq!(call("other", guess(6)).await.status, 429);
+    assert_eq!(call("todo", format!("Bearer {given}")).await.status, 200);
+    for n in 0..6 {
+        let wrong = call("todo", format!("Bearer given-by-the-owner-{n:010}")).await;
         assert_eq!(wrong.status, 401, "{n}: {}", wrong.text);
     }
     // From then on the right one is not told from the others, known or not.

@@ -1,6 +1,10 @@
 //! What a tool publishes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tollgate_testkit::{HOST_KEY, Setup, faults};
 
 use super::House;
@@ -134,6 +138,27 @@ async fn an_openapi_document_is_given_or_fetched_and_a_bad_one_is_said_so() {
     assert!(bad.text.contains("todo") && bad.text.contains("OpenAPI"), "{}", bad.text);
     house.done("PATCH", "/api/v1/tools/todo", json!({"openapi_url": null})).await;
     assert_eq!(house.host.get(&place).await.unwrap().status, 404);
+    house.stop().await;
+}
+
+/// What is open to everybody takes nothing in: strangers are not counted there.
+#[tokio::test]
+async fn a_declared_picture_is_answered_before_any_body_comes() {
+    let house = House::new().await;
+    let manifest = json!({"logo_url": "/todos?logo=1"});
+    house.tool("todo", json!({"auth": {"type": "user_http"}, "manifest": manifest})).await;
+    let place = house.server.url.trim_start_matches("http://").to_owned();
+    let head = "GET /tools/todo/todos?logo=1 HTTP/1.1\r\nhost: localhost\r\n\
+                content-length: 1000000\r\n\r\n";
+    let answered = async {
+        let mut stream = TcpStream::connect(place).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut line = [0; 13];
+        stream.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line, b"HTTP/1.1 200 ", "{}", String::from_utf8_lossy(&line));
+    };
+    tokio::time::timeout(Duration::from_secs(3), answered).await.expect("it waits for the body");
+    assert_eq!(house.todo.seen().last().unwrap().path, "/todos?logo=1");
     house.stop().await;
 }
 
