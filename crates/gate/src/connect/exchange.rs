@@ -13,7 +13,7 @@ use tollgate_protocol::sign_in::{TokenAnswer, TokenRefusal, Tokens};
 use tollgate_store::{AuditEvent, ConnectionRecord};
 
 use super::secrets::{ACCESS, REFRESH};
-use super::{Install, failed};
+use super::{Install, failed, moved};
 use crate::fetch::{Ask, Bounds, DocumentUrl, Fault};
 use crate::sign_in::{basic, read_token_answer};
 use crate::{Gate, Principal};
@@ -67,6 +67,8 @@ impl Gate {
         let mut tx = self.writer.begin(principal.actor()).await?;
         tx.put_connection(&connection).await?;
         tx.commit(AuditEvent::new("connection.connect", target)).await?;
+        // What was refused was of another sign-in.
+        self.connect.refused_at.remove(&connection.id);
         self.heed().await;
         Ok(())
     }
@@ -140,6 +142,9 @@ impl Gate {
         let endpoints = install.facts.endpoints().ok_or_else(unready)?;
         if !install.facts.unconfirmed_hosts().is_empty() {
             return Err(unready());
+        }
+        if install.secret_for.as_ref() != Some(&install.facts.secret_goes_to()) {
+            return Err(moved(name, "secret"));
         }
         let url: DocumentUrl = self.named(&endpoints.token)?;
         let client_id = install.record.client_id.as_deref().ok_or_else(unready)?;

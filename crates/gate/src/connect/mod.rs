@@ -16,12 +16,12 @@ mod secrets;
 mod verify;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use tollgate_kernel::{ConnectionId, Error, Kind, UserId};
+use tollgate_kernel::{ConnectionId, Error, Kind, Timestamp, UserId};
 use tollgate_protocol::plugin_host::{Auth, Manifest, Root, Scheme, Warning};
 use tollgate_store::{ConnectionRecord, Event, EventKind, InstallRecord};
 use url::Url;
@@ -284,8 +284,6 @@ pub struct Connected {
     fits: bool,
     /// Ends with it, its tool and its person: then its running answers end.
     pub(crate) live: Arc<Live>,
-    /// When the tool refused tokens that it gave just before.
-    refused_us: AtomicI64,
 }
 
 impl Connected {
@@ -318,6 +316,9 @@ impl Connected {
 /// What connections need beside the store and the vault.
 pub(crate) struct Connect {
     kept: Cache<ConnectionId, Arc<Connected>>,
+    /// When a tool refused tokens that it gave just before. Apart from what is kept of connections,
+    /// which every change makes forgotten.
+    refused_at: Cache<ConnectionId, Timestamp>,
     heeded: AtomicU64,
     /// Who asks for new tokens.
     flights: Arc<Flights<Arc<Connected>>>,
@@ -330,8 +331,9 @@ pub(crate) struct Connect {
 impl Connect {
     pub(crate) fn new(client: Arc<Client>, loopback_tools: bool, patience: ToolPatience) -> Self {
         let budget = Budget::new(AT_ONCE, AT_ONCE_EACH);
-        let (kept, heeded) = (Cache::new(KEPT), AtomicU64::new(0));
-        Self { kept, heeded, flights: Arc::default(), patience, budget, client, loopback_tools }
+        let (kept, refused_at) = (Cache::new(KEPT), Cache::new(KEPT));
+        let (heeded, flights) = (AtomicU64::new(0), Arc::default());
+        Self { kept, refused_at, heeded, flights, patience, budget, client, loopback_tools }
     }
 
     /// Forgets what is not what it was. A change of a tool concerns all that are connected to it,
@@ -374,6 +376,13 @@ impl Connect {
 /// The tool `name` does not do what it should; `what` goes on after its name.
 fn failed(kind: Kind, name: &str, what: &str) -> Error {
     Error::new(kind, format!("The tool {name} {what}"))
+}
+
+/// The tool `name` is not where what its owner entered (a token, a secret) was entered for.
+fn moved(name: &str, entered: &str) -> Error {
+    let what =
+        format!("has moved since its {entered} was entered. Its owner here has to enter it anew.");
+    failed(Kind::Conflict, name, &what)
 }
 
 /// The person has to sign in at the tool again.

@@ -7,7 +7,7 @@ use tollgate_protocol::plugin_host::Auth;
 use tollgate_store::{ConnectionRecord, InstallRecord, Owner};
 use url::Url;
 
-use super::{Connected, Install, failed, needs_reauth};
+use super::{Connected, Install, failed, moved, needs_reauth};
 use crate::transport::{Sending, UpstreamRequest};
 use crate::{Gate, Principal};
 
@@ -68,7 +68,7 @@ impl Gate {
         let fits = entered_for.is_none_or(|it| it.as_ref() == Some(&goes_to));
         let (id, user) = (record.id.uuid(), record.user.uuid());
         let live = self.lives.resting(id, Some(user), vec![record.install.uuid()]);
-        Ok(Connected { record, install, address, fits, live, refused_us: 0.into() })
+        Ok(Connected { record, install, address, fits, live })
     }
 
     /// What callers know a connection as.
@@ -109,11 +109,7 @@ impl Connected {
         match (self.fits, self.is_the_persons()) {
             (true, _) => Ok(()),
             (false, true) => Err(needs_reauth(name)),
-            (false, false) => {
-                let what = "has moved since its token was entered. Its owner here has to enter it \
-                            anew.";
-                Err(failed(Kind::Conflict, name, what))
-            }
+            (false, false) => Err(moved(name, "token")),
         }
     }
 

@@ -2,7 +2,6 @@
 //! what a refusal says of it otherwise.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tollgate_kernel::{ConnectionState, Error, Kind, Timestamp};
@@ -15,7 +14,8 @@ use super::secrets::REFRESH;
 use super::{Connected, failed, needs_reauth};
 use crate::{Gate, Principal};
 
-/// How long before its end a token is replaced.
+/// How long before its end a token is replaced; one that lives shortly in its last quarter, or it
+/// would be replaced with every call.
 const AHEAD: Duration = Duration::from_secs(60);
 
 /// After new tokens have not helped against a 401, and after a refused credential was noted: how
@@ -39,8 +39,13 @@ impl Gate {
             return Ok(to.clone());
         }
         match self.refreshed(principal, to).await {
-            // A token endpoint that is down ends nothing that still counts.
-            Err(error) if error.kind() != Kind::NeedsReauth && !was_refused && to.lasts(now) => {
+            // A token endpoint that is down ends nothing that still counts. All else, such as that
+            // our secret may not go there any more, counts for the call too.
+            Err(error)
+                if matches!(error.kind(), Kind::UpstreamFailed | Kind::UpstreamTimeout)
+                    && !was_refused
+                    && to.lasts(now) =>
+            {
                 tracing::warn!(cause = error.cause(), "a token is not renewed: {error}");
                 Ok(to.clone())
             }
@@ -116,12 +121,14 @@ impl Gate {
             let noted = self.note_state(principal, to, ConnectionState::NeedsReauth).await;
             return noted.err().unwrap_or_else(|| needs_reauth(name));
         }
-        if !is_second && !to.is_resting(now) {
+        let refused_at = self.connect.refused_at.get(&to.record.id);
+        let is_resting = refused_at.is_some_and(|at| at.plus(REST) > now);
+        if !is_second && !is_resting {
             // Whoever asked asks again, with new tokens.
             return needs_reauth(name);
         }
         if is_second {
-            to.refused_us.store(now.micros(), Ordering::SeqCst);
+            self.connect.refused_at.insert(to.record.id, now);
         }
         let what = "answered 401 to a token that it gave just now. This connection may not be \
                     allowed to do what was asked; if nothing works, connect it again.";
@@ -194,17 +201,14 @@ impl Gate {
 impl Connected {
     /// Whether its token ends soon, or has ended.
     fn is_ending(&self, now: Timestamp) -> bool {
-        self.record.expires_at.is_some_and(|end| end <= now.plus(AHEAD))
+        let Some(end) = self.record.expires_at else { return false };
+        // Whatever was noted since they came makes the life shorter, and the renewal later.
+        let life = end.since(self.record.updated_at);
+        end <= now.plus(AHEAD.min(life / 4))
     }
 
     /// Whether its token still counts.
     fn lasts(&self, now: Timestamp) -> bool {
         self.record.expires_at.is_none_or(|end| end > now)
-    }
-
-    /// Whether new tokens have not helped just now.
-    fn is_resting(&self, now: Timestamp) -> bool {
-        let refused = Timestamp::from_micros(self.refused_us.load(Ordering::SeqCst));
-        refused.plus(REST) > now
     }
 }

@@ -1,8 +1,11 @@
 //! Calling through: whose credential goes where, how often it is renewed, and what comes back.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_kernel::LeapingClock;
 use tollgate_testkit::{Client, Once, PLUGIN_SECRET, PLUGIN_SERVICE_TOKEN, PluginWays, TokenFault};
 
 use super::{House, asked};
@@ -35,7 +38,7 @@ impl House {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(20), folded).await.unwrap()
+        tokio::time::timeout(Duration::from_secs(20), folded).await.unwrap()
     }
 }
 
@@ -170,7 +173,7 @@ async fn v26_who_hangs_up_takes_no_new_tokens_along() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), asked).await.unwrap();
     leaving.abort();
     assert!(leaving.await.unwrap_err().is_cancelled());
     // The server notices it: nothing of that call is under way any more.
@@ -179,22 +182,24 @@ async fn v26_who_hangs_up_takes_no_new_tokens_along() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
     house.plugin.hold(false);
     let answer = client.get(&path).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(house.plugin.exchanges().len(), 2, "what it gave was kept");
 }
 
-/// Ahead of its end: a token of which less than a minute is left is replaced before it is used.
+/// Ahead of its end: a token of an hour of which less than a minute is left is replaced before it
+/// is used.
 #[tokio::test]
 async fn ph23_a_token_is_renewed_before_it_ends() {
-    let house = House::oauth().await;
-    house.plugin.change(|ways| ways.expires_in = Some(json!(30)));
+    let clock = Arc::new(LeapingClock::at_noon());
+    let ways = PluginWays { mode: "oauth", ..PluginWays::default() };
+    let house = House::at(clock.clone(), ways).await;
     let install = house.active().await;
     let connection = house.connect(&install).await;
     let path = House::through(&connection, "/todos");
-    house.plugin.change(|ways| ways.expires_in = Some(json!(3_600)));
+    clock.leap(Duration::from_secs(3_600 - 50));
     let client = house.with_key();
     let calls = (0..50).map(|_| {
         let (client, path) = (client.clone(), path.clone());

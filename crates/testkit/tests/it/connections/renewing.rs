@@ -36,8 +36,10 @@ impl House {
 /// Whoever may not call has nothing renewed: the token endpoint comes after budgets and rates.
 #[tokio::test]
 async fn ph23_who_may_not_call_has_no_token_renewed() {
-    let house = House::oauth().await;
-    house.plugin.change(|ways| ways.expires_in = Some(json!(30)));
+    let clock = Arc::new(LeapingClock::at_noon());
+    let expires_in = Some(json!(100));
+    let ways = PluginWays { mode: "oauth", expires_in, ..PluginWays::default() };
+    let house = House::at(clock.clone(), ways).await;
     let install = house.active().await;
     let budget = Budget { unit: Unit::Calls, limit: 1, period: Period::Day };
     let (bob, key) = house.server.caller("bob", vec![budget]).await.unwrap();
@@ -47,8 +49,10 @@ async fn ph23_who_may_not_call_has_no_token_renewed() {
     let back = house.at_the_tool(made["authorize_url"].as_str().unwrap()).await;
     assert_eq!(bob.get(&back).await.unwrap().status, 303);
     let client = house.server.with_bearer(&key);
+    clock.leap(Duration::from_secs(90));
     assert_eq!(client.get(&House::todos(&made)).await.unwrap().status, 200);
     assert_eq!(house.plugin.exchanges().len(), 2, "the code, and one refresh");
+    clock.leap(Duration::from_secs(90));
     let refused = client.get(&House::todos(&made)).await.unwrap();
     assert_eq!(refused.status, 429, "{}", refused.text);
     assert_eq!(house.plugin.exchanges().len(), 2, "nothing is renewed for a call that is refused");
@@ -146,10 +150,53 @@ async fn v27_one_path_that_says_401_takes_no_refresh_token() {
         assert_eq!(refused.status, 502, "{round}: {}", refused.text);
         assert!(refused.text.contains("Todo list") && refused.text.contains("401"));
         assert_eq!(house.connection(&connection).await["state"], "active", "{round}");
+        // What happens elsewhere, as a change of the tool, does not make anybody ask again.
+        let install = format!("/api/v1/installs/{}", install["id"].as_str().unwrap());
+        house.done("PATCH", &install, json!({ "scope": format!("todos {round}") })).await;
     }
     assert_eq!(house.plugin.exchanges().len(), 2, "the code, and one refresh that did not help");
     assert_eq!(house.plugin.calls().len(), 5, "one was tried again");
     assert_eq!(client.get(&House::todos(&connection)).await.unwrap().status, 200);
+}
+
+/// How long ahead a token is renewed goes by how long it lives.
+#[tokio::test]
+async fn tokens_that_live_for_less_than_a_minute_are_not_renewed_with_every_call() {
+    let clock = Arc::new(LeapingClock::at_noon());
+    let expires_in = Some(json!(59));
+    let ways = PluginWays { mode: "oauth", expires_in, ..PluginWays::default() };
+    let house = House::at(clock.clone(), ways).await;
+    let install = house.active().await;
+    let connection = house.connect(&install).await;
+    let (client, path) = (house.server.with_bearer(&house.key), House::todos(&connection));
+    for _ in 0..3 {
+        assert_eq!(client.get(&path).await.unwrap().status, 200);
+    }
+    assert_eq!(house.plugin.exchanges().len(), 1, "the code");
+    clock.leap(Duration::from_secs(50));
+    for _ in 0..3 {
+        assert_eq!(client.get(&path).await.unwrap().status, 200);
+    }
+    assert_eq!(house.plugin.exchanges().len(), 2, "its last quarter had begun");
+}
+
+/// What is no fault of the tool's token endpoint is told, however long the old token lasts.
+#[tokio::test]
+async fn a_client_that_is_refused_is_not_hidden_by_a_token_that_still_counts() {
+    let clock = Arc::new(LeapingClock::at_noon());
+    let expires_in = Some(json!(100));
+    let ways = PluginWays { mode: "oauth", expires_in, ..PluginWays::default() };
+    let house = House::at(clock.clone(), ways).await;
+    let install = house.active().await;
+    let connection = house.connect(&install).await;
+    let path = format!("/api/v1/installs/{}", install["id"].as_str().unwrap());
+    house.done("PATCH", &path, json!({ "client_id": "somebody-else" })).await;
+    clock.leap(Duration::from_secs(90));
+    let client = house.server.with_bearer(&house.key);
+    let refused = client.get(&House::todos(&connection)).await.unwrap();
+    assert_eq!(refused.status, 502, "{}", refused.text);
+    assert!(refused.text.contains("refuses our client id or secret"), "{}", refused.text);
+    assert!(house.plugin.calls().is_empty());
 }
 
 /// A token endpoint that never answers holds nobody longer than they are patient; what it gives in
