@@ -107,13 +107,14 @@ pub(crate) async fn change(
     let warrant = state.allow(caller, WRITE)?;
     let before = find(state, &warrant, id).await?;
     let pinned = before.facts.secret_goes_to();
-    let served = matches!(before.record.state, InstallState::Active(_));
+    let serves = |install: &Install| {
+        matches!(install.record.state, InstallState::Active(_) | InstallState::Suspended(..))
+    };
+    let served = serves(&before);
     let had_secret = before.record.secret_sealed.is_some();
     let new_secret = wish.client_secret.is_some() || wish.service_token.is_some();
     let install = changed(state, &warrant, before, wish)?;
-    let serves =
-        matches!(install.record.state, InstallState::Active(_) | InstallState::Suspended(..));
-    let is_back = served && !serves;
+    let is_back = served && !serves(&install);
     if install.facts.secret_goes_to() == pinned {
         return Ok((keep(state, &warrant, install, "install.update").await?, is_back));
     }
@@ -261,16 +262,22 @@ async fn altered(
     install.record.name.clone_from(&install.facts.manifest.name_for_human);
     install.facts.manifest.auth.name().clone_into(&mut install.record.auth);
     let is_same = install.facts.secret_goes_to() == pinned;
+    // Whether people may use it is another question, which its owner answers by verifying it.
+    let is_suspended = install.record.state.suspension() == Some(Suspension::Owner);
     if is_same && install.needs().is_empty() {
-        install.record.state = onward(install.record.state, now, &install)?;
+        if !is_suspended {
+            install.record.state = onward(install.record.state, now, &install)?;
+        }
         return keep(state, warrant, install, "install.accept").await;
     }
     if !is_same {
         (install.record.secret_sealed, install.secret_for) = (None, None);
         install.record.verification_token = None;
     }
-    install.record.state = InstallState::Fetched(now);
-    settle(state, warrant, &mut install)?;
+    if !is_suspended {
+        install.record.state = InstallState::Fetched(now);
+        settle(state, warrant, &mut install)?;
+    }
     keep_apart(state, warrant, install, "install.accept").await
 }
 
@@ -288,13 +295,13 @@ fn changed(
     say(&mut install, wish, state.gate.tools_on_loopback())?;
     let now = state.gate.clock().now();
     // Whoever leads people elsewhere has the tool verified once more, whether they are the owner or
-    // have the owner's session.
-    if leads(&install.facts) != led
-        && install.facts.manifest.auth.is_verified()
-        && matches!(install.record.state, InstallState::Active(_) | InstallState::Verified(_))
-        && suspended != Some(true)
-    {
+    // have the owner's session. A suspension would keep the proof of before: until then the tool is
+    // as closed as by one.
+    let is_led_elsewhere =
+        leads(&install.facts) != led && install.facts.manifest.auth.is_verified();
+    if is_led_elsewhere {
         install.record.state = InstallState::Fetched(now);
+        install.waiting = None;
     }
     let is_oauth = matches!(install.facts.manifest.auth, Auth::OAuth(_));
     if let Some(client_id) = client_id {
@@ -320,7 +327,8 @@ fn changed(
         // Before everything is there it is not entered.
         install.record.state = InstallState::Fetched(now);
     }
-    if suspended == Some(true) && install.record.state.suspension().is_none() {
+    let is_suspended = install.record.state.suspension() == Some(Suspension::Owner);
+    if suspended == Some(true) && !is_suspended && !is_led_elsewhere {
         install.record.state = install.record.state.suspended(now, Suspension::Owner)?;
     }
     settle(state, warrant, &mut install)?;

@@ -112,7 +112,9 @@ impl InstallState {
     /// Nothing goes out until it is verified anew.
     pub fn suspended(self, at: Timestamp, why: Suspension) -> Result<Self, Error> {
         match self {
-            Self::Active(_) | Self::Verified(_) => Ok(Self::Suspended(at, why)),
+            Self::Active(_) | Self::Verified(_) | Self::Suspended(_, Suspension::Changed) => {
+                Ok(Self::Suspended(at, why))
+            }
             _ => Err(self.not_yet("Only a tool that is active can be suspended.")),
         }
     }
@@ -204,6 +206,8 @@ mod tests {
         assert_eq!(active, InstallState::Active(at(5)));
         let gone = active.suspended(at(6), Suspension::Changed)?;
         assert!(gone.active(at(7), true).is_err());
+        let wished = gone.suspended(at(7), Suspension::Owner)?;
+        assert!(wished.suspended(at(8), Suspension::Changed).is_err(), "the owner's word stays");
         assert_eq!(gone.verified(at(7))?, InstallState::Verified(at(7)));
         let anew = active.secret_entered(at(8));
         assert_eq!(anew, InstallState::SecretEntered(at(8)), "another secret is verified anew");

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use tollgate_store::AuditEvent;
-use tollgate_testkit::{Engine, PLUGIN_SERVICE_TOKEN, PluginWays, Setup, TestServer};
+use tollgate_testkit::{
+    Engine, PLUGIN_SECRET, PLUGIN_SERVICE_TOKEN, PluginWays, Setup, TestServer,
+};
 
 use super::{House, asked};
 
@@ -205,6 +207,77 @@ async fn ph12_a_tool_whose_sign_in_is_led_elsewhere_is_verified_anew() {
     }
 }
 
+/// PH-12: nor does a suspension keep the proof of what a tool was before.
+#[tokio::test]
+async fn ph12_a_suspended_tool_that_is_led_elsewhere_is_verified_by_another_token() {
+    for (is_suspended, patch) in [
+        (false, json!({ "client_url": "ORIGIN/elsewhere", "suspended": true })),
+        (true, json!({ "client_url": "ORIGIN/elsewhere" })),
+        (true, json!({ "confirmed_hosts": ["id.elsewhere.test"] })),
+    ] {
+        let house = House::oauth().await;
+        let install = house.active().await;
+        if is_suspended {
+            let body = json!({ "suspended": true });
+            let suspended = house.done("PATCH", &at(&install), body).await;
+            assert_eq!(suspended["suspended_because"], "owner");
+        }
+        let own = format!("http://{}", house.plugin.domain);
+        let body = patch.to_string().replace("ORIGIN", &own).parse().unwrap();
+        let changed = house.done("PATCH", &at(&install), body).await;
+        assert_eq!(changed["state"], "token_issued", "{is_suspended} {patch}");
+        assert_ne!(changed["verification"], install["verification"], "{is_suspended} {patch}");
+        assert!(changed["notice"].as_str().unwrap().contains("verified"), "{changed}");
+        let looked = house.look(&install).await;
+        assert_ne!(looked["state"], "active", "{is_suspended} {patch}: by the old token");
+        assert_eq!(house.verify(&changed).await["state"], "active", "{is_suspended} {patch}");
+    }
+}
+
+/// PH-12: what was found before belongs to what the tool was then.
+#[tokio::test]
+async fn ph12_what_waits_is_not_taken_by_a_tool_that_is_led_elsewhere() {
+    let house = House::oauth().await;
+    let install = house.active().await;
+    house.publishes("\"scope\":\"todos\"", "\"scope\":\"everything\"");
+    let hash = house.look(&install).await["install"]["found"]["hash"].clone();
+    let patch = json!({ "client_url": "https://id.elsewhere.test/oauth" });
+    let changed = house.done("PATCH", &at(&install), patch).await;
+    assert_eq!((&changed["state"], &changed["found"]), (&json!("fetched"), &Value::Null));
+    assert_eq!(house.accept(&install, &hash).await.status, 409);
+}
+
+/// Taking what a tool publishes says nothing of whether it may be used.
+#[tokio::test]
+async fn what_its_owner_suspended_stays_so_when_a_change_is_taken() {
+    let cases = [("oauth", true), ("oauth", false), ("user_http", true), ("user_http", false)];
+    for (mode, is_first) in cases {
+        let house = House::with(PluginWays { mode, ..PluginWays::default() }).await;
+        let install = match mode {
+            "oauth" => house.active().await,
+            _ => house.install(json!({})).await,
+        };
+        let suspend = async || {
+            let body = json!({ "suspended": true });
+            let now = house.done("PATCH", &at(&install), body).await;
+            assert_eq!(now["suspended_because"], "owner", "{mode} {is_first}: {now}");
+        };
+        if is_first {
+            suspend().await;
+        }
+        let (scope, scheme) = ("everything", "basic");
+        house.plugin.change(|ways| (ways.scope, ways.scheme) = (scope, scheme));
+        let found = house.look(&install).await["install"]["found"]["hash"].clone();
+        if !is_first {
+            suspend().await;
+        }
+        let taken = house.accept(&install, &found).await.json();
+        let said = (&taken["state"], &taken["suspended_because"], &taken["found"]);
+        assert_eq!(said, (&json!("suspended"), &json!("owner"), &Value::Null), "{mode} {is_first}");
+        assert_eq!(house.look(&install).await["state"], "active", "{mode}: once its owner asks");
+    }
+}
+
 /// This machine is a place for secrets where tools are developed alone.
 #[tokio::test]
 async fn an_address_on_this_machine_is_set_only_with_the_switch() {
@@ -271,6 +344,41 @@ async fn ph13_a_pasted_token_goes_only_where_it_was_entered_for() {
             assert_eq!(house.plugin.calls().len(), calls, "{mode} {to}: nothing went out");
         }
     }
+}
+
+/// PH-13: nor is our own secret, with the code of a person who signed in there.
+#[tokio::test]
+async fn ph13_a_client_secret_goes_only_where_it_was_entered_for() {
+    let house = House::oauth().await;
+    let install = house.active().await;
+    let id = install["id"].as_str().unwrap().parse().unwrap();
+    let gate = &house.server.gate;
+    let mut record = gate.read(&house.server.system).install(id).await.unwrap().unwrap();
+    let mut facts: Value = serde_json::from_str(&record.facts).unwrap();
+    let elsewhere = format!("http://{}/elsewhere", house.plugin.domain);
+    facts["said"]["authorization_url"] = json!(elsewhere);
+    record.facts = facts.to_string();
+    let mut tx = gate.begin(&house.server.system).await.unwrap();
+    tx.put_install(&record).await.unwrap();
+    tx.commit(AuditEvent::new("test.move", "install")).await.unwrap();
+    gate.heed().await;
+    let connection = house.begin(&install).await;
+    let back = house.at_the_tool(connection["authorize_url"].as_str().unwrap()).await;
+    let refused = house.person.get(&back).await.unwrap();
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(house.plugin.exchanges().is_empty() && house.plugin.calls().is_empty());
+    assert_eq!(house.connection(&connection).await["state"], "pending");
+
+    // Entered anew, it goes there.
+    let body = json!({ "client_secret": PLUGIN_SECRET });
+    let entered = house.done("PATCH", &at(&install), body).await;
+    assert_eq!(house.verify(&entered).await["state"], "active");
+    let body = json!({ "install": install["id"] });
+    let again = asked(&house.person, "POST", "/api/v1/connections", body).await.json();
+    let back = house.at_the_tool(again["authorize_url"].as_str().unwrap()).await;
+    house.person.get(&back).await.unwrap();
+    let sent = house.plugin.calls();
+    assert_eq!((sent.len(), sent[0].path.as_str()), (1, "/elsewhere"));
 }
 
 /// The same by the owner's hand: what people pasted for the old address is asked for anew.
