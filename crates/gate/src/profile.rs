@@ -208,7 +208,10 @@ impl SharedProfiles {
         if let Some(same) = same {
             return same;
         }
-        known.retain(|_, profile| profile.strong_count() > 0);
+        // Swept as often as it doubles: with many people each would go through all others.
+        if known.len().is_power_of_two() {
+            known.retain(|_, profile| profile.strong_count() > 0);
+        }
         known.insert(user, Arc::downgrade(&profile));
         profile
     }

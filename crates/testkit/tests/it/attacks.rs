@@ -72,11 +72,15 @@ async fn m4_no_member_sends_the_providers_key_elsewhere() {
     let moved = admin.request("PATCH", "/api/v1/upstreams/demo").json(&json!({"base_url": place}));
     let moved = admin.send(moved).await.unwrap();
     assert_eq!(moved.status, 400, "{}", moved.text);
-    // Nor do members of a request that other gateways heed.
-    let mut body = chat_body("tollgate-demo", 5);
+    // Nor do members of a request that other gateways heed: one may be behind us.
     for member in ["base_url", "api_base", "api_key", "baseURL"] {
+        let mut body = chat_body("tollgate-demo", 5);
         body[member] = Value::from(place.clone());
+        let refused = with_key.post(CHAT, &body).await.unwrap();
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert_eq!(refused.json()["error"]["param"], member, "{}", refused.text);
     }
+    let body = chat_body("tollgate-demo", 5);
     let request = with_key.request("POST", CHAT).header("x-base-url", &place).json(&body);
     let answer = with_key.send(request).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);

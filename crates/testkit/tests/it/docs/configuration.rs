@@ -25,9 +25,6 @@ by `--config` or `TOLLGATE_CONFIG` (TOML); the environment (`TOLLGATE__SERVER__L
 A secret is given by its text, or as `{ file = \"…\" }`, `{ env = \"…\" }` or `{ credential =
 \"…\" }` (of systemd).
 
-Read, and waiting for parts that are not built: `[tls]` (a server that has it refuses to start),
-`[dev]`, `redirect_uris` of clients.
-
 ```toml
 [server]
 listen = \"0.0.0.0:8700\"
